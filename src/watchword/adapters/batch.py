@@ -1,0 +1,96 @@
+"""Natural batching: what arrives while a round trip is under way travels together in the next one.
+
+No timer and no artificial delay: a lone operation leaves at once, and under load the batch grows by itself.
+The stores share this module; what a round trip is, they say (``execute``).
+
+Rules:
+
+* the queue is bounded, and full means ``OverloadedError`` at once;
+* ``execute`` answers for every operation by itself, so that one which fails harms no neighbour;
+* an operation whose caller has gone is carried out all the same, and its result dropped;
+* nothing is ever tried twice here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+from watchword.errors import OverloadedError, StoreError
+
+Operation = TypeVar("Operation")
+
+# What execute returns for each operation, in order: its result, or the exception that its caller shall see.
+Results = Sequence[Any]
+
+
+class Batcher(Generic[Operation]):
+    """Collects operations and executes them batch by batch, one batch at a time."""
+
+    def __init__(
+        self,
+        execute: Callable[[Sequence[Operation]], Awaitable[Results]],
+        *,
+        most: int = 256,
+        waiting: int = 10_000,
+    ) -> None:
+        self._execute = execute
+        self._most = most
+        self._waiting = waiting
+        self._queue: deque[tuple[Operation, asyncio.Future[Any]]] = deque()
+        self._worker: asyncio.Task[None] | None = None
+        self.batches = 0
+        self.operations = 0
+
+    @property
+    def depth(self) -> int:
+        """How many operations wait for the next batch."""
+        return len(self._queue)
+
+    def submit(self, operation: Operation) -> asyncio.Future[Any]:
+        """Queue an operation. The future holds its result or its exception.
+
+        Raises:
+            OverloadedError: the queue is full.
+        """
+        if len(self._queue) >= self._waiting:
+            raise OverloadedError
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        self._queue.append((operation, future))
+        if self._worker is None:
+            # A task starts in the next turn of the loop, so that whatever arrives in this turn joins the batch.
+            self._worker = loop.create_task(self._work())
+        return future
+
+    async def drain(self) -> None:
+        """Wait until everything that was queued is done."""
+        while self._worker is not None:
+            await asyncio.shield(self._worker)
+
+    async def _work(self) -> None:
+        try:
+            while self._queue:
+                await self._round_trip()
+        finally:
+            self._worker = None
+
+    async def _round_trip(self) -> None:
+        queue = self._queue
+        batch = [queue.popleft() for _ in range(min(len(queue), self._most))]
+        self.batches += 1
+        self.operations += len(batch)
+        try:
+            results = await self._execute([operation for operation, _ in batch])
+        except Exception as error:  # noqa: BLE001 - whatever it is, every caller must hear of it
+            failure = error if isinstance(error, StoreError) else StoreError(f"a batch failed: {type(error).__name__}")
+            results = [failure] * len(batch)
+        for (_, future), result in zip(batch, results, strict=True):
+            if future.done():  # cancelled: the caller has gone
+                continue
+            if isinstance(result, BaseException):
+                future.set_exception(result)
+            else:
+                future.set_result(result)

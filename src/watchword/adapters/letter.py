@@ -1,0 +1,468 @@
+"""Passcode mails: a message as data becomes a letter that a relay can send and a page can show.
+
+Not handled here: deriving the code (``core/passcode.py``), delivery (``adapters/smtp.py``), the development inbox
+(``adapters/mailbox.py``). The words are in ``locales/<tag>.toml``, the layout in ``adapters/letters/``.
+
+Rules:
+
+1. The code is in both bodies, once each and alone, and in no header: lock screens show subjects and header-only
+   bounces carry them (standards D3). No catalogue has a placeholder for it.
+2. One recipient, one sender, no line break from outside in any header; refused before anything is built (D2).
+3. Values are never read as templates, format strings or HTML. No link, no remote content, no script (D1, D5).
+4. Nothing is drawn and no clock is read: the same message to the same recipient is the same bytes on every retry.
+
+The MIME is put together by hand, since ``EmailMessage`` takes a millisecond a letter and the courier sends thousands
+a second; the tests read every shape of it back with ``email.parser``.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+import unicodedata
+from binascii import b2a_qp
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.header import Header
+from email.utils import format_datetime, formataddr
+from functools import lru_cache
+from pathlib import Path
+from string import Formatter
+from typing import TYPE_CHECKING, Final, Self
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup, escape
+
+from watchword.core.instant import HOUR, MINUTE, SECOND
+from watchword.core.message import MAX_ADDRESS, MAX_APP_NAME, Envelope
+from watchword.errors import InvalidInputError, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from watchword.core.instant import Instant, Span
+    from watchword.core.message import PasscodeMessage
+
+LOCALES: Final = Path(__file__).parents[1] / "locales"
+DEFAULT_LOCALE: Final = "en"
+PURPOSES: Final = ("login", "step_up", "address_confirmation", "recovery", "binding")
+MAX_TAG: Final = 35  # characters of a language tag, RFC 5646 section 4.4.1
+MAX_SENDER_NAME: Final = 64  # characters; with the address it shares a line
+MAX_KEY: Final = 64  # characters of a message key; with "=_" it stays below the 70 of a MIME boundary (RFC 2046)
+HOURS_FROM: Final = 2 * HOUR
+
+_TEMPLATES: Final = Path(__file__).parent / "letters"
+_PLAIN_HEADER: Final = 64  # characters that share a line with the header's name (RFC 5322 asks for 78)
+_PLACEHOLDERS: Final = frozenset({"app", "countersign", "duration"})
+_BODY: Final = ("countersign", "label", "validity", "not_you", "warning")
+_REQUIRED: Final = (
+    {"meta.language", "meta.dir", "duration.moment"}
+    | {f"body.{name}" for name in _BODY}
+    | {f"{section}.{purpose}" for section in ("subject", "purpose") for purpose in PURPOSES}
+)
+_TAG: Final = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
+_KEY: Final = re.compile(r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*")
+_ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+"
+_LABEL: Final = r"[A-Za-z0-9\x80-\U0010ffff-]+"
+_ADDRESS: Final = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*")
+_NAMED: Final = re.compile(r'(?:"(?P<quoted>[^"\\<>]+)"|(?P<name>[^"\\<>@,;:()\[\]]+)) *<(?P<address>[^<>]+)>')
+
+
+# --- addresses -------------------------------------------------------------------------------------
+
+
+def _is_address(text: str) -> bool:
+    """Tell whether ``text`` is one plain address and nothing that any parser reads as more than that.
+
+    Quoted local parts, comments and groups are out. So is ``=?``: some parsers decode encoded words even inside an
+    address, which turns one recipient into another.
+    """
+    return (
+        len(text.encode(errors="replace")) <= MAX_ADDRESS
+        and text.isprintable()
+        and "=?" not in text
+        and _ADDRESS.fullmatch(text) is not None
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MailFrom:
+    """Who mails come from: an address, and a display name that may be empty."""
+
+    address: str
+    name: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``Acme Codes <codes@acme.example>`` or ``codes@acme.example``.
+
+        Raises:
+            SettingsError: it is not exactly one address in ASCII (``xn--`` for other domains), or the name holds
+                what a header may not.
+        """
+        named = _NAMED.fullmatch(text.strip(" "))
+        address = named["address"] if named else text.strip(" ")
+        name = (named["quoted"] or named["name"] or "").strip() if named else ""
+        nameable = name.isprintable() and "=?" not in name and len(name) <= MAX_SENDER_NAME
+        if not (nameable and address.isascii() and _is_address(address)):
+            detail = "Write one sender, as 'Acme Codes <codes@acme.example>' or 'codes@acme.example'."
+            raise SettingsError(detail, setting="WATCHWORD_MAIL_FROM")
+        return cls(address=address, name=name)
+
+    @property
+    def domain(self) -> str:
+        """Give the part after the ``@``."""
+        return self.address.rpartition("@")[2]
+
+    def header(self) -> str:
+        """Write the value of the From field."""
+        if self.name.isascii():
+            return formataddr((self.name, self.address))
+        return f"{_header(self.name)} <{self.address}>"
+
+
+# --- words -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A sentence with placeholders, as text and as HTML."""
+
+    plain: str
+    markup: str
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Hold ``text``, and ``text`` escaped."""
+        return cls(plain=text, markup=str(escape(text)))
+
+
+@dataclass(frozen=True, slots=True)
+class Plural:
+    """The forms of a counted unit: those for listed numbers, and the one for all others."""
+
+    listed: Mapping[int, str]
+    other: str
+
+    def of(self, count: int) -> str:
+        """Write ``count`` with its unit."""
+        return self.listed.get(count, self.other).format(n=count)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The wording of one language. ``dir`` is ``ltr`` or ``rtl``; ``phrases`` are keyed ``section.name``."""
+
+    tag: str
+    language: str
+    dir: str
+    phrases: Mapping[str, Phrase]
+    moment: str
+    minutes: Plural
+    hours: Plural
+
+    def duration(self, span: Span) -> str:
+        """Say a span in words, rounded down: nobody is promised a minute that is not there."""
+        if span < MINUTE:
+            return self.moment
+        if span < HOURS_FROM:
+            return self.minutes.of(span // MINUTE)
+        return self.hours.of(span // HOUR)
+
+
+class Catalogues:
+    """Every language there is a file for."""
+
+    def __init__(self, catalogues: Mapping[str, Catalogue]) -> None:
+        self._by_tag = {tag.lower(): catalogue for tag, catalogue in catalogues.items()}
+        self._default = self._by_tag[DEFAULT_LOCALE]
+
+    @classmethod
+    def load(cls, directory: Path = LOCALES) -> Self:
+        """Read every ``<tag>.toml`` of a directory and hold each against ``en.toml``.
+
+        Raises:
+            SettingsError: a file cannot be read, or lacks or adds a key or placeholder. It names file and key.
+        """
+        files = {path.stem: _CatalogueFile.read(path) for path in sorted(directory.glob("*.toml"))}
+        if DEFAULT_LOCALE not in files:
+            name = f"{directory / DEFAULT_LOCALE}.toml"
+            detail = f"{name} is missing: it is the measure for every other language."
+            raise SettingsError(detail, setting=name)
+        return cls({tag: file.catalogue(files[DEFAULT_LOCALE]) for tag, file in files.items()})
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """List the tags, as their files are named."""
+        return tuple(catalogue.tag for catalogue in self._by_tag.values())
+
+    def choose(self, tag: str | None) -> Catalogue:
+        """Find the nearest language by RFC 4647 lookup: ``de-AT``, then ``de``, then English. Case does not matter."""
+        wanted = (tag or "").replace("_", "-").lower()
+        if len(wanted) > MAX_TAG:
+            return self._default
+        while wanted:
+            if wanted in self._by_tag:
+                return self._by_tag[wanted]
+            wanted = wanted.rpartition("-")[0]
+        return self._default
+
+
+@dataclass(frozen=True, slots=True)
+class _CatalogueFile:
+    """One file as read, with keys flattened to ``section.name``; says of every fault where it is."""
+
+    name: str
+    tag: str
+    texts: Mapping[str, str]
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read one file; every value must be one line of text that holds no link."""
+        try:
+            texts = dict(_flattened(tomllib.loads(path.read_text("utf-8"))))
+        except (OSError, ValueError) as error:
+            detail = f"{path.name} cannot be read as TOML: {error}"
+            raise SettingsError(detail, setting=path.name) from error
+        file = cls(name=path.name, tag=path.stem, texts=texts)
+        if not _TAG.fullmatch(path.stem):
+            raise file.fault("meta", "the file must be named by a language tag, such as pt-BR.toml")
+        for key, text in texts.items():
+            file.check_text(key, text)
+        return file
+
+    def catalogue(self, reference: _CatalogueFile) -> Catalogue:
+        """Make the catalogue, held against the file of the default language."""
+        plurals = {unit: self.plural(f"duration.{unit}.") for unit in ("minutes", "hours")}
+        self.check_keys(reference)
+        if self.texts["meta.dir"] not in {"ltr", "rtl"}:
+            raise self.fault("meta.dir", "must be 'ltr' or 'rtl'")
+        return Catalogue(
+            tag=self.tag,
+            language=self.texts["meta.language"],
+            dir=self.texts["meta.dir"],
+            phrases={key: Phrase.of(text) for key, text in self.plain().items()},
+            moment=self.texts["duration.moment"],
+            minutes=plurals["minutes"],
+            hours=plurals["hours"],
+        )
+
+    def plain(self) -> dict[str, str]:
+        """Give all texts but the counted forms: every language has its own numbers of those."""
+        return {key: text for key, text in self.texts.items() if not key.startswith(("duration.minutes", "duration.h"))}
+
+    def check_text(self, key: str, text: str) -> None:
+        """Refuse what would break a header or smuggle a link, and placeholders that are more than a name."""
+        if not text.strip():
+            raise self.fault(key, "must be text")
+        if any(unicodedata.category(character) in {"Cc", "Zl", "Zp"} for character in text) or "://" in text:
+            raise self.fault(key, "must be one line without control characters and without a link")
+        self.placeholders(key)
+
+    def check_keys(self, reference: _CatalogueFile) -> None:
+        """Refuse keys and placeholders that are not exactly those of the default language."""
+        mine, theirs = self.plain().keys(), reference.plain().keys() | _REQUIRED
+        for key in sorted(mine ^ theirs):
+            raise self.fault(key, "is missing" if key in theirs else f"is not a key of {reference.name}")
+        for key in sorted(mine):
+            if self.placeholders(key) != reference.placeholders(key):
+                wanted = ", ".join(f"{{{name}}}" for name in sorted(reference.placeholders(key))) or "none"
+                raise self.fault(key, f"must have the placeholders of {reference.name}: {wanted}")
+
+    def placeholders(self, key: str) -> frozenset[str]:
+        """Give the names that a text asks for, bare names of the allow-list only: no ``{app.x}``, ``{app!r}``."""
+        allowed = {"n"} if key.startswith(("duration.minutes", "duration.hours")) else _PLACEHOLDERS
+        try:
+            parts = [part for part in Formatter().parse(self.texts[key]) if part[1] is not None]
+        except ValueError as error:
+            raise self.fault(key, str(error)) from error
+        if any(name not in allowed or spec or conversion for _, name, spec, conversion in parts):
+            raise self.fault(key, f"may only use these placeholders: {', '.join(sorted(allowed))}")
+        return frozenset(str(name) for _, name, _, _ in parts)
+
+    def plural(self, prefix: str) -> Plural:
+        """Read the forms of one unit: ``other``, and any that are keyed by their numbers, ``"2-4 22-24"``."""
+        forms = {key.removeprefix(prefix): text for key, text in self.texts.items() if key.startswith(prefix)}
+        if "n" not in (self.placeholders(prefix + "other") if "other" in forms else ()):
+            raise self.fault(prefix + "other", "is missing, or has no {n}")
+        other = forms.pop("other")
+        listed: dict[int, str] = {}
+        for numbers, text in forms.items():
+            for part in numbers.split():
+                if not re.fullmatch(r"[0-9]{1,3}(-[0-9]{1,3})?", part):
+                    raise self.fault(prefix + numbers, 'must be numbers, such as "1" or "2-4 22-24"')
+                first, _, last = part.partition("-")
+                listed.update(dict.fromkeys(range(int(first), int(last or first) + 1), text))
+        return Plural(listed=listed, other=other)
+
+    def fault(self, key: str, why: str) -> SettingsError:
+        """Say what is wrong, where."""
+        return SettingsError(f"{self.name}: {key} {why}.", setting=f"{self.name}: {key}")
+
+
+def _flattened(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Walk nested tables. A value that is not text comes out empty, for ``check_text`` to refuse by its key."""
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _flattened(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value if isinstance(value, str) else ""
+
+
+# --- letters ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A mail as a person sees it, and ``source``, the RFC 5322 bytes of the same mail."""
+
+    sender: str
+    recipient: str
+    subject: str
+    text: str = field(repr=False)
+    html: str = field(repr=False)
+    source: bytes = field(repr=False)
+
+    def envelope(self) -> Envelope:
+        """Give what a relay needs."""
+        return Envelope(sender=self.sender, recipient=self.recipient, content=self.source)
+
+
+class Letters:
+    """Composes letters from one sender in the languages of ``catalogues``. Templates are compiled here, once."""
+
+    def __init__(self, mail_from: MailFrom, catalogues: Catalogues) -> None:
+        self._mail_from = mail_from
+        self._from_header = mail_from.header()
+        self._catalogues = catalogues
+        environment = Environment(
+            loader=FileSystemLoader(_TEMPLATES),
+            autoescape=select_autoescape(["html.jinja"]),
+            undefined=StrictUndefined,
+            keep_trailing_newline=True,
+            auto_reload=False,
+        )
+        self._text = environment.get_template("passcode.txt.jinja")
+        self._html = environment.get_template("passcode.html.jinja")
+
+    def compose(self, recipient: str, message: PasscodeMessage) -> Letter:
+        """Write the letter that carries a passcode. The same arguments give the same bytes.
+
+        Raises:
+            InvalidInputError: the recipient is not one address, or a field of the message is not what it must be.
+        """
+        catalogue = self._catalogues.choose(message.locale)
+        _check(recipient, message)
+        app = _display(message.app_name) or self._mail_from.name or self._mail_from.domain
+        values = {
+            "app": app,
+            "countersign": f"…\N{NO-BREAK SPACE}{_display(message.countersign)}",
+            "duration": catalogue.duration(message.lifetime),
+        }
+        subject = catalogue.phrases[f"subject.{message.purpose}"].plain.format_map(values)
+        plain, markup = _worded(catalogue, message.purpose, values)
+        text = self._text.render(plain, code=message.code)
+        html = self._html.render(
+            markup, code=message.code, app=app, subject=subject, tag=catalogue.tag, dir=catalogue.dir
+        )
+        return Letter(
+            sender=self._mail_from.address,
+            recipient=recipient,
+            subject=subject,
+            text=text,
+            html=html,
+            source=self._source(recipient, message, subject, catalogue.tag, (text, html)),
+        )
+
+    def _source(
+        self, recipient: str, message: PasscodeMessage, subject: str, tag: str, bodies: tuple[str, str]
+    ) -> bytes:
+        """Put the MIME together.
+
+        UTF-8 stands in a header only for a recipient that is not ASCII (RFC 6532). The boundary begins with ``=_``,
+        which quoted-printable never writes, so no body can hold it (RFC 2045 section 6.7).
+        """
+        boundary = f"=_{message.key}"
+        head = (
+            f"From: {self._from_header}\r\n"
+            f"To: {recipient}\r\n"
+            f"Subject: {_header(subject)}\r\n"
+            f"Date: {_date(message.created_at)}\r\n"
+            f"Message-ID: <{message.key}@{self._mail_from.domain}>\r\n"
+            "Auto-Submitted: auto-generated\r\n"
+            "X-Auto-Response-Suppress: All\r\n"
+            f"Content-Language: {tag}\r\n"
+            "MIME-Version: 1.0\r\n"
+            f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n'
+            "\r\n"
+        )
+        text, html = bodies
+        parts = (_part(boundary, "plain", text), _part(boundary, "html", html), f"--{boundary}--\r\n".encode())
+        return head.encode() + b"".join(parts)
+
+
+def _check(recipient: str, message: PasscodeMessage) -> None:
+    """Refuse what must not reach a header or a body, whatever was checked before."""
+    if not _is_address(recipient):
+        detail = "The recipient is not one plain email address."
+        raise InvalidInputError(detail, field="recipient")
+    if len(message.key) > MAX_KEY or not _KEY.fullmatch(message.key):
+        detail = "The key of a message must be an ASCII id."
+        raise InvalidInputError(detail, field="key")
+    if not (message.code.isascii() and message.code.isdigit()):
+        detail = "A code is ASCII digits."
+        raise InvalidInputError(detail, field="code")
+    if message.purpose not in PURPOSES:
+        detail = "There is no such purpose."
+        raise InvalidInputError(detail, field="purpose")
+
+
+def _display(text: str) -> str:
+    """Make a name safe to show: one line, nothing invisible, nothing that turns text round, no link, short enough."""
+    if not text.isprintable():
+        text = "".join(character if character.isprintable() else " " * character.isspace() for character in text)
+    text = " ".join(text.replace("://", " ").split())
+    return text if len(text) <= MAX_APP_NAME else f"{text[: MAX_APP_NAME - 1]}…"
+
+
+def _worded(
+    catalogue: Catalogue, purpose: str, values: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, Markup]]:
+    """Fill the sentences of a letter, as text and as HTML.
+
+    The values stand isolated, so that a name in the other writing direction does not reorder the sentence round it;
+    in text that takes invisible characters, so only right-to-left languages have them.
+    """
+    shown = values if catalogue.dir == "ltr" else {name: f"\u2068{value}\u2069" for name, value in values.items()}
+    marked = {name: f"<bdi>{escape(value)}</bdi>" for name, value in values.items()}
+    phrases = {name: catalogue.phrases[f"body.{name}"] for name in _BODY}
+    phrases["purpose"] = catalogue.phrases[f"purpose.{purpose}"]
+    # Values are arguments of the format, never part of it: "{0}" or "{{ x }}" in a name stays what it is.
+    plain = {name: phrase.plain.format_map(shown) for name, phrase in phrases.items()}
+    return plain, {name: Markup(phrase.markup.format_map(marked)) for name, phrase in phrases.items()}
+
+
+@lru_cache(maxsize=1024)
+def _header(text: str) -> str:
+    """Write text into a header: as it is where that is safe and short, else as RFC 2047 encoded words.
+
+    Text that looks like an encoded word is encoded too, so that it reads as what it is.
+    """
+    if text.isascii() and len(text) <= _PLAIN_HEADER and "=?" not in text:
+        return text
+    return Header(text, "utf-8", header_name="Subject").encode(linesep="\r\n")
+
+
+def _date(instant: Instant) -> str:
+    return format_datetime(datetime.fromtimestamp(instant // SECOND, UTC))
+
+
+def _part(boundary: str, subtype: str, body: str) -> bytes:
+    """Write one body as quoted-printable: it passes every relay unchanged and can be read in the source."""
+    head = (
+        f"--{boundary}\r\n"
+        f'Content-Type: text/{subtype}; charset="utf-8"\r\n'
+        "Content-Transfer-Encoding: quoted-printable\r\n"
+        "\r\n"
+    )
+    return head.encode() + b2a_qp(body.replace("\n", "\r\n").encode()) + b"\r\n"

@@ -1,0 +1,207 @@
+"""The log: one JSON object a line, buffered, to standard error.
+
+Two ways lead in: ``Log.record`` (``ports.Audit``), for everything this product says, and ``LibraryLines``, a
+handler for what libraries say through ``logging``.
+
+Not handled here: who rotates and ships the lines (whoever runs the process), counting (``adapters/metrics.py``).
+
+Rules:
+
+* nothing waits for the reader of standard error: a thread writes, and when a reader stalls, lines are dropped and
+  the number of dropped ones is the next thing written;
+* a line is one line: everything that is not printable ASCII is escaped, so that no value forges a line or turns
+  the text around (C1 controls, bidirectional marks);
+* of an exception that is not ours, type and places are written, never its text or values: those may hold anything.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Literal
+
+import msgspec
+
+from watchword.core.instant import rfc3339
+from watchword.errors import WatchwordError
+from watchword.ports import Audit, Clock
+
+EVERY = 0.2  # seconds between writes
+MOST = 20_000  # lines held while the reader stalls
+FULL = 1_000  # lines after which the writer is woken early
+GRACE = 2.0  # seconds that close() waits for a stalled reader
+
+RANKS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+# Events that are not plain information. Everything else is "info".
+LEVELS = {
+    "courier.store_failed": "error",
+    "purge.store_failed": "error",
+    "rules.refused": "error",
+    "request.failed": "error",
+    "delivery.failed": "warning",
+    "delivery.delayed": "warning",
+    "log.dropped": "warning",
+    "verification.replayed": "debug",
+}
+
+
+class Fanout:
+    """Several audits as one."""
+
+    def __init__(self, *audits: Audit) -> None:
+        self._records = tuple(audit.record for audit in audits)
+
+    def record(self, event: str, /, **facts: object) -> None:
+        for record in self._records:
+            record(event, **facts)
+
+
+class Log:
+    """The log of this process. ``start`` begins writing; what is recorded before waits."""
+
+    def __init__(self, clock: Clock, *, level: str = "info", write: Callable[[bytes], object] | None = None) -> None:
+        self._now = clock.now
+        self._least = RANKS[level]
+        self._write = write or _write_stderr
+        self._lines: deque[bytes] = deque()
+        self._dropped = 0
+        self._instant = -1
+        self._text = ""
+        self._encode = msgspec.json.Encoder(enc_hook=_nameless).encode
+        self._wake = threading.Event()
+        self._closing = False
+        self._writer: threading.Thread | None = None
+
+    def record(self, event: str, /, **facts: object) -> None:
+        """Note one event; two microseconds, and nothing is written yet."""
+        level = LEVELS.get(event, "info")
+        if RANKS[level] >= self._least:
+            self.line(level, event, facts)
+
+    def line(self, level: str, event: str, facts: dict[str, object]) -> None:
+        """Note one line at a level that was already looked at."""
+        lines = self._lines
+        if len(lines) >= MOST:
+            self._dropped += 1
+            return
+        lines.append(self._encoded({"at": self._time(), "level": level, "event": event, **facts}))
+        if len(lines) == FULL:
+            self._wake.set()
+
+    def start(self) -> None:
+        """Begin writing, from a thread of its own."""
+        if self._writer is None:
+            self._writer = threading.Thread(target=self._run, name="watchword-log", daemon=True)
+            self._writer.start()
+
+    def close(self) -> None:
+        """Write what is left. Gives up after two seconds, so that a stalled reader cannot hold up a shutdown."""
+        self._closing = True
+        self._wake.set()
+        if self._writer is None:
+            self.flush()
+            return
+        self._writer.join(GRACE)
+        self._writer = None
+
+    def flush(self) -> None:
+        """Write everything noted so far. Lines that cannot be written are counted and gone."""
+        lines = []
+        with suppress(IndexError):
+            while True:
+                lines.append(self._lines.popleft())
+        if self._dropped:
+            dropped, self._dropped = self._dropped, 0
+            lines.append(self._encoded({"at": self._time(), "level": "warning", "event": "log.dropped", "lines": dropped}))
+        if not lines:
+            return
+        try:
+            self._write(b"\n".join(lines) + b"\n")
+        except (OSError, ValueError):
+            self._dropped += len(lines)
+
+    def _run(self) -> None:
+        while not self._closing:
+            self._wake.wait(EVERY)
+            self._wake.clear()
+            self.flush()
+        self.flush()
+
+    def _time(self) -> str:
+        now = self._now()
+        if now != self._instant:  # writing a time costs as much as all the rest, and busy milliseconds have many lines
+            self._instant, self._text = now, rfc3339(now)
+        return self._text
+
+    def _encoded(self, fields: dict[str, object]) -> bytes:
+        try:
+            line = self._encode(fields)
+        except (ValueError, TypeError, RecursionError):
+            line = b"\xff"  # a lone surrogate, say: the patient encoder takes it
+        if line.isascii() and b"\x7f" not in line:
+            return line
+        return json.dumps(fields, default=_nameless).replace("\x7f", "\\u007f").encode()
+
+
+class LibraryLines(logging.Handler):
+    """Puts what libraries log into ours."""
+
+    def __init__(self, log: Log, level: str) -> None:
+        super().__init__(RANKS[level])
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        facts: dict[str, object] = {"logger": record.name, "message": _message(record)}
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            facts |= describe(error)
+        self._log.line(record.levelname.lower(), "library", facts)
+
+
+def listen_to_libraries(log: Log, level: str) -> None:
+    """Make the log the only place libraries write to."""
+    root = logging.getLogger()
+    root.handlers = [LibraryLines(log, level)]
+    # Below warning, libraries describe their own steps; they may do so when somebody asked for debug.
+    root.setLevel(RANKS[level] if level != "info" else logging.WARNING)
+    logging.getLogger("uvicorn").setLevel(RANKS[level])
+
+
+def describe(error: BaseException) -> dict[str, object]:
+    """Describe an exception without its values: type, places, and the text only where it is ours."""
+    frames = traceback.extract_tb(error.__traceback__)
+    facts: dict[str, object] = {
+        "error": type(error).__name__,
+        "where": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
+    }
+    if isinstance(error, WatchwordError):
+        facts["detail"] = error.detail
+    return facts
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage().partition("\n")[0]
+    except Exception:  # noqa: BLE001 (a library's wrong format string must not fail the request that logged it)
+        return "(unreadable)"
+
+
+def _nameless(value: object) -> str:
+    return f"<{type(value).__name__}>"
+
+
+def _write_stderr(content: bytes) -> None:
+    """Write past Python's own buffer, in one go, so that lines of several workers do not mix."""
+    descriptor: Literal[2] | int = 2
+    with suppress(AttributeError, OSError, ValueError):
+        descriptor = sys.stderr.fileno()
+    while content:
+        content = content[os.write(descriptor, content) :]

@@ -1,0 +1,191 @@
+"""Hand messages to one relay, over TLS that was verified or not at all.
+
+The only ways out are a Receipt, which records what the handshake proved (transport level T1), and a DeliveryError:
+
+    tls_unavailable       no STARTTLS on offer, or it was refused; nothing else was said
+    tls_certificate       the certificate does not verify, for this host, today
+    tls_handshake         no common TLS version, or the handshake broke
+    starttls_injection    bytes between the answer to STARTTLS and the handshake
+    auth_refused          the relay does not know us, or wants us to log in
+    unreachable           no such host, nobody listens, no route
+    timeout               no answer in time                         uncertain after the end of DATA
+    connection_lost       the relay hung up                         uncertain after the end of DATA
+    relay_garbled         an answer that is not SMTP                uncertain after the end of DATA
+    relay_deferred        4xx
+    refused               5xx                                       permanent for MAIL, RCPT and DATA
+    smtputf8_unavailable  a non-ASCII address, a relay without it   permanent
+    8bitmime_unavailable  8-bit content, a relay without it         permanent
+    unsendable            an address that is not one SMTP argument  permanent
+
+Not handled here: what the message says (``letter.py``), when to try again (``flows/courier.py``), opening
+(``smtp_connection.py``) and keeping (``smtp_pool.py``) connections.
+
+Rules: nothing is tried twice once the relay accepted MAIL. No error carries an address, content or password, nor what
+the relay said beyond its code.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from typing import TYPE_CHECKING, Final
+
+from watchword.adapters.smtp_address import SmtpAddress, client_tls
+from watchword.adapters.smtp_connection import Connection, open_connection, own_name, refusal
+from watchword.adapters.smtp_pool import ConnectionPool, Loan
+from watchword.core.message import Envelope, Receipt
+from watchword.errors import DeliveryError, SettingsError
+
+if TYPE_CHECKING:
+    from watchword.core.message import TlsFacts
+
+__all__ = ["SmtpAddress", "SmtpRelay", "client_tls"]
+
+_OK: Final = 250
+_WILL_FORWARD: Final = 251
+_START_INPUT: Final = 354
+# What would end the address, and begin a parameter or another command, on the line of MAIL or RCPT.
+_ENDS_AN_ADDRESS = re.compile(r"[\s<>\x00-\x1f\x7f]")
+
+
+class SmtpRelay:
+    """The mailer that talks to one relay. Safe to share by all tasks of one event loop.
+
+    ``timeout`` is what opening a connection may take, and each answer after that; ``idle`` is how long an unused
+    connection is kept and ``recheck_after`` how long it is trusted unasked, all in seconds. ``client_name`` is said in
+    EHLO and ends up in the message's Received field; None is this machine's own name.
+    """
+
+    def __init__(
+        self,
+        address: SmtpAddress,
+        *,
+        tls: ssl.SSLContext,
+        max_connections: int = 8,
+        timeout: float = 20.0,
+        idle: float = 30.0,
+        recheck_after: float = 3.0,
+        client_name: str | None = None,
+    ) -> None:
+        _demand_verification(tls)
+        self._address = address
+        self._tls = tls
+        self._timeout = timeout
+        self._client_name = client_name
+        self._pool = ConnectionPool(self._open, size=max_connections, idle=idle, recheck_after=recheck_after)
+
+    async def send(self, envelope: Envelope) -> Receipt:
+        """Hand over one message.
+
+        Raises:
+            DeliveryError: the relay did not take it; ``uncertain`` where it may have.
+        """
+        sender, recipient = _path(envelope.sender), _path(envelope.recipient)
+        async with self._pool.lend() as loan:
+            options = _options(loan.connection, envelope)
+            await _begin(loan, b"FROM:" + sender, options)
+            await _transfer(loan.connection, b"TO:" + recipient, envelope.content)
+            return self._receipt(loan.connection.facts)
+
+    async def ping(self) -> Receipt:
+        """Open a new connection, prove all that sending would prove, and send nothing.
+
+        Raises:
+            DeliveryError: what ``send`` would raise before it comes to a message.
+        """
+        async with self._pool.lend(fresh=True) as loan:
+            loan.connection.settled = False
+            code = await loan.connection.ask(b"NOOP")
+            if code != _OK:
+                raise _not_permanent(refusal(code))
+            loan.connection.settled = True
+            return self._receipt(loan.connection.facts)
+
+    async def aclose(self) -> None:
+        """Leave the relay politely."""
+        await self._pool.aclose()
+
+    async def _open(self) -> Connection:
+        if self._client_name is None:
+            self._client_name = await own_name()
+        return await open_connection(self._address, tls=self._tls, seconds=self._timeout, client_name=self._client_name)
+
+    def _receipt(self, facts: TlsFacts) -> Receipt:
+        return Receipt(transport="T1", relay=self._address.host, tls=facts)
+
+
+def _demand_verification(tls: ssl.SSLContext) -> None:
+    """Refuse a context that would accept any certificate, or TLS before 1.2."""
+    verifies = tls.verify_mode is ssl.CERT_REQUIRED and tls.check_hostname
+    if not verifies or tls.minimum_version < ssl.TLSVersion.TLSv1_2:
+        raise SettingsError(
+            "The relay's certificate must be verified, over TLS 1.2 or newer.", setting="WATCHWORD_SMTP"
+        )
+
+
+def _path(address: str) -> bytes:
+    """Write an address as one SMTP argument, exactly as it was given.
+
+    aiosmtplib's own MAIL and RCPT run it through ``email.utils.parseaddr`` first, which may find another address in it.
+    """
+    if not address or _ENDS_AN_ADDRESS.search(address):
+        raise DeliveryError("An address cannot be written in SMTP.", reason="unsendable", permanent=True)
+    return b"<" + address.encode() + b">"
+
+
+def _options(connection: Connection, envelope: Envelope) -> tuple[bytes, ...]:
+    """Choose the parameters of MAIL, or refuse what this relay cannot carry."""
+    options: list[bytes] = []
+    if not envelope.content.isascii():
+        if not connection.offers("8BITMIME"):
+            raise DeliveryError("The relay takes no 8-bit content.", reason="8bitmime_unavailable", permanent=True)
+        options.append(b"BODY=8BITMIME")
+    if not (envelope.sender + envelope.recipient).isascii():
+        if not connection.offers("SMTPUTF8"):
+            raise DeliveryError("The relay takes ASCII addresses only.", reason="smtputf8_unavailable", permanent=True)
+        options.append(b"SMTPUTF8")
+    return tuple(options)
+
+
+async def _begin(loan: Loan, sender: bytes, options: tuple[bytes, ...]) -> None:
+    """Say MAIL. A kept connection that turns out to be dead is replaced, once: nothing was accepted over it."""
+    try:
+        await _say(loan.connection, b"MAIL", sender, *options)
+    except DeliveryError:
+        if not loan.reused or loan.connection.is_open:
+            raise
+        await loan.replace()
+        await _say(loan.connection, b"MAIL", sender, *options)
+
+
+async def _transfer(connection: Connection, recipient: bytes, content: bytes) -> None:
+    """Say RCPT and DATA and hand over the content."""
+    await _say(connection, b"RCPT", recipient, expect=(_OK, _WILL_FORWARD))
+    await _say(connection, b"DATA", expect=(_START_INPUT,))
+    code = await connection.hand_over(content)
+    if code != _OK:
+        await _give_up(connection, code)
+    connection.settled = True
+
+
+async def _say(connection: Connection, *words: bytes, expect: tuple[int, ...] = (_OK,)) -> None:
+    """Say one command of a transaction and raise unless the reply is an expected one."""
+    connection.settled = False
+    code = await connection.ask(*words)
+    if code not in expect:
+        await _give_up(connection, code)
+
+
+async def _give_up(connection: Connection, code: int) -> None:
+    """Raise what the code means, after the transaction was reset, so that the connection serves the next message."""
+    error = refusal(code)
+    if connection.is_open and error.reason != "relay_garbled":
+        try:
+            connection.settled = await connection.ask(b"RSET") == _OK
+        except DeliveryError:
+            connection.settled = False
+    raise error
+
+
+def _not_permanent(error: DeliveryError) -> DeliveryError:
+    return DeliveryError(error.detail, reason=error.reason)

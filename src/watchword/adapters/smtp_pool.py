@@ -1,0 +1,118 @@
+"""A bounded set of live connections to one relay.
+
+Not handled here: how a connection is opened and what it must prove (``smtp_connection.py``), what is said over it
+(``smtp.py``).
+
+Rules:
+
+* Never more than ``size`` connections, idle ones included.
+* A connection with an unfinished transaction never comes back: it is cut, also when the sender was cancelled.
+* One that idled for a few seconds answers NOOP before it is lent; one that idled too long says QUIT.
+* Idleness is measured by the loop's monotonic clock; there is no wall clock here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from watchword.errors import DeliveryError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from watchword.adapters.smtp_connection import Connection
+
+_NOOP_SECONDS = 5.0  # a relay that takes longer to say nothing is replaced
+_OK = 250
+
+
+class Loan:
+    """One connection, lent to one sender. ``reused`` tells that it may have gone stale since it was last used."""
+
+    def __init__(self, open_new: Callable[[], Awaitable[Connection]], connection: Connection, *, reused: bool) -> None:
+        self._open_new = open_new
+        self.connection = connection
+        self.reused = reused
+
+    async def replace(self) -> None:
+        """Cut the connection and open a new one in its place."""
+        self.connection.cut()
+        self.connection = await self._open_new()
+        self.reused = False
+
+
+class ConnectionPool:
+    """Lends connections, newest first, and opens one when none is idle."""
+
+    def __init__(
+        self, open_new: Callable[[], Awaitable[Connection]], *, size: int, idle: float, recheck_after: float
+    ) -> None:
+        self._open_new = open_new
+        self._slots = asyncio.Semaphore(size)
+        self._idle_seconds = idle
+        self._recheck_after = recheck_after
+        self._resting: dict[Connection, tuple[float, asyncio.TimerHandle]] = {}
+        self._farewells: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    @asynccontextmanager
+    async def lend(self, *, fresh: bool = False) -> AsyncIterator[Loan]:
+        """Lend one connection, waiting while all are out. ``fresh`` asks for one that was opened just now."""
+        async with self._slots:
+            if fresh and self._resting:
+                self._dismiss(next(iter(self._resting)))
+            rested = None if fresh else await self._wake()
+            loan = Loan(self._open_new, rested or await self._open_new(), reused=rested is not None)
+            try:
+                yield loan
+            finally:
+                self._take_back(loan.connection)
+
+    async def aclose(self) -> None:
+        """Say QUIT on every idle connection. One that is lent is closed when its sender is done with it."""
+        self._closed = True
+        for connection in tuple(self._resting):
+            self._dismiss(connection)
+        await asyncio.gather(*self._farewells)
+
+    async def _wake(self) -> Connection | None:
+        """Return the connection that was used last and still answers, or None."""
+        now = asyncio.get_running_loop().time()
+        while self._resting:
+            connection, (since, timer) = self._resting.popitem()
+            timer.cancel()
+            if connection.is_open and (now - since < self._recheck_after or await _answers(connection)):
+                return connection
+            connection.cut()
+        return None
+
+    def _take_back(self, connection: Connection) -> None:
+        if self._closed or not connection.settled or not connection.is_open:
+            connection.cut()
+            return
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(self._idle_seconds, self._dismiss, connection)
+        self._resting[connection] = (loop.time(), timer)
+
+    def _dismiss(self, connection: Connection) -> None:
+        """Let go of an idle connection, politely and without making anybody wait for it."""
+        _, timer = self._resting.pop(connection)
+        timer.cancel()
+        farewell = asyncio.get_running_loop().create_task(connection.leave())
+        self._farewells.add(farewell)
+        farewell.add_done_callback(self._farewells.discard)
+
+
+async def _answers(connection: Connection) -> bool:
+    """Ask whether the relay is still there. A connection whose answer nobody waited for is unsettled."""
+    connection.settled = False
+    try:
+        connection.settled = await connection.ask(b"NOOP", seconds=_NOOP_SECONDS) == _OK
+    except DeliveryError:
+        return False
+    finally:
+        if not connection.settled:
+            connection.cut()
+    return connection.settled

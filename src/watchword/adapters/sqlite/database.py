@@ -1,0 +1,139 @@
+"""Opening the SQLite file: pragmas, errors in our words, numbered migrations.
+
+Rules: every commit is on disk before anybody hears of it (WAL with ``synchronous=FULL``); a file written by a newer
+version is refused rather than guessed at; a migration and its number are one transaction, under the write lock, so
+that processes which start together apply it once.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+
+from watchword.errors import SettingsError, StoreError
+
+PATIENCE = 5.0  # seconds that a writer waits for another process to finish
+_GLANCE = 0.0002  # seconds between two looks at the lock; SQLite's own waiting grows to 100 ms
+
+
+@contextmanager
+def our_words() -> Iterator[None]:
+    """Turn what SQLite raises into a StoreError that says what an operator can act on."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise as_store_error(error) from error
+
+
+def as_store_error(error: sqlite3.Error) -> StoreError:
+    """Say it in our words. SQLite's messages name conditions and tables, never values."""
+    return StoreError(f"SQLite: {error}")
+
+
+def connect(path: Path, *, cached_statements: int = 128) -> sqlite3.Connection:
+    """Open a connection that commits only when told to. It may be passed between threads, one at a time."""
+    connection = sqlite3.connect(
+        path, timeout=0, isolation_level=None, check_same_thread=False, cached_statements=cached_statements
+    )
+    connection.execute("PRAGMA busy_timeout = 0")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute("PRAGMA cache_size = -8192")  # KiB
+    connection.execute("PRAGMA wal_autocheckpoint = 0")  # the checkpointer does it, on its own thread
+    return connection
+
+
+def begin_patiently(connection: sqlite3.Connection, patience: float = PATIENCE) -> None:
+    """Take the write lock, waiting for other processes. Blocks: for a thread, not for the event loop.
+
+    Raises:
+        sqlite3.OperationalError: another process holds the lock for longer than ``patience`` seconds.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if not is_busy(error) or time.monotonic() >= deadline:
+                raise
+            time.sleep(_GLANCE)
+        else:
+            return
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether the file is merely locked by another connection."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+def prepare(path: Path) -> None:
+    """Create the file where there is none (mode 0600), and bring its schema up to date.
+
+    Raises:
+        SettingsError: the folder cannot be written, or the file is of a newer version.
+        StoreError: the file cannot be read as a database.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be written: {error.strerror}.", setting="WATCHWORD_STORE") from error
+    with our_words():
+        connection = connect(path)
+        try:
+            _into_wal(connection)
+            _migrate(connection, path)
+        finally:
+            connection.close()
+
+
+def _into_wal(connection: sqlite3.Connection) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            if connection.execute("PRAGMA page_count").fetchone() == (0,):
+                connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only an empty file takes this
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if not is_busy(error) or time.monotonic() >= deadline:
+                raise
+            time.sleep(_GLANCE)
+        else:
+            return
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    migrations = _migrations()
+    begin_patiently(connection)
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(migrations):
+        connection.execute("ROLLBACK")
+        raise SettingsError(
+            f"{path} was written by a newer version (schema {version}, known {len(migrations)}).",
+            setting="WATCHWORD_STORE",
+        )
+    for number, script in enumerate(migrations[version:], start=version + 1):
+        for statement in _statements(script):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {number}")
+    connection.execute("COMMIT")
+
+
+def _migrations() -> list[str]:
+    folder = resources.files("watchword.adapters.sqlite").joinpath("migrations")
+    return [file.read_text() for file in sorted(folder.iterdir(), key=lambda file: file.name) if file.name[0].isdigit()]
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Split a script, because ``executescript`` would commit before it begins."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

@@ -1,0 +1,66 @@
+"""Removing rows in small steps, and giving their space back to the file system.
+
+Rules: finding what is over happens without the write lock, so removing looks again; a streak of wrong guesses is
+never purged (``core.limit.is_idle``).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from watchword.adapters.sqlite.tables import SqliteTables, read_log
+from watchword.core import ids
+from watchword.core.instant import Instant
+from watchword.core.limit import Guesses, is_idle
+
+PAGES = 256  # given back a step, one MiB
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """Primary keys of rows that may go."""
+
+    verifications: list[bytes]
+    send_buckets: list[bytes]
+    guess_buckets: list[bytes]
+
+    @property
+    def rows(self) -> int:
+        """How many they are."""
+        return len(self.verifications) + len(self.send_buckets) + len(self.guess_buckets)
+
+
+def what_is_over(connection: sqlite3.Connection, *, made_before: Instant, now: Instant, most: int) -> Over:
+    """Find up to ``most`` rows of each table that may go."""
+
+    def keys(query: str, *arguments: object) -> list[bytes]:
+        return [row[0] for row in connection.execute(query, (*arguments, most))]
+
+    oldest = ids.oldest_possible(made_before)
+    quiet = [
+        key
+        for key, log in connection.execute("SELECT key, log FROM guess_buckets WHERE streak = 0")
+        if is_idle(Guesses(read_log(log), 0), now)
+    ]
+    return Over(
+        keys("SELECT id FROM verifications WHERE id < ? ORDER BY id LIMIT ?", oldest),
+        keys("SELECT key FROM send_buckets WHERE max(arrival, second) <= ? LIMIT ?", now),
+        quiet[:most],
+    )
+
+
+def remove(tables: SqliteTables, over: Over, now: Instant) -> None:
+    """Remove them, where they still may go."""
+    tables.remove_verifications(over.verifications)
+    tables.remove_idle_sends(over.send_buckets, now)
+    for key in over.guess_buckets:
+        if is_idle(tables.guesses(key), now):
+            tables.remove_guesses(key)
+
+
+def give_back(connection: sqlite3.Connection) -> None:
+    """Return free pages at the end of the file to the system, a few at a time."""
+    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    if free:
+        connection.execute(f"PRAGMA incremental_vacuum({PAGES})").fetchall()

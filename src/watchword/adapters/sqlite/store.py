@@ -1,0 +1,174 @@
+"""The embedded store: every verb is a step, and steps travel in batches (``ports.Store``).
+
+Not handled here: what a step does (``adapters/steps.py``), how rows are kept (``tables.py``), how a batch gets to
+disk (``writer.py``). Any number of processes may have the file open; SQLite's write lock makes them take turns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from watchword.adapters import steps
+from watchword.adapters.batch import Batcher
+from watchword.adapters.sqlite.checkpoint import Checkpointer
+from watchword.adapters.sqlite.database import connect, our_words, prepare
+from watchword.adapters.sqlite.purge import give_back, remove, what_is_over
+from watchword.adapters.sqlite.tables import SqliteTables
+from watchword.adapters.sqlite.writer import Step, Writer
+from watchword.core.app import ApiKey, App
+from watchword.core.delivery import Delivery, Due, Settlement
+from watchword.core.instant import Instant, Span
+from watchword.core.limit import Charge, GuessLimits
+from watchword.core.verification import Expected, Judgement, Verification
+from watchword.errors import UnknownError
+from watchword.ports import Added, Idempotency
+
+MOST_COUNTED = 10_000
+
+
+class SqliteStore:
+    """One SQLite file. Reads run on a connection of their own and never wait for the writer."""
+
+    def __init__(self, path: Path, *, waiting: int = 10_000) -> None:
+        self._path = path
+        self._waiting = waiting
+
+    async def open(self) -> None:
+        """Create or migrate the file and connect.
+
+        Raises:
+            SettingsError, StoreError: see ``database.prepare``.
+        """
+        await asyncio.to_thread(prepare, self._path)
+        with our_words():
+            self._writer = Writer(connect(self._path))
+            self._reader = connect(self._path)
+            self._reader.execute("PRAGMA query_only = ON")
+            self._checkpointer = Checkpointer(self._path)
+        self._read = SqliteTables(self._reader)
+        self._batcher: Batcher[Step] = Batcher(self._writer.execute, waiting=self._waiting)
+        self._checkpointer.start()
+
+    async def aclose(self) -> None:
+        """Finish what is queued, write the log back into the file, let go."""
+        await self._batcher.drain()
+        await self._checkpointer.stop()
+        self._reader.close()
+        self._writer.close()
+
+    async def ping(self) -> None:
+        """Read, and write a heartbeat on the same path as everything else."""
+        with our_words():
+            self._read.look()
+        await self._submit(SqliteTables.beat)
+
+    def facts(self) -> Mapping[str, float]:
+        """Queue depth now; batches and operations since the start."""
+        batcher = self._batcher
+        return {"queue_depth": batcher.depth, "batches": batcher.batches, "operations": batcher.operations}
+
+    async def add(
+        self,
+        verification: Verification,
+        *,
+        charges: Sequence[Charge],
+        guesses: GuessLimits,
+        idempotency: Idempotency | None,
+        now: Instant,
+    ) -> Added:
+        added: Added = await self._batcher.submit(
+            lambda tables: steps.add(tables, verification, charges, guesses, idempotency, now)
+        )
+        return added
+
+    async def find(self, app: bytes, verification: bytes) -> tuple[Verification, Sequence[Delivery]]:
+        with our_words():
+            found = self._read.verification(app, verification)
+            if found is None:
+                raise UnknownError
+            return found, self._read.deliveries(verification)
+
+    async def attempt(  # noqa: PLR0913 - see the port
+        self,
+        app: bytes,
+        verification: bytes,
+        *,
+        digits: int,
+        matches: bool,
+        expected: Expected,
+        guesses: GuessLimits,
+        now: Instant,
+    ) -> Judgement:
+        judgement: Judgement = await self._batcher.submit(
+            lambda tables: steps.attempt(tables, app, verification, digits, matches, expected, guesses, now)
+        )
+        return judgement
+
+    async def resend(
+        self, app: bytes, verification: bytes, *, charges: Sequence[Charge], schedule: tuple[Span, ...], now: Instant
+    ) -> Verification:
+        resent: Verification = await self._submit(steps.resend, app, verification, charges, schedule, now)
+        return resent
+
+    async def cancel(self, app: bytes, verification: bytes, *, now: Instant) -> Verification:
+        canceled: Verification = await self._submit(steps.cancel, app, verification, now)
+        return canceled
+
+    async def claim(self, *, now: Instant, lease: Span, most: int) -> Sequence[Due]:
+        # An empty outbox is looked at without the write lock; couriers look once a second.
+        with our_words():
+            if not self._read.backlog(now, 1):
+                return ()
+        taken: Sequence[Due] = await self._submit(steps.take_due, now, lease, most)
+        return taken
+
+    async def settle(self, due: Due, settlement: Settlement) -> None:
+        await self._submit(steps.settle_due, due, settlement)
+
+    async def next_due(self) -> Instant | None:
+        with our_words():
+            return self._read.next_due()
+
+    async def backlog(self, *, now: Instant) -> int:
+        with our_words():
+            return self._read.backlog(now, MOST_COUNTED)
+
+    async def recent(self, most: int) -> Sequence[tuple[Verification, str, Delivery]]:
+        with our_words():
+            return self._read.recent(most)
+
+    async def add_app(self, app: App) -> None:
+        await self._submit(steps.add_app, app)
+
+    async def apps(self) -> Sequence[tuple[App, Sequence[ApiKey]]]:
+        with our_words():
+            return self._read.apps()
+
+    async def update_app(self, app: App) -> None:
+        await self._submit(steps.update_app, app)
+
+    async def add_key(self, key: ApiKey, *, replace: bool = False) -> None:
+        await self._submit(steps.add_key, key, replace)
+
+    async def revoke_key(self, app: bytes, hint: str) -> int:
+        revoked: int = await self._submit(SqliteTables.remove_keys, app, hint)
+        return revoked
+
+    async def app_by_key(self, key_hash: bytes) -> App | None:
+        with our_words():
+            return self._read.app_by_key(key_hash)
+
+    async def purge(self, *, made_before: Instant, now: Instant, step: int) -> int:
+        # Looking for what is over may read a whole table; it happens on a thread and without the write lock.
+        over = await self._checkpointer.read(partial(what_is_over, made_before=made_before, now=now, most=step))
+        if over.rows:
+            await self._submit(remove, over, now)
+        await self._writer.maintain(give_back)
+        return over.rows
+
+    async def _submit(self, step: Any, *arguments: object) -> Any:  # noqa: ANN401 - any step, its own result
+        return await self._batcher.submit(lambda tables: step(tables, *arguments))

@@ -1,0 +1,250 @@
+"""The rows of the SQLite store, inside whatever transaction the writer has open (``steps.Tables``)."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import sys
+from array import array
+from collections.abc import Sequence
+from typing import Any
+
+from watchword.core.app import ApiKey, App
+from watchword.core.delivery import Delivery, DeliveryStatus
+from watchword.core.instant import Instant
+from watchword.core.limit import FRESH, UNTRIED, Arrivals, Guesses
+from watchword.core.message import TlsFacts
+from watchword.core.verification import Status, Verification
+from watchword.ports import Idempotency
+
+_STATUS = {status.value: status for status in Status}
+
+# In the order of the struct's fields, so that a row makes a struct without naming anything.
+_VERIFICATION = ", ".join(f"v.{name}" for name in Verification.__struct_fields__)
+_WIDTH = len(Verification.__struct_fields__)
+_STATUS_AT = Verification.__struct_fields__.index("status")
+_DELIVERY = ", ".join(f"d.{name}" for name in Delivery.__struct_fields__)
+
+_ADD_VERIFICATION = (
+    f"INSERT INTO verifications ({_VERIFICATION.replace('v.', '')}, idempotency_key, idempotency_request) "  # noqa: S608 - names of our own fields
+    f"VALUES ({', '.join('?' * (_WIDTH + 2))})"
+)
+_GET_VERIFICATION = f"SELECT {_VERIFICATION} FROM verifications v WHERE v.id = ? AND v.app = ?"  # noqa: S608
+_GET_REPLAY = (
+    f"SELECT {_VERIFICATION}, v.idempotency_request FROM verifications v WHERE v.app = ? AND v.idempotency_key = ?"  # noqa: S608
+)
+_DUE = (
+    f"SELECT {_VERIFICATION}, {_DELIVERY}, a.name FROM deliveries d "  # noqa: S608
+    "JOIN verifications v ON v.id = d.verification JOIN apps a ON a.id = v.app "
+    "WHERE d.due_at <= ? ORDER BY d.due_at LIMIT ?"
+)
+_GET_DELIVERIES = f"SELECT {_DELIVERY} FROM deliveries d WHERE d.verification = ? ORDER BY d.number"  # noqa: S608
+_RECENT = (
+    f"SELECT {_VERIFICATION}, {_DELIVERY}, a.name FROM deliveries d "  # noqa: S608
+    "JOIN verifications v ON v.id = d.verification JOIN apps a ON a.id = v.app "
+    "WHERE d.status = 'sent' AND NOT v.decoy ORDER BY d.verification DESC, d.number DESC LIMIT ?"
+)
+
+
+class SqliteTables:
+    """Reads and writes rows over one connection."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._execute = connection.execute
+        self._many = connection.executemany
+
+    def verification(self, app: bytes, verification: bytes) -> Verification | None:
+        row = self._execute(_GET_VERIFICATION, (verification, app)).fetchone()
+        return row and _verification(row)
+
+    def add_verification(self, verification: Verification, idempotency: Idempotency | None) -> None:
+        v = verification
+        key, request = (idempotency.key, idempotency.request) if idempotency is not None else (None, None)
+        # Written out rather than looped over: this is the hottest row there is.
+        self._execute(
+            _ADD_VERIFICATION,
+            (
+                *(v.id, v.app, v.channel, v.purpose, v.recipient, v.sealed, v.locale, v.digits, v.max_attempts),
+                *(v.max_sends, v.created_at, v.expires_at, v.resend_at, v.status.value, v.attempts, v.sends),
+                *(v.lane, v.decoy, key, request),
+            ),
+        )
+
+    def change_verification(self, verification: Verification) -> None:
+        v = verification
+        self._execute(
+            "UPDATE verifications SET status = ?, attempts = ?, sends = ?, resend_at = ? WHERE id = ?",
+            (v.status.value, v.attempts, v.sends, v.resend_at, v.id),
+        )
+
+    def replay(self, app: bytes, key: bytes) -> tuple[Verification, bytes] | None:
+        row = self._execute(_GET_REPLAY, (app, key)).fetchone()
+        return row and (_verification(row[:-1]), row[-1])
+
+    def forget_replay(self, app: bytes, key: bytes) -> None:
+        self._execute(
+            "UPDATE verifications SET idempotency_key = NULL, idempotency_request = NULL "
+            "WHERE app = ? AND idempotency_key = ?",
+            (app, key),
+        )
+
+    def arrivals(self, key: bytes) -> Arrivals:
+        return self._execute("SELECT arrival, second FROM send_buckets WHERE key = ?", (key,)).fetchone() or FRESH
+
+    def set_arrivals(self, key: bytes, arrivals: Arrivals) -> None:
+        self._execute("INSERT OR REPLACE INTO send_buckets VALUES (?, ?, ?)", (key, *arrivals))
+
+    def guesses(self, key: bytes) -> Guesses:
+        row = self._execute("SELECT log, streak FROM guess_buckets WHERE key = ?", (key,)).fetchone()
+        return UNTRIED if row is None else Guesses(read_log(row[0]), row[1])
+
+    def set_guesses(self, key: bytes, guesses: Guesses) -> None:
+        self._execute(
+            "INSERT OR REPLACE INTO guess_buckets VALUES (?, ?, ?)", (key, _write_log(guesses.log), guesses.streak)
+        )
+
+    def deliveries(self, verification: bytes) -> Sequence[Delivery]:
+        return [_delivery(row) for row in self._execute(_GET_DELIVERIES, (verification,))]
+
+    def put_delivery(self, delivery: Delivery) -> None:
+        d = delivery
+        tls = d.tls and json.dumps([d.tls.version, d.tls.cipher, d.tls.fingerprint])
+        self._execute(
+            "INSERT OR REPLACE INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(d.verification, d.number, d.at, d.due_at, d.status.value, d.tries, d.handed_over, d.uncertain),
+                *(d.transport, d.reason, tls),
+            ),
+        )
+
+    def queue_delivery(self, verification: bytes, number: int, now: Instant) -> None:
+        self._execute(
+            "INSERT INTO deliveries (verification, number, at, due_at) VALUES (?, ?, ?, ?)",
+            (verification, number, now, now),
+        )
+
+    def due(self, now: Instant, most: int) -> Sequence[tuple[Delivery, Verification, str]]:
+        rows = self._execute(_DUE, (now, most)).fetchall()
+        return [(delivery, verification, name) for verification, name, delivery in map(joined, rows)]
+
+    def recent(self, most: int) -> Sequence[tuple[Verification, str, Delivery]]:
+        """The latest deliveries that were sent and not decoys, newest first."""
+        return [joined(row) for row in self._execute(_RECENT, (most,))]
+
+    def add_app(self, app: App) -> bool:
+        try:
+            self._execute(
+                "INSERT INTO apps VALUES (?, ?, ?, ?)", (app.id, app.name, app.created_at, json.dumps(app.redirect_uris))
+            )
+        except sqlite3.IntegrityError:
+            return False
+        return True
+
+    def change_app(self, app: App) -> bool:
+        try:
+            self._execute(
+                "UPDATE apps SET name = ?, redirect_uris = ? WHERE id = ?",
+                (app.name, json.dumps(app.redirect_uris), app.id),
+            )
+        except sqlite3.IntegrityError:
+            return False
+        return True
+
+    def app(self, app: bytes) -> App | None:
+        row = self._execute("SELECT id, name, created_at, redirect_uris FROM apps WHERE id = ?", (app,)).fetchone()
+        return row and _app(row)
+
+    def apps(self) -> Sequence[tuple[App, Sequence[ApiKey]]]:
+        """Every app with its keys, oldest first."""
+        keys = [
+            ApiKey(*row) for row in self._execute("SELECT hash, app, hint, created_at FROM api_keys ORDER BY created_at")
+        ]
+        apps = [_app(row) for row in self._execute("SELECT id, name, created_at, redirect_uris FROM apps ORDER BY id")]
+        return [(app, [key for key in keys if key.app == app.id]) for app in apps]
+
+    def app_by_key(self, key_hash: bytes) -> App | None:
+        """The app a key belongs to."""
+        row = self._execute(
+            "SELECT a.id, a.name, a.created_at, a.redirect_uris FROM api_keys k JOIN apps a ON a.id = k.app "
+            "WHERE k.hash = ?",
+            (key_hash,),
+        ).fetchone()
+        return row and _app(row)
+
+    def add_key(self, key: ApiKey) -> None:
+        self._execute("INSERT INTO api_keys VALUES (?, ?, ?, ?)", (key.hash, key.app, key.hint, key.created_at))
+
+    def remove_keys(self, app: bytes, hint: str | None) -> int:
+        return self._execute(
+            "DELETE FROM api_keys WHERE app = ?1 AND (?2 IS NULL OR hint = ?2)", (app, hint)
+        ).rowcount
+
+    def remove_verifications(self, ids: Sequence[bytes]) -> None:
+        """Remove verifications with their deliveries."""
+        for table, column in (("deliveries", "verification"), ("verifications", "id")):
+            self._many(f"DELETE FROM {table} WHERE {column} = ?", [(raw,) for raw in ids])  # noqa: S608 - our own names
+
+    def remove_idle_sends(self, keys: Sequence[bytes], now: Instant) -> None:
+        """Remove send buckets, where they still limit nothing."""
+        self._many("DELETE FROM send_buckets WHERE key = ? AND max(arrival, second) <= ?", [(key, now) for key in keys])
+
+    def remove_guesses(self, key: bytes) -> None:
+        """Remove a bucket of wrong guesses."""
+        self._execute("DELETE FROM guess_buckets WHERE key = ?", (key,))
+
+    def beat(self) -> None:
+        """Write the heartbeat."""
+        self._execute("UPDATE heartbeat SET at = at + 1")
+
+    def look(self) -> None:
+        """Read a little of what matters, so that an unreadable file is noticed."""
+        self._execute("SELECT count(*) FROM apps").fetchone()
+        self._execute("SELECT status FROM verifications ORDER BY id DESC LIMIT 1").fetchone()
+
+    def next_due(self) -> Instant | None:
+        """When the earliest open delivery is due."""
+        row = self._execute("SELECT min(due_at) FROM deliveries WHERE due_at IS NOT NULL").fetchone()
+        return None if row is None else row[0]
+
+    def backlog(self, now: Instant, most: int) -> int:
+        """How many deliveries are due, counted up to ``most``."""
+        query = "SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE due_at <= ? LIMIT ?)"
+        count: int = self._execute(query, (now, most)).fetchone()[0]
+        return count
+
+
+def read_log(blob: bytes) -> tuple[Instant, ...]:
+    """Read the instants of a sliding log."""
+    return tuple(_little_endian(array("q", blob)))
+
+
+def _write_log(log: Sequence[Instant]) -> bytes:
+    return _little_endian(array("q", log)).tobytes()
+
+
+def _little_endian(numbers: array[int]) -> array[int]:
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers
+
+
+def joined(row: Sequence[Any]) -> tuple[Verification, str, Delivery]:
+    """Read a row of verification, delivery and the app's name."""
+    return _verification(row[:_WIDTH]), row[-1], _delivery(row[_WIDTH:-1])
+
+
+def _verification(row: Sequence[Any]) -> Verification:
+    return Verification(*row[:_STATUS_AT], _STATUS[row[_STATUS_AT]], *row[_STATUS_AT + 1 :])
+
+
+def _delivery(row: Sequence[Any]) -> Delivery:
+    verification, number, at, due_at, status, tries, handed_over, uncertain, transport, reason, tls = row
+    facts = TlsFacts(*json.loads(tls)) if tls else None
+    return Delivery(
+        *(verification, number, at, due_at, DeliveryStatus(status), tries, bool(handed_over), bool(uncertain)),
+        *(transport, reason, facts),
+    )
+
+
+def _app(row: Sequence[Any]) -> App:
+    return App(row[0], row[1], row[2], tuple(json.loads(row[3])))

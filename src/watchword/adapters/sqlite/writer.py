@@ -1,0 +1,110 @@
+"""The one writer of a process: runs batches of steps, each batch one transaction on disk.
+
+Statements run on the event loop's thread, a few microseconds each; what may wait (the commit's fsync, the write
+lock while another process holds it) runs on the writer's own thread. A second Python thread stepping statements
+would fight the loop for the interpreter lock at every single one (docs/adr/0004).
+
+Rules:
+
+* a result is told only after the commit that holds it is on disk;
+* a refusal leaves the batch alone, because a refusing step has written nothing;
+* any other failure rolls the whole batch back, and then each step gets a transaction of its own: the one that
+  cannot succeed fails alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from watchword.adapters.sqlite.database import as_store_error, begin_patiently, is_busy
+from watchword.adapters.sqlite.tables import SqliteTables
+from watchword.errors import RefusedError, StoreError
+
+Step = Callable[[SqliteTables], Any]
+Result = TypeVar("Result")
+
+
+class Writer:
+    """Owns the writing connection; ``execute`` is what a Batcher calls."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._tables = SqliteTables(connection)
+        self._thread = ThreadPoolExecutor(1, "sqlite-writer")
+        self._turn = asyncio.Lock()
+
+    async def execute(self, steps: Sequence[Step]) -> Sequence[Any]:
+        """Run a batch. Returns each step's result or exception, in order."""
+        async with self._turn:
+            try:
+                return await self._together(steps)
+            except (sqlite3.Error, StoreError) as error:
+                if len(steps) == 1:
+                    return [_told(error)]
+            return [await self._alone(step) for step in steps]
+
+    async def maintain(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Do something with the connection between two batches, outside any transaction, on the writer's thread."""
+        async with self._turn:
+            try:
+                return await self._in_thread(work, self._connection)
+            except sqlite3.Error as error:
+                raise as_store_error(error) from error
+
+    def close(self) -> None:
+        """Let go of thread and connection."""
+        self._thread.shutdown()
+        self._connection.close()
+
+    async def _together(self, steps: Sequence[Step]) -> list[Any]:
+        await self._begin()
+        try:
+            results = [self._run(step) for step in steps]
+            await self._in_thread(self._connection.execute, "COMMIT")
+        except Exception:
+            self._roll_back()
+            raise
+        return results
+
+    async def _alone(self, step: Step) -> Any:  # noqa: ANN401 - a step's own result
+        try:
+            return (await self._together([step]))[0]
+        except (sqlite3.Error, StoreError) as error:
+            return _told(error)
+
+    def _run(self, step: Step) -> Any:  # noqa: ANN401 - a step's own result
+        try:
+            return step(self._tables)
+        except RefusedError as refusal:
+            return refusal
+        except sqlite3.Error:
+            raise
+        except Exception as error:
+            raise StoreError(f"a step failed: {type(error).__name__}") from error
+
+    async def _begin(self) -> None:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if not is_busy(error):
+                raise
+            await self._in_thread(begin_patiently, self._connection)
+
+    def _roll_back(self) -> None:
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            # SQLite has rolled back by itself (a full disk, an I/O error); there is nothing left to undo.
+            return
+
+    async def _in_thread(self, work: Callable[..., Result], *arguments: object) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+
+
+def _told(error: sqlite3.Error | StoreError) -> StoreError:
+    return error if isinstance(error, StoreError) else as_store_error(error)

@@ -1,0 +1,280 @@
+"""The atomic steps of a store, over any tables that are read and written inside one transaction.
+
+The memory store and SQLite run these very functions, so that both decide alike; what differs is how rows are
+kept (``Tables``) and how a transaction begins and ends (the store).
+
+Rules: a step refuses (raises a ``RefusedError``) before its first write, so that a refusal leaves nothing behind
+and costs its neighbours in a batch nothing; a step may run again from the start after a rollback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from watchword.core import limit
+from watchword.core import verification as rules
+from watchword.core.app import ApiKey, App
+from watchword.core.delivery import Delivery, DeliveryStatus, Due, Settlement, claim, settle, settled
+from watchword.core.instant import Instant, Span, seconds_until
+from watchword.core.limit import Arrivals, Charge, GuessLimits, Guesses
+from watchword.core.verification import Expected, Judgement, Resend, Verification, guess_key
+from watchword.errors import (
+    ChannelClosedError,
+    EndedError,
+    IdempotencyReusedError,
+    InvalidInputError,
+    RateLimitedError,
+    SendsSpentError,
+    UnknownError,
+)
+from watchword.ports import Added, Idempotency
+
+
+class Tables(Protocol):
+    """Rows, read and written inside one transaction. Nothing here decides anything."""
+
+    def verification(self, app: bytes, verification: bytes) -> Verification | None:
+        """The row of that id, if it is that app's."""
+        ...
+
+    def add_verification(self, verification: Verification, idempotency: Idempotency | None) -> None:
+        """Write a new row."""
+        ...
+
+    def change_verification(self, verification: Verification) -> None:
+        """Write the columns that change: status, attempts, sends, resend_at."""
+        ...
+
+    def replay(self, app: bytes, key: bytes) -> tuple[Verification, bytes] | None:
+        """The verification made under an idempotency key, and the hash of its request."""
+        ...
+
+    def forget_replay(self, app: bytes, key: bytes) -> None:
+        """Free an idempotency key."""
+        ...
+
+    def arrivals(self, key: bytes) -> Arrivals:
+        """A send bucket; fresh where there is none."""
+        ...
+
+    def set_arrivals(self, key: bytes, arrivals: Arrivals) -> None:
+        """Write a send bucket."""
+        ...
+
+    def guesses(self, key: bytes) -> Guesses:
+        """A bucket of wrong guesses; untried where there is none."""
+        ...
+
+    def set_guesses(self, key: bytes, guesses: Guesses) -> None:
+        """Write a bucket of wrong guesses."""
+        ...
+
+    def deliveries(self, verification: bytes) -> Sequence[Delivery]:
+        """The deliveries of a verification, in order."""
+        ...
+
+    def put_delivery(self, delivery: Delivery) -> None:
+        """Write a delivery, new or changed."""
+        ...
+
+    def queue_delivery(self, verification: bytes, number: int, now: Instant) -> None:
+        """Write a new delivery that is due now: ``put_delivery`` for the hot path."""
+        ...
+
+    def due(self, now: Instant, most: int) -> Sequence[tuple[Delivery, Verification, str]]:
+        """Deliveries due by now with their verification and its app's name, longest due first."""
+        ...
+
+    def add_app(self, app: App) -> bool:
+        """Write an app; False where the name is taken."""
+        ...
+
+    def change_app(self, app: App) -> bool:
+        """Replace an app; False where the name is taken by another."""
+        ...
+
+    def app(self, app: bytes) -> App | None:
+        """An app."""
+        ...
+
+    def add_key(self, key: ApiKey) -> None:
+        """Write a key."""
+        ...
+
+    def remove_keys(self, app: bytes, hint: str | None) -> int:
+        """Remove an app's keys of that hint, all of them where it is None."""
+        ...
+
+
+def add(
+    tables: Tables,
+    verification: Verification,
+    charges: Sequence[Charge],
+    guesses: GuessLimits,
+    idempotency: Idempotency | None,
+    now: Instant,
+) -> Added:
+    """``VerificationStore.add``."""
+    if idempotency is not None:
+        earlier = _replay(tables, verification.app, idempotency, now)
+        if earlier is not None:
+            return Added(earlier, replayed=True)
+    if verification.purpose != "binding" and tables.guesses(guess_key(verification)).streak >= guesses.ceiling:
+        raise ChannelClosedError
+    charged = _charge(tables, charges, now)
+    for key, arrivals in charged:
+        tables.set_arrivals(key, arrivals)
+    tables.add_verification(verification, idempotency)
+    tables.queue_delivery(verification.id, 1, now)
+    return Added(verification, replayed=False)
+
+
+def _replay(tables: Tables, app: bytes, idempotency: Idempotency, now: Instant) -> Verification | None:
+    found = tables.replay(app, idempotency.key)
+    if found is None:
+        return None
+    verification, request = found
+    if now - verification.created_at >= idempotency.lifetime:
+        tables.forget_replay(app, idempotency.key)
+        return None
+    if request != idempotency.request:
+        raise IdempotencyReusedError
+    return verification
+
+
+def _charge(tables: Tables, charges: Iterable[Charge], now: Instant) -> list[tuple[bytes, Arrivals]]:
+    """Work out every bucket before any is written, so that one which refuses leaves the others uncharged."""
+    charged = []
+    longest = 0
+    for key, rates in charges:
+        arrivals, wait = limit.send(tables.arrivals(key), rates, now)
+        longest = max(longest, wait)
+        charged.append((key, arrivals))
+    if longest:
+        raise RateLimitedError(retry_after=seconds_until(now + longest, now))
+    return charged
+
+
+def attempt(
+    tables: Tables,
+    app: bytes,
+    raw: bytes,
+    digits: int,
+    matches: bool,  # noqa: FBT001 - a fact of the check, passed by the store in order
+    expected: Expected,
+    limits: GuessLimits,
+    now: Instant,
+) -> Judgement:
+    """``VerificationStore.attempt``."""
+    verification = _known(tables, app, raw)
+    key = guess_key(verification)
+    guesses = tables.guesses(key)
+    judgement = rules.judge(
+        verification, guesses, limits, digits=digits, matches=matches, expected=expected, now=now
+    )
+    if judgement.verification is not verification:
+        tables.change_verification(judgement.verification)
+    if judgement.guesses is not guesses:
+        tables.set_guesses(key, judgement.guesses)
+    return judgement
+
+
+def resend(
+    tables: Tables, app: bytes, raw: bytes, charges: Sequence[Charge], schedule: tuple[Span, ...], now: Instant
+) -> Verification:
+    """``VerificationStore.resend``."""
+    verification = _known(tables, app, raw)
+    answer, resent = rules.resend(verification, schedule, now)
+    if answer is Resend.ENDED:
+        raise EndedError(status=verification.status_at(now).value)
+    if answer is Resend.SPENT:
+        raise SendsSpentError
+    if answer is Resend.EARLY:
+        raise RateLimitedError(retry_after=seconds_until(verification.resend_at, now))
+    charged = _charge(tables, charges, now)
+    for key, arrivals in charged:
+        tables.set_arrivals(key, arrivals)
+    for delivery in tables.deliveries(raw):
+        if delivery.due_at is not None and not delivery.handed_over:
+            tables.put_delivery(settled(delivery, DeliveryStatus.SUPERSEDED, now, reason=delivery.reason))
+    tables.change_verification(resent)
+    tables.queue_delivery(raw, resent.sends, now)
+    return resent
+
+
+def cancel(tables: Tables, app: bytes, raw: bytes, now: Instant) -> Verification:
+    """``VerificationStore.cancel``."""
+    verification = _known(tables, app, raw)
+    canceled = rules.cancel(verification, now)
+    if canceled is None:
+        raise EndedError(status=verification.status_at(now).value)
+    if canceled is not verification:
+        tables.change_verification(canceled)
+    return canceled
+
+
+def take_due(tables: Tables, now: Instant, lease: Span, most: int) -> list[Due]:
+    """``CourierStore.claim``."""
+    taken = []
+    for delivery, verification, app_name in tables.due(now, most):
+        claimed, hand_over = claim(delivery, verification, now, lease)
+        tables.put_delivery(claimed)
+        if hand_over:
+            taken.append(Due(verification, app_name, claimed.number, claimed.tries, claimed.uncertain))
+        elif claimed.status is DeliveryStatus.FAILED:
+            _fail_undelivered(tables, verification)
+    return taken
+
+
+def settle_due(tables: Tables, due: Due, settlement: Settlement) -> None:
+    """``CourierStore.settle``."""
+    app, raw = due.verification.app, due.verification.id
+    entry = next((delivery for delivery in tables.deliveries(raw) if delivery.number == due.number), None)
+    changed = entry and settle(entry, due, settlement)
+    if not changed:
+        return
+    tables.put_delivery(changed)
+    verification = tables.verification(app, raw)
+    if changed.status is DeliveryStatus.FAILED and verification is not None:
+        _fail_undelivered(tables, verification)
+
+
+def _fail_undelivered(tables: Tables, verification: Verification) -> None:
+    """Fail a verification of which no message went out and none will. An uncertain one may have arrived."""
+    for delivery in tables.deliveries(verification.id):
+        if delivery.due_at is not None or delivery.status is DeliveryStatus.SENT or delivery.uncertain:
+            return
+    failed = rules.fail(verification)
+    if failed is not verification:
+        tables.change_verification(failed)
+
+
+def add_app(tables: Tables, app: App) -> None:
+    """``AppStore.add_app``."""
+    if not tables.add_app(app):
+        raise InvalidInputError("There is an app of that name already.", field="name")
+
+
+def update_app(tables: Tables, app: App) -> None:
+    """``AppStore.update_app``."""
+    if tables.app(app.id) is None:
+        raise UnknownError
+    if not tables.change_app(app):
+        raise InvalidInputError("There is an app of that name already.", field="name")
+
+
+def add_key(tables: Tables, key: ApiKey, replace: bool) -> None:  # noqa: FBT001 - passed by the store in order
+    """``AppStore.add_key``."""
+    if tables.app(key.app) is None:
+        raise UnknownError
+    if replace:
+        tables.remove_keys(key.app, None)
+    tables.add_key(key)
+
+
+def _known(tables: Tables, app: bytes, raw: bytes) -> Verification:
+    verification = tables.verification(app, raw)
+    if verification is None:
+        raise UnknownError
+    return verification

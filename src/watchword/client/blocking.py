@@ -1,0 +1,162 @@
+"""The client that blocks: a shell that takes the steps of ``client/protocol.py`` with ``httpx.Client``.
+
+Not handled here: everything that is decided (``client/verification.py``, ``client/protocol.py``). Safe to share
+between threads. ``client/asynchronous.py`` is the same, awaited; a test keeps the two alike.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from random import SystemRandom
+from types import TracebackType
+from typing import Self
+from uuid import uuid4
+
+import httpx
+
+from watchword.client import connection, verification
+from watchword.client.protocol import Ask, Outcome, Pause, Steps
+from watchword.client.verification import Verification
+
+_jitter = SystemRandom().random
+
+
+class Client:
+    """Sends passcodes and checks them. Use it in a ``with`` block, or ``close`` it.
+
+    ``timeout`` holds for each wait of a request; ``ca_file`` replaces the system's certificate authorities.
+    ``unsafe_transport`` replaces the network, for tests: TLS is then no longer this client's doing.
+
+    Raises:
+        SettingsError: the address is neither https nor on this machine, or a value cannot be used.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        *,
+        timeout: timedelta = connection.TIMEOUT,
+        ca_file: Path | str | None = None,
+        sleep: Callable[[float], object] = time.sleep,
+        unsafe_transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._connection = connection.Connection(base_url, api_key, timeout, ca_file)
+        self._http = httpx.Client(**self._connection.options(), transport=unsafe_transport)
+        self._sleep = sleep
+
+    def create(  # noqa: PLR0913 - one argument a field of the request
+        self,
+        *,
+        to: str,
+        purpose: str,
+        channel: str = "email",
+        locale: str | None = None,
+        expires_in: timedelta | None = None,
+        digits: int | None = None,
+        requester_ip: str | None = None,
+        user_agent: str | None = None,
+        known_device: bool | None = None,
+        decoy: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Verification:
+        """Send a code. Tried up to three times where the service is not there; only one message goes out.
+
+        ``decoy`` is for an account that does not exist: the same answer, but nothing is sent and nothing matches.
+
+        Raises:
+            InvalidInputError, ChannelForbiddenError, ChannelClosedError, RateLimitedError, IdempotencyReusedError,
+            UnauthenticatedError, UnavailableError.
+        """
+        return self._take(
+            verification.create(
+                to=to,
+                purpose=purpose,
+                channel=channel,
+                locale=locale,
+                expires_in=expires_in,
+                digits=digits,
+                requester_ip=requester_ip,
+                user_agent=user_agent,
+                known_device=known_device,
+                decoy=decoy,
+                idempotency_key=str(uuid4()) if idempotency_key is None else idempotency_key,
+                jitter=_jitter,
+            )
+        )
+
+    def check(self, id: str, code: str, *, purpose: str, to: str) -> Verification:  # noqa: A002 - the word of the API
+        """Check a code. Returns only where it is approved; everything else raises. Never tried twice.
+
+        ``purpose`` and ``to`` are what your session believes it is checking, not what the browser sent.
+
+        Raises:
+            NotAcceptedError: one of its children says why.
+            UnknownError, ChannelClosedError, RateLimitedError, InvalidInputError: no guess was counted.
+            UnavailableError: treat it as not approved. Its text says whether the service may have seen the code.
+        """
+        return self._take(verification.check(id, code, purpose=purpose, to=to))
+
+    def resend(self, id: str) -> Verification:  # noqa: A002 - the word of the API
+        """Send the same code again.
+
+        Raises:
+            RateLimitedError: too early; ``retry_after`` says when.
+            EndedError, SendsSpentError, UnknownError, UnavailableError.
+        """
+        return self._take(verification.resend(id))
+
+    def cancel(self, id: str) -> Verification:  # noqa: A002 - the word of the API
+        """Withdraw a verification for good.
+
+        Raises:
+            EndedError, UnknownError, UnavailableError.
+        """
+        return self._take(verification.cancel(id))
+
+    def get(self, id: str) -> Verification:  # noqa: A002 - the word of the API
+        """Show a verification and what became of its messages.
+
+        Raises:
+            UnknownError, UnavailableError.
+        """
+        return self._take(verification.get(id))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._connection.address!r})"
+
+    def _take(self, steps: Steps[Verification]) -> Verification:
+        outcome: Outcome = None
+        while True:
+            try:
+                step = steps.send(outcome)
+            except StopIteration as end:
+                done: Verification = end.value
+                return done
+            outcome = self._step(step)
+
+    def _step(self, step: Ask | Pause) -> Outcome:
+        if isinstance(step, Pause):
+            self._sleep(step.seconds)
+            return None
+        url = self._connection.url(step.path)
+        try:
+            answer = self._http.request(step.method, url, content=step.content, headers=step.headers)
+        except httpx.HTTPError as error:
+            return connection.failure(error)
+        return connection.reply(answer)

@@ -1,0 +1,150 @@
+"""Where the service is and how to reach it: address, key, TLS, and httpx's exceptions put into our words.
+
+Not handled here: what is said (``client/verification.py``), the socket itself (httpx, in the two shells).
+
+Rules:
+
+* https, except to this very machine; certificate and host name are verified and nothing turns that off;
+* no proxy, no credentials file and no other setting of the environment comes between (``trust_env=False``), so a
+  key cannot end up at a proxy;
+* redirects are not followed, or a key could travel to wherever an answer points;
+* the key is in no ``repr`` and no exception.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from dataclasses import dataclass, field
+from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TypedDict
+
+import httpx
+
+from watchword.client.protocol import Failure, Reply
+from watchword.errors import SettingsError
+
+TIMEOUT = timedelta(seconds=10)
+
+_ADDRESS = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
+    r"(?::[0-9]{1,5})?(?P<path>(?:/[A-Za-z0-9._~-]+)*)/?",
+    re.ASCII,
+)
+_KEY = re.compile(r"[A-Za-z0-9_-]{8,200}", re.ASCII)
+# Shorter than the five seconds after which uvicorn closes an idle connection: a check that meets a connection
+# which is just being closed fails, and a check is never sent twice.
+_KEEPALIVE = 2.0
+
+
+class Options(TypedDict):
+    """What both httpx clients are opened with."""
+
+    headers: dict[str, str]
+    timeout: float
+    verify: ssl.SSLContext
+    trust_env: bool
+    follow_redirects: bool
+    limits: httpx.Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """The service's address and what it takes to be let in. ``ca_file`` replaces the system's own authorities.
+
+    Raises:
+        SettingsError: one of them cannot be used; ``setting`` says which, and no value is repeated.
+    """
+
+    address: str
+    api_key: str = field(repr=False)
+    timeout: timedelta = TIMEOUT
+    ca_file: Path | str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work or is not safe."""
+        object.__setattr__(self, "address", read_address(self.address))
+        if not _match(_KEY, self.api_key):
+            raise SettingsError("This is not an API key: wk_ and letters, digits, - and _.", setting="api_key")
+        if self.timeout <= timedelta(0):
+            raise SettingsError("A timeout is longer than nothing.", setting="timeout")
+
+    def url(self, path: str) -> str:
+        """The whole address of a path."""
+        return self.address + path
+
+    def options(self) -> Options:
+        """What to open httpx with."""
+        return Options(
+            headers={
+                "Authorization": f"Bearer {self.api_key}",
+                "Accept": "application/json, application/problem+json",
+                "Accept-Encoding": "identity",
+                "User-Agent": "watchword-python",
+            },
+            timeout=self.timeout.total_seconds(),
+            verify=_tls(self.ca_file),
+            trust_env=False,
+            follow_redirects=False,
+            limits=httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=_KEEPALIVE),
+        )
+
+
+def read_address(text: str) -> str:
+    """Read the service's address, with or without a path; the last slash goes.
+
+    Raises:
+        SettingsError: it is no such address, or plain http to another machine.
+    """
+    found = _match(_ADDRESS, text)
+    if found is None:
+        raise SettingsError(
+            "The address is https://host, with a port and a path if need be, and nothing else.", setting="base_url"
+        )
+    if found["scheme"] == "http" and not _is_loopback(found["host"]):
+        raise SettingsError("Plain http is for this machine alone; use https.", setting="base_url")
+    return text.removesuffix("/")
+
+
+def reply(response: httpx.Response) -> Reply:
+    """Put an answer into our words."""
+    return Reply(response.status_code, response.content, response.headers.get("Retry-After"))
+
+
+def failure(error: httpx.HTTPError) -> Failure:
+    """Put what went wrong into our words; nothing of the error is kept, it holds the request."""
+    if isinstance(error, httpx.TimeoutException):
+        return Failure.LATE
+    if not isinstance(error, httpx.ConnectError):
+        return Failure.LOST
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
+        cause = cause.__cause__ or cause.__context__
+    return Failure.UNREACHED if cause is None else Failure.DISTRUSTED
+
+
+def _match(pattern: re.Pattern[str], value: object) -> re.Match[str] | None:
+    # os.environ.get gives None where a variable is not set, whatever the annotations say.
+    return pattern.fullmatch(value) if isinstance(value, str) else None
+
+
+def _is_loopback(host: str) -> bool:
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _tls(ca_file: Path | str | None) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=ca_file)
+    except (OSError, ValueError):
+        context = None
+    if context is None:
+        raise SettingsError("The file of certificate authorities cannot be read.", setting="ca_file")
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context

@@ -1,0 +1,107 @@
+"""The conversation with the service, as steps that somebody else takes.
+
+A call is a generator: it yields what is to be done (``Ask`` or ``Pause``), is sent what came of it (``Reply``,
+``Failure``, or None after a pause) and returns the result or raises. So retries, fail-closed reading and errors
+exist once, and are tested without a network.
+
+Not handled here: what is asked and answered (``client/verification.py``), problem documents
+(``client/problems.py``), sockets and TLS (``client/connection.py`` and the two shells).
+
+Rules:
+
+* nothing is asked twice unless it says so and carries an idempotency key;
+* whatever is not a readable 2xx raises;
+* what goes over the wire is hidden from ``repr``, and an error is never raised inside an ``except``, so that no
+  foreign exception with a request, and with it a key or a code, hangs on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeAlias, TypeVar
+
+from watchword.client import problems
+from watchword.errors import UnavailableError
+
+RETRIES = 2
+FIRST_WAIT = 0.5  # seconds; doubles with each retry
+
+_OK = range(200, 300)
+_UNAVAILABLE = 503
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request to send. ``path`` starts with a slash and belongs behind the service's address."""
+
+    method: str
+    path: str
+    content: bytes = field(default=b"", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A wait, in seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A complete answer. ``retry_after`` is that header as it came."""
+
+    status: int
+    body: bytes = field(repr=False)
+    retry_after: str | None = None
+
+
+class Failure(Enum):
+    """Why there is no complete answer; the value is the sentence the caller reads."""
+
+    UNREACHED = "The service cannot be reached. Nothing was sent."
+    DISTRUSTED = "The service's TLS certificate was not accepted. Nothing was sent."
+    LATE = "The service did not answer in time. Whether it acted on the request is not known."
+    LOST = "The connection broke before the whole answer was here. Whether the service acted is not known."
+
+
+_Result = TypeVar("_Result")
+Outcome: TypeAlias = Reply | Failure | None
+Steps: TypeAlias = Generator[Ask | Pause, Outcome, _Result]
+Read: TypeAlias = Callable[[bytes], _Result]
+
+
+def once(ask: Ask, read: Read[_Result]) -> Steps[_Result]:
+    """Ask one time, whatever comes of it."""
+    return _conclude((yield ask), read)
+
+
+def persistently(ask: Ask, read: Read[_Result], jitter: Callable[[], float]) -> Steps[_Result]:
+    """Ask again, up to twice, where the service was not there. ``ask`` must be safe to repeat.
+
+    ``jitter`` from 0 to 1 spreads each wait over half of itself, so that callers do not return all at once.
+    """
+    for retry in range(RETRIES):
+        outcome = yield ask
+        if not _was_not_there(outcome):
+            return _conclude(outcome, read)
+        wait = FIRST_WAIT * 2**retry
+        yield Pause(wait / 2 + wait / 2 * jitter())
+    return _conclude((yield ask), read)
+
+
+def _was_not_there(outcome: Outcome) -> bool:
+    # A timeout is not tried again: whoever waits has waited long enough, and a slow service needs no more work.
+    if isinstance(outcome, Reply):
+        return outcome.status == _UNAVAILABLE
+    return outcome in {Failure.UNREACHED, Failure.LOST}
+
+
+def _conclude(outcome: Outcome, read: Read[_Result]) -> _Result:
+    if not isinstance(outcome, Reply):
+        raise UnavailableError((outcome or Failure.LOST).value)
+    if outcome.status not in _OK:
+        raise problems.read(outcome.status, outcome.body, outcome.retry_after)
+    return read(outcome.body)

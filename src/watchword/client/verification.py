@@ -1,0 +1,202 @@
+"""Verifications, seen by the app that asks for them: requests written, answers read.
+
+Not handled here: when to ask again (``client/protocol.py``), the rules of a verification (the service).
+
+Rules:
+
+* a check fails closed: it returns only where the service says ``approved``, of this id and this purpose;
+* ``purpose`` and ``to`` are compared by the service, so an empty one is refused here and not quietly left out;
+* a code and an address travel in a body, never in a path;
+* times are aware, an answer with one that is not is not understood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import msgspec
+
+from watchword.client.protocol import Ask, Steps, once, persistently
+from watchword.core import ids
+from watchword.errors import InvalidInputError, UnavailableError
+
+_PATH = "/v1/verifications"
+_APPROVED = "approved"
+_SECOND = timedelta(seconds=1)
+_LONGEST_KEY = 255
+_JSON = {"Content-Type": "application/json"}
+
+_Aware = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """What the handshake with the relay proved. ``fingerprint`` is the SHA-256 of the relay's certificate in hex."""
+
+    version: str
+    cipher: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What became of one send. ``transport`` is the level that was proven: T0 no network, T1 verified TLS."""
+
+    at: _Aware
+    channel: str
+    status: str
+    transport: str | None = None
+    reason: str | None = None
+    tls: Tls | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """One request to prove control of an address, as its app may see it.
+
+    ``to`` is masked. ``watchword`` is for the page of whoever asked: show both words, the message has the second.
+    ``deliveries`` are filled by ``get`` alone.
+    """
+
+    id: str
+    status: str
+    channel: str
+    to: str
+    purpose: str
+    methods: tuple[str, ...]
+    # The first word is for the requesting device alone, so it stays out of logs that print this object.
+    watchword: str = field(repr=False)
+    created_at: _Aware
+    expires_at: _Aware
+    attempts_remaining: int
+    resend_at: _Aware
+    sends_remaining: int
+    deliveries: tuple[Delivery, ...] = ()
+
+
+_decode = msgspec.json.Decoder(Verification).decode
+
+
+def create(  # noqa: PLR0913 - one argument a field of the request
+    *,
+    to: str,
+    purpose: str,
+    channel: str,
+    locale: str | None,
+    expires_in: timedelta | None,
+    digits: int | None,
+    requester_ip: str | None,
+    user_agent: str | None,
+    known_device: bool | None,
+    decoy: bool,
+    idempotency_key: str,
+    jitter: Callable[[], float],
+) -> Steps[Verification]:
+    """Ask for a verification."""
+    asked = {
+        "channel": _text("channel", channel),
+        "to": _text("to", to),
+        "purpose": _text("purpose", purpose),
+        "locale": locale,
+        "expires_in": _whole_seconds(expires_in),
+        "digits": digits,
+        "requester": _given({"ip": requester_ip, "user_agent": user_agent, "known_device": known_device}) or None,
+        "decoy": decoy or None,
+    }
+    ask = Ask("POST", _PATH, _encode(_given(asked)), _JSON | {"Idempotency-Key": _key(idempotency_key)})
+    return persistently(ask, _read, jitter)
+
+
+def check(verification: str, code: str, *, purpose: str, to: str) -> Steps[Verification]:
+    """Ask whether a code is right. Never asked twice: a lost answer may have been the one approval."""
+    asked = {"code": _text("code", code), "purpose": _text("purpose", purpose), "to": _text("to", to)}
+
+    def read(body: bytes) -> Verification:
+        found = _read_of(verification, body)
+        if found.status != _APPROVED or found.purpose != purpose:
+            raise UnavailableError("The answer to the check does not say that this was approved, so it is not.")
+        return found
+
+    return once(Ask("POST", _path(verification, "/check"), _encode(asked), _JSON), read)
+
+
+def resend(verification: str) -> Steps[Verification]:
+    """Ask for the same code again."""
+    return once(Ask("POST", _path(verification, "/resend")), lambda body: _read_of(verification, body))
+
+
+def cancel(verification: str) -> Steps[Verification]:
+    """Withdraw."""
+    return once(Ask("POST", _path(verification, "/cancel")), lambda body: _read_of(verification, body))
+
+
+def get(verification: str) -> Steps[Verification]:
+    """Ask how it stands."""
+    return once(Ask("GET", _path(verification)), lambda body: _read_of(verification, body))
+
+
+def _path(verification: str, verb: str = "") -> str:
+    # An id may have come through a browser. Only the one spelling of an id can become part of a path.
+    ids.from_text(ids.VERIFICATION, _text("id", verification))
+    return f"{_PATH}/{verification}{verb}"
+
+
+def _read(body: bytes) -> Verification:
+    found = _parse(body)
+    if found is None:
+        raise UnavailableError("The answer is not a verification that this client understands.")
+    return found
+
+
+def _read_of(verification: str, body: bytes) -> Verification:
+    found = _read(body)
+    if found.id != verification:
+        raise UnavailableError("The answer is about another verification.")
+    return found
+
+
+def _parse(body: bytes) -> Verification | None:
+    try:
+        return _decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+
+
+def _given(values: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise InvalidInputError("This must be a text that is not empty.", field=name)
+    return value
+
+
+def _whole_seconds(span: timedelta | None) -> int | None:
+    if span is None:
+        return None
+    if span % _SECOND:
+        raise InvalidInputError("A lifetime is a whole number of seconds.", field="expires_in")
+    return span // _SECOND
+
+
+def _key(text: str) -> str:
+    if not 1 <= len(text) <= _LONGEST_KEY or not text.isascii() or not text.isprintable():
+        raise InvalidInputError(
+            f"An idempotency key has 1 to {_LONGEST_KEY} printable ASCII characters.", field="Idempotency-Key"
+        )
+    return text
+
+
+def _encode(asked: Mapping[str, object]) -> bytes:
+    # A lone surrogate cannot be written as UTF-8. The error that says so holds the text, which may be a code.
+    try:
+        content = msgspec.json.encode(asked)
+    except UnicodeEncodeError:
+        content = b""
+    if not content:
+        raise InvalidInputError("A field holds characters that cannot be sent.")
+    return content

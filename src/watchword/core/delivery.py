@@ -1,0 +1,148 @@
+"""Deliveries: what happened to a message, send by send.
+
+A delivery is at once the outbox entry and the record of what became of it.
+
+    queued ──▶ sent | failed | dropped | superseded
+      ▲ │
+      └─┘ another try (the reason of the last one stays readable)
+
+Rules: a message is rendered only while it is handed to a relay, so a delivery holds no text and no address; a
+repeat after an outcome nobody saw is never silent, it carries the reason ``possible_duplicate``.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from watchword.core.instant import MINUTE, SECOND, Instant, Span
+from watchword.core.message import TlsFacts
+from watchword.core.verification import Status, Verification
+
+NOT_OVER_A_NETWORK = "T0"
+POSSIBLE_DUPLICATE = "possible_duplicate"
+
+_FIRST_WAIT: Span = SECOND
+_LONGEST_WAIT: Span = MINUTE
+USEFUL: Span = 15 * SECOND  # a code that would arrive with less than this to live is not sent any more
+
+
+class DeliveryStatus(StrEnum):
+    """Where a delivery stands."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    FAILED = "failed"
+    DROPPED = "dropped"
+    SUPERSEDED = "superseded"
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """One send of a verification's message, as outbox entry and record.
+
+    ``at`` is when it last changed, ``tries`` how often it was handed over. ``due_at`` is None once it is settled.
+    ``handed_over`` is set between a courier's claim and its word, so that a claim which finds it set knows that an
+    earlier try ended unseen.
+    """
+
+    verification: bytes
+    number: int
+    at: Instant
+    due_at: Instant | None
+    status: DeliveryStatus = DeliveryStatus.QUEUED
+    tries: int = 0
+    handed_over: bool = False
+    uncertain: bool = False
+    transport: str = ""
+    reason: str = ""
+    tls: TlsFacts | None = None
+
+
+class Due(msgspec.Struct, frozen=True):
+    """A delivery that a courier holds until its lease ends.
+
+    ``tries`` counts this one and is the fence: a courier that lost its lease cannot overrule the next one.
+    ``uncertain`` tells that an earlier try ended unseen, so that the relay may have the message already.
+    """
+
+    verification: Verification
+    app_name: str
+    number: int
+    tries: int
+    uncertain: bool
+
+
+class Settlement(msgspec.Struct, frozen=True):
+    """What a courier found out. ``again_at`` is set exactly where ``status`` stays ``queued``."""
+
+    status: DeliveryStatus
+    at: Instant
+    transport: str = ""
+    reason: str = ""
+    tls: TlsFacts | None = None
+    again_at: Instant | None = None
+    uncertain: bool = False
+
+
+def settled(
+    delivery: Delivery, status: DeliveryStatus, now: Instant, *, transport: str = "", reason: str = ""
+) -> Delivery:
+    """Close a delivery: nothing is due any more."""
+    return msgspec.structs.replace(
+        delivery, at=now, due_at=None, status=status, handed_over=False, transport=transport, reason=reason
+    )
+
+
+def claim(
+    delivery: Delivery, verification: Verification, now: Instant, lease: Span
+) -> tuple[Delivery, bool]:
+    """Decide what a courier does with a due delivery: the next state, and whether it is to be handed over."""
+    status = verification.status_at(now)
+    if status is Status.EXPIRED or verification.expires_at - now < USEFUL:
+        return settled(delivery, DeliveryStatus.FAILED, now, reason=delivery.reason or "expired"), False
+    if status is not Status.PENDING:
+        return settled(delivery, DeliveryStatus.DROPPED, now, reason=status.value), False
+    if verification.decoy:
+        return settled(delivery, DeliveryStatus.SENT, now, transport=NOT_OVER_A_NETWORK), False
+    taken = msgspec.structs.replace(
+        delivery,
+        due_at=now + lease,
+        tries=delivery.tries + 1,
+        uncertain=delivery.uncertain or delivery.handed_over,
+        handed_over=True,
+    )
+    return taken, True
+
+
+def settle(delivery: Delivery, due: Due, settlement: Settlement) -> Delivery | None:
+    """Take a courier's word; None where it no longer counts.
+
+    That a message was sent always counts while the delivery is open, since it spares a repeat. Anything else
+    counts only from the courier that claimed last.
+    """
+    sent = settlement.status is DeliveryStatus.SENT
+    if delivery.due_at is None or (due.tries != delivery.tries and not sent):
+        return None
+    return msgspec.structs.replace(
+        delivery,
+        at=settlement.at,
+        due_at=settlement.again_at,
+        status=settlement.status,
+        handed_over=False,
+        uncertain=delivery.uncertain or settlement.uncertain,
+        transport=settlement.transport,
+        reason=settlement.reason,
+        tls=settlement.tls,
+    )
+
+
+def next_try(tries: int, expires_at: Instant, now: Instant, jitter: float) -> Instant | None:
+    """When to try again after ``tries`` failures, or None where the code would arrive too late to be used.
+
+    Waits double from one second to one minute; ``jitter`` from 0 to 1 spreads each over half of itself, so that
+    couriers do not return to a recovering relay all at once.
+    """
+    wait = min(_LONGEST_WAIT, _FIRST_WAIT << min(tries - 1, 10))
+    at = now + wait // 2 + int(wait * jitter) // 2
+    return at if at + USEFUL < expires_at else None

@@ -1,0 +1,83 @@
+"""Ids: sixteen bytes inside, a prefix and 22 characters of base64url outside.
+
+Layouts (docs/spec/passcode.md, section 1):
+
+* ``vf_`` verification: 48-bit milliseconds, 8-bit key number, 72 random bits;
+* ``ap_`` app: 48-bit milliseconds, 80 random bits.
+
+Rules: no id is a capability, it opens, approves, counts, sends and reveals nothing by itself, so the time in
+front is no leak of power and lets stores insert in order. Text is canonical: one spelling an id, anything else
+is unknown.
+"""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from binascii import Error as Base64Error
+from binascii import a2b_base64
+
+from watchword.core.instant import Instant
+from watchword.errors import UnknownError
+
+VERIFICATION = "vf_"
+APP = "ap_"
+
+SIZE = 16
+VERIFICATION_RANDOM = 9  # bytes
+APP_RANDOM = 10  # bytes
+
+_TEXT = 22  # characters of 16 bytes in unpadded base64url
+_TO_STANDARD = str.maketrans("-_", "+/")
+
+
+def verification_id(now: Instant, key_number: int, random: bytes) -> bytes:
+    """Build a verification's id; ``random`` is 9 bytes."""
+    if len(random) != VERIFICATION_RANDOM:
+        raise ValueError(f"a verification id takes {VERIFICATION_RANDOM} random bytes")
+    return now.to_bytes(6, "big") + bytes((key_number,)) + random
+
+
+def app_id(now: Instant, random: bytes) -> bytes:
+    """Build an app's id; ``random`` is 10 bytes."""
+    if len(random) != APP_RANDOM:
+        raise ValueError(f"an app id takes {APP_RANDOM} random bytes")
+    return now.to_bytes(6, "big") + random
+
+
+def created_at(raw: bytes) -> Instant:
+    """When a time-ordered id was made."""
+    return int.from_bytes(raw[:6], "big")
+
+
+def key_number(raw: bytes) -> int:
+    """The number of the key from which a verification's values are derived."""
+    return raw[6]
+
+
+def oldest_possible(instant: Instant) -> bytes:
+    """The smallest id that could have been made at ``instant``; all older ids sort before it."""
+    return max(0, instant).to_bytes(6, "big") + bytes(SIZE - 6)
+
+
+def to_text(prefix: str, raw: bytes) -> str:
+    """Write an id for the outside."""
+    return prefix + urlsafe_b64encode(raw)[:_TEXT].decode()
+
+
+def from_text(prefix: str, text: str) -> bytes:
+    """Read an id from the outside.
+
+    Raises:
+        UnknownError: it is no id of this kind, or not in its one canonical spelling.
+    """
+    body = text[len(prefix) :]
+    if len(body) != _TEXT or not text.startswith(prefix) or not body.isascii() or "+" in body or "/" in body:
+        raise UnknownError
+    try:
+        raw = a2b_base64(body.translate(_TO_STANDARD) + "==", strict_mode=True)
+    except Base64Error:
+        raise UnknownError from None
+    # Two spellings of one id would be two names in logs and caches: the last character has four bits to spare.
+    if to_text(prefix, raw) != text:
+        raise UnknownError
+    return raw

@@ -1,0 +1,124 @@
+"""The keyring: numbered root keys, one of them current, and what is derived and sealed under them.
+
+Format: docs/spec/passcode.md, section 2. Sub-keys are HKDF-SHA-256 (RFC 5869) of a root key with an empty salt
+and a purpose label, so no two purposes share a key.
+
+Not handled here: where the keys lie (``adapters/key_file.py``) and when the file is read again (``flows/keys.py``).
+
+Rules:
+
+* an id or a sealed value names its key by number; old keys stay until nothing names them;
+* look-up hashes use the separate *index* key, which rotation leaves alone;
+* key bytes appear in no repr and no exception.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from functools import cached_property
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from watchword.errors import KeyringError, TamperedError
+
+KEY_SIZE = 32
+NONCE_SIZE = 12
+MAX_NUMBER = 255
+
+CODE = b"watchword/v1/code"
+WORD = b"watchword/v1/word"
+SEAL = b"watchword/v1/seal"
+
+INDEX_RECIPIENT = b"watchword/v1/index/recipient"
+INDEX_SOURCE = b"watchword/v1/index/source"
+INDEX_IDEMPOTENCY = b"watchword/v1/index/idempotency"
+
+_LOOKUP_SIZE = 16  # bytes of a look-up hash that are kept
+
+
+def derive(key: bytes, label: bytes) -> bytes:
+    """Derive the 32-byte sub-key of a purpose."""
+    return HKDF(algorithm=SHA256(), length=KEY_SIZE, salt=None, info=label).derive(key)
+
+
+class RootKey:
+    """One numbered key with its sub-keys derived once."""
+
+    def __init__(self, number: int, secret: bytes) -> None:
+        self.number = number
+        self.code = derive(secret, CODE)
+        self.word = derive(secret, WORD)
+        self.seal = AESGCM(derive(secret, SEAL))
+
+    def __repr__(self) -> str:
+        return f"RootKey({self.number})"
+
+
+class Keyring:
+    """An immutable set of root keys and the index key. Changing keys means building another keyring."""
+
+    def __init__(self, keys: Mapping[int, bytes], *, current: int, index: bytes) -> None:
+        if current not in keys:
+            raise ValueError("the current key is not among the keys")
+        if any(not 1 <= number <= MAX_NUMBER for number in keys):
+            raise ValueError(f"key numbers run from 1 to {MAX_NUMBER}")
+        if any(len(secret) != KEY_SIZE for secret in (*keys.values(), index)):
+            raise ValueError(f"every key has {KEY_SIZE} bytes")
+        self._roots = {number: RootKey(number, secret) for number, secret in keys.items()}
+        self._index = index
+        self.current = current
+
+    def __repr__(self) -> str:
+        return f"Keyring(keys={self.numbers}, current={self.current})"
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The numbers of the keys held, ascending."""
+        return tuple(sorted(self._roots))
+
+    def root(self, number: int) -> RootKey:
+        """The key of that number.
+
+        Raises:
+            KeyringError: this keyring does not hold it. Whoever catches this reads the key file again, once.
+        """
+        try:
+            return self._roots[number]
+        except KeyError:
+            raise KeyringError(f"key {number} is not in the key file") from None
+
+    def seal(self, plaintext: bytes, *, bound_to: bytes, nonce: bytes) -> bytes:
+        """Seal under the current key: key number, nonce, ciphertext and tag (AES-256-GCM, 12-byte random nonce).
+
+        ``bound_to`` is the associated data: the row the value belongs to, so that it opens in no other.
+        """
+        if len(nonce) != NONCE_SIZE:
+            raise ValueError(f"a nonce has {NONCE_SIZE} bytes")
+        return bytes((self.current,)) + nonce + self._roots[self.current].seal.encrypt(nonce, plaintext, bound_to)
+
+    def open(self, sealed: bytes, *, bound_to: bytes) -> bytes:
+        """Open what ``seal`` made.
+
+        Raises:
+            TamperedError: altered, cut short, or moved to another row.
+            KeyringError: sealed under a key that is not here.
+        """
+        if len(sealed) <= 1 + NONCE_SIZE:
+            raise TamperedError
+        try:
+            return self.root(sealed[0]).seal.decrypt(sealed[1 : 1 + NONCE_SIZE], sealed[1 + NONCE_SIZE :], bound_to)
+        except InvalidTag:
+            raise TamperedError from None
+
+    @cached_property
+    def _index_keys(self) -> dict[bytes, bytes]:
+        labels = (INDEX_RECIPIENT, INDEX_SOURCE, INDEX_IDEMPOTENCY)
+        return {label: derive(self._index, label) for label in labels}
+
+    def lookup(self, label: bytes, value: bytes) -> bytes:
+        """The 16-byte keyed hash under which a value is found again, and from which it cannot be guessed back."""
+        return hmac.digest(self._index_keys[label], value, "sha256")[:_LOOKUP_SIZE]

@@ -1,0 +1,127 @@
+"""Limits: pure arithmetic over a bucket's state and now.
+
+Sends use GCRA (a bucket is one number a window, the theoretical arrival time), wrong guesses an exact sliding
+log (a bucket is the instants of the guesses), because a guess budget must hold to the unit.
+
+Not handled here: which buckets a request pays into (``flows/verification.py``), and how a bucket is read and
+written in one atomic step (the stores).
+
+Rules: a refused request changes no bucket at all; success or failure elsewhere never refills one; instants that
+lie in the future, after a clock step, count as inside every window.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from watchword.core.instant import DAY, HOUR, MINUTE, SECOND, Instant, Span
+
+WINDOWS = 2  # a send bucket holds at most two rates, so that it is one row of two numbers
+
+LONGEST_GUESS_WINDOW: Span = 2 * DAY  # no budget reaches further back, so older guesses may be purged
+
+Arrivals = tuple[Instant, Instant]
+FRESH: Arrivals = (0, 0)
+
+
+class Rate(NamedTuple):
+    """``count`` in any span ``per``; up to ``count`` may come at once, then one each ``per / count``."""
+
+    count: int
+    per: Span
+
+
+class Charge(NamedTuple):
+    """One bucket that a send pays into: the row's key and its rates, at most two."""
+
+    key: bytes
+    rates: tuple[Rate, ...]
+
+
+_UNITS = {"s": SECOND, "min": MINUTE, "h": HOUR, "d": DAY}
+
+
+def read_rates(text: str) -> tuple[Rate, ...]:
+    """Read ``3/10min, 10/d``: at most two rates, units s, min, h and d. An empty text is no limit.
+
+    Raises:
+        ValueError: it is not of that form, or a count or span is not positive.
+    """
+    rates = []
+    for part in filter(None, (piece.strip() for piece in text.split(","))):
+        count, slash, span = part.partition("/")
+        number = span.rstrip("abcdefghijklmnopqrstuvwxyz")
+        unit = _UNITS.get(span[len(number) :])
+        if not slash or unit is None or not count.isdecimal() or (number and not number.isdecimal()):
+            raise ValueError(f"'{part}' is not a rate such as 3/10min")
+        rates.append(Rate(int(count), int(number or 1) * unit))
+    if len(rates) > WINDOWS or any(rate.count < 1 or rate.per < rate.count for rate in rates):
+        raise ValueError(f"'{text}' is not one or two rates such as 3/10min, 10/d")
+    return tuple(rates)
+
+
+def send(arrivals: Arrivals, rates: tuple[Rate, ...], now: Instant) -> tuple[Arrivals, Span]:
+    """Charge one send. Returns the bucket's next state and 0, or its old state and the span to wait.
+
+    GCRA: each send moves the theoretical arrival time on by ``per / count``; it is refused where that would run
+    more than ``per`` ahead of now.
+    """
+    moved = list(arrivals)
+    wait = 0
+    for window, rate in enumerate(rates):
+        arrival = max(arrivals[window], now) + rate.per // rate.count
+        wait = max(wait, arrival - rate.per - now)
+        moved[window] = arrival
+    if wait > 0:
+        return arrivals, wait
+    return (moved[0], moved[1]), 0
+
+
+class GuessLimits(NamedTuple):
+    """Budgets of wrong guesses for one app and recipient, longest window last.
+
+    ``ceiling`` is how many consecutive wrong guesses close the channel for the recipient.
+    """
+
+    budgets: tuple[Rate, ...]
+    ceiling: int
+
+
+class Guesses(NamedTuple):
+    """The wrong guesses of one bucket: instants of the recent ones, ascending, and the consecutive count."""
+
+    log: tuple[Instant, ...] = ()
+    streak: int = 0
+
+
+UNTRIED = Guesses()
+
+
+def guess_wait(log: Sequence[Instant], budgets: tuple[Rate, ...], now: Instant) -> Span:
+    """How long until another guess may be evaluated; 0 where one may be now."""
+    wait = 0
+    for count, per in budgets:
+        # The guess that must leave the window before another fits in is the count-th youngest.
+        if len(log) >= count:
+            wait = max(wait, log[-count] + per - now)
+    return wait
+
+
+def note_wrong(guesses: Guesses, limits: GuessLimits, now: Instant) -> Guesses:
+    """Add one evaluated wrong guess, and forget those that no window reaches any more."""
+    oldest = now - max((rate.per for rate in limits.budgets), default=0)
+    kept = guesses.log[bisect_right(guesses.log, oldest) :]
+    # A clock that stepped back must not unsort the log: the newest entry is never before the last.
+    return Guesses((*kept, max(now, kept[-1]) if kept else now), guesses.streak + 1)
+
+
+def is_idle(guesses: Guesses, now: Instant) -> bool:
+    """Whether a bucket of wrong guesses limits nothing any more. A streak is not forgotten by waiting."""
+    return guesses.streak == 0 and (not guesses.log or guesses.log[-1] <= now - LONGEST_GUESS_WINDOW)
+
+
+def note_right(guesses: Guesses) -> Guesses:
+    """End the streak. The log stays: a right guess buys no further wrong ones."""
+    return Guesses(guesses.log, 0)

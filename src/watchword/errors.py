@@ -1,0 +1,266 @@
+"""Everything that can go wrong, as one tree.
+
+    WatchwordError
+    ├─ RefusedError                  the caller may not have this
+    │  ├─ UnauthenticatedError       no key, or one that is not (or no longer) valid
+    │  ├─ NotAcceptedError           the one public face of every failed proof
+    │  │  ├─ MismatchError           the code is not the one that was sent
+    │  │  ├─ ExpiredError            right or wrong, it comes too late
+    │  │  ├─ ExhaustedError          the verification has no guesses left
+    │  │  ├─ AlreadyUsedError        it was approved before
+    │  │  ├─ CanceledError           the app withdrew it
+    │  │  └─ UndeliverableError      it never reached the recipient
+    │  ├─ UnknownError               nothing of that name for this caller
+    │  ├─ ForbiddenError             understood, and not allowed here
+    │  │  ├─ ChannelForbiddenError   policy does not let this channel serve this purpose
+    │  │  └─ ChannelClosedError      too many consecutive wrong guesses: bind the recipient again
+    │  ├─ ConflictError              the state of things does not allow it
+    │  │  ├─ EndedError              the verification is over
+    │  │  └─ SendsSpentError         every send of this verification is used up
+    │  ├─ RateLimitedError           too many: carries retry_after
+    │  └─ InvalidInputError          carries the field
+    │     ├─ IdempotencyReusedError  the same key with another request
+    │     └─ TooLargeError           more bytes than a request may have
+    ├─ UnavailableError              a dependency failed and nothing was lost: try again
+    │  ├─ StoreError                 the store cannot be read or written
+    │  ├─ KeyringError               a value names a key this process does not hold
+    │  ├─ OverloadedError            this process has all the work it may take
+    │  └─ DeliveryError              a relay did not take a message
+    ├─ TamperedError                 stored or sealed bytes do not verify
+    └─ SettingsError                 the operator must act
+
+Rules: every class ends in Error and has a stable ``code``, the word that API, SDK and CLI share. Exceptions
+carry facts, never secrets. A verify raises; it does not return False. ``web/problems.py`` and
+``cli/exits.py`` hold one table each, and a test fails when a class is missing from either.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class WatchwordError(Exception):
+    """Base of everything this library raises on purpose."""
+
+    code: ClassVar[str] = "internal"
+    sentence: ClassVar[str] = "Something went wrong."
+
+    def __init__(self, detail: str = "") -> None:
+        self.detail = detail or self.sentence
+        super().__init__(self.detail)
+
+
+class RefusedError(WatchwordError):
+    """The caller may not have this."""
+
+    code = "refused"
+    sentence = "This was refused."
+
+
+class UnauthenticatedError(RefusedError):
+    """There was no API key, or not one that is valid."""
+
+    code = "unauthenticated"
+    sentence = "A valid API key is needed, sent as 'Authorization: Bearer'."
+
+
+class NotAcceptedError(RefusedError):
+    """A proof was not accepted. ``reason`` is for the authenticated backend only.
+
+    ``attempts_remaining`` is how many guesses the verification still takes, or None where nothing is counted.
+    """
+
+    code = "not_accepted"
+    reason: ClassVar[str] = "mismatch"
+    sentence = "The code was not accepted."
+
+    def __init__(self, detail: str = "", *, attempts_remaining: int | None = None) -> None:
+        super().__init__(detail)
+        self.attempts_remaining = attempts_remaining
+
+
+class MismatchError(NotAcceptedError):
+    """The code is not the one that was sent, or belongs to another purpose or address."""
+
+    reason = "mismatch"
+
+
+class ExpiredError(NotAcceptedError):
+    """The lifetime is over."""
+
+    reason = "expired"
+
+
+class ExhaustedError(NotAcceptedError):
+    """Every guess this verification allows was used."""
+
+    reason = "exhausted"
+
+
+class AlreadyUsedError(NotAcceptedError):
+    """The verification was approved before; a code counts once."""
+
+    reason = "used"
+
+
+class CanceledError(NotAcceptedError):
+    """The app withdrew the verification."""
+
+    reason = "canceled"
+
+
+class UndeliverableError(NotAcceptedError):
+    """The message could not be delivered, so no code is out."""
+
+    reason = "failed"
+
+
+class UnknownError(RefusedError):
+    """There is nothing of that name, or it belongs to somebody else; the two look the same."""
+
+    code = "unknown"
+    sentence = "There is nothing of that name here."
+
+
+class ForbiddenError(RefusedError):
+    """The request was understood and is not allowed here."""
+
+    code = "forbidden"
+    sentence = "This is not allowed here."
+
+
+class ChannelForbiddenError(ForbiddenError):
+    """Policy does not let this channel serve this purpose."""
+
+    code = "channel_forbidden"
+    sentence = "The policy does not let this channel serve this purpose."
+
+
+class ChannelClosedError(ForbiddenError):
+    """Too many consecutive wrong guesses; only a verification of purpose ``binding`` opens the channel again."""
+
+    code = "channel_closed"
+    sentence = "Too many wrong codes in a row: this recipient must be bound again."
+
+
+class ConflictError(RefusedError):
+    """The state of things does not allow the request."""
+
+    code = "conflict"
+    sentence = "The state of this verification does not allow that."
+
+
+class EndedError(ConflictError):
+    """The verification is over. ``status`` says how it ended."""
+
+    code = "ended"
+    sentence = "This verification is over."
+
+    def __init__(self, detail: str = "", *, status: str = "") -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+class SendsSpentError(ConflictError):
+    """Every send of this verification is used up; the code that is out stays valid."""
+
+    code = "sends_spent"
+    sentence = "This verification has no sends left. The code that was sent stays valid."
+
+
+class RateLimitedError(RefusedError):
+    """Too many requests of this kind. ``retry_after`` is in whole seconds; which bucket refused is never told."""
+
+    code = "rate_limited"
+    sentence = "Too many requests of this kind. Nothing was sent or counted."
+
+    def __init__(self, detail: str = "", *, retry_after: int = 1) -> None:
+        super().__init__(detail)
+        self.retry_after = max(1, retry_after)
+
+
+class InvalidInputError(RefusedError):
+    """A field does not hold what it must. ``field`` is its path, '' for the request as a whole."""
+
+    code = "invalid"
+    sentence = "A field does not hold what it must."
+
+    def __init__(self, detail: str = "", *, field: str = "") -> None:
+        super().__init__(detail)
+        self.field = field
+
+
+class IdempotencyReusedError(InvalidInputError):
+    """The idempotency key was used before, with another request."""
+
+    code = "idempotency_reused"
+    sentence = "This idempotency key was used before, with another request."
+
+    def __init__(self, detail: str = "", *, field: str = "Idempotency-Key") -> None:
+        super().__init__(detail, field=field)
+
+
+class TooLargeError(InvalidInputError):
+    """The request has more bytes than it may have."""
+
+    code = "too_large"
+    sentence = "The request has more bytes than it may have."
+
+
+class UnavailableError(WatchwordError):
+    """A dependency failed and nothing was lost. The same request may be sent again."""
+
+    code = "unavailable"
+    sentence = "A part of this service does not answer. Nothing was lost; try again."
+
+
+class StoreError(UnavailableError):
+    """The store cannot be read or written."""
+
+    code = "store_unavailable"
+
+
+class KeyringError(UnavailableError):
+    """A value names a key that this process does not hold, even after reading the key file again."""
+
+    code = "key_unavailable"
+
+
+class OverloadedError(UnavailableError):
+    """This process has all the work it may take."""
+
+    code = "overloaded"
+
+
+class DeliveryError(UnavailableError):
+    """A relay did not take a message.
+
+    ``reason`` is a short word for the delivery record (``tls_certificate``, ``refused`` …), ``permanent`` tells
+    that another try cannot help, ``uncertain`` that the relay may have taken the message all the same.
+    """
+
+    code = "delivery_failed"
+
+    def __init__(self, detail: str = "", *, reason: str, permanent: bool = False, uncertain: bool = False) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.permanent = permanent
+        self.uncertain = uncertain
+
+
+class TamperedError(WatchwordError):
+    """Stored or sealed bytes do not verify: altered, moved to another row, or sealed under another key."""
+
+    code = "tampered"
+    sentence = "Stored bytes do not verify."
+
+
+class SettingsError(WatchwordError):
+    """The operator must act. ``setting`` names what to change."""
+
+    code = "settings"
+    sentence = "A setting must be changed."
+
+    def __init__(self, detail: str = "", *, setting: str = "") -> None:
+        super().__init__(detail)
+        self.setting = setting

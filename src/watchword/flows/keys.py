@@ -1,0 +1,47 @@
+"""The keyring in use, and reading it again when a value names a key that is not in it.
+
+Rotation writes a key file with one more key; processes that run meet its number and reload. A number that the
+file does not hold either is a ``KeyringError`` (503): nothing was checked and nothing was counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from watchword.core.instant import SECOND, Instant
+from watchword.core.keyring import Keyring
+from watchword.errors import KeyringError
+from watchword.ports import Clock
+
+Result = TypeVar("Result")
+
+
+class Keys:
+    """Holds the keyring. ``load`` reads the key file."""
+
+    def __init__(self, load: Callable[[], Keyring], clock: Clock) -> None:
+        self._load = load
+        self._clock = clock
+        self._loaded_at: Instant = clock.now()
+        self.ring = load()
+
+    def reload(self) -> None:
+        """Read the key file again, now."""
+        self._loaded_at = self._clock.now()
+        self.ring = self._load()
+
+    def with_ring(self, work: Callable[[Keyring], Result]) -> Result:
+        """Do something with the keyring, once more after a reload where it named an unknown key.
+
+        Raises:
+            KeyringError: the key is not in the file either.
+        """
+        try:
+            return work(self.ring)
+        except KeyringError:
+            # Made-up ids name made-up keys: at most one look at the file a second, whatever callers send.
+            if abs(self._clock.now() - self._loaded_at) < SECOND:
+                raise
+            self.reload()
+            return work(self.ring)

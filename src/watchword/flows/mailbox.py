@@ -1,0 +1,47 @@
+"""The development mailbox: shows what was "sent" while no relay is configured, and keeps nothing.
+
+Everything is derived again from the delivery rows, as a courier would. Wired only in development mode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from watchword.core.delivery import Delivery
+from watchword.core.instant import Instant
+from watchword.core.keyring import Keyring
+from watchword.core.message import PasscodeMessage
+from watchword.core.verification import Verification
+from watchword.flows.courier import open_address, passcode_message
+from watchword.flows.keys import Keys
+from watchword.ports import RecentStore
+
+MOST = 100
+
+
+class Mail(NamedTuple):
+    """One message in the mailbox."""
+
+    to: str
+    at: Instant
+    message: PasscodeMessage
+
+
+class Mailbox:
+    """The flow."""
+
+    def __init__(self, store: RecentStore, keys: Keys) -> None:
+        self._store = store
+        self._keys = keys
+
+    async def mails(self, most: int = MOST) -> Sequence[Mail]:
+        """The latest mails, newest first. ``message.key`` names each."""
+        return [
+            self._keys.with_ring(lambda ring, sent=sent: _mail(ring, *sent)) for sent in await self._store.recent(most)
+        ]
+
+
+def _mail(ring: Keyring, verification: Verification, app_name: str, delivery: Delivery) -> Mail:
+    message = passcode_message(ring, verification, delivery.number, app_name, delivery.at)
+    return Mail(open_address(ring, verification), delivery.at, message)

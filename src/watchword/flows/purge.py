@@ -1,0 +1,47 @@
+"""Purge: removing what is over, in small steps that never hold up a request for long.
+
+A verification leaves 48 hours after it was made: the longest lifetime is a day, and for another day its end can
+still be read and its idempotency key still be repeated. Buckets leave when they no longer limit anything; a
+streak of wrong guesses is not forgotten (NIST SP 800-63B-4, 3.2.2), only a right code ends it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from watchword.core.instant import DAY, MINUTE, SECOND, Span
+from watchword.errors import StoreError
+from watchword.ports import Audit, Clock, PurgeStore
+
+RETENTION: Span = 2 * DAY
+EVERY: Span = MINUTE
+STEP = 500  # rows a step: a few milliseconds of the writer's time
+
+
+class Purge:
+    """Removes what is over, for ever or once."""
+
+    def __init__(self, store: PurgeStore, clock: Clock, audit: Audit) -> None:
+        self._store = store
+        self._clock = clock
+        self._audit = audit
+
+    async def run(self) -> None:
+        """Purge once a minute until cancelled. A store that fails is left alone until the next time."""
+        while True:
+            try:
+                await self.once()
+            except StoreError as error:
+                self._audit.record("purge.store_failed", detail=error.detail)
+            await asyncio.sleep(EVERY / SECOND)
+
+    async def once(self) -> int:
+        """Remove all that is over now; returns how many rows went."""
+        total = 0
+        now = self._clock.now()
+        while removed := await self._store.purge(made_before=now - RETENTION, now=now, step=STEP):
+            total += removed
+            await asyncio.sleep(0)
+        if total:
+            self._audit.record("purge.done", rows=total)
+        return total

@@ -1,0 +1,258 @@
+"""Ports: what flows ask of the world, one page.
+
+Every verb of a store is ONE atomic step with one winner, however many callers, processes and hosts ask at once
+(docs/adr/0003). There is no ``get`` for anything one-time. Adapters obey these promises and are held to them by
+the contract suite in ``tests/contract``.
+
+Failure policy, the same for every verb: what cannot be read or written raises ``StoreError`` and has changed
+nothing; a refusal is raised as the error named and has changed nothing either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from watchword.core.app import ApiKey, App
+from watchword.core.delivery import Delivery, Due, Settlement
+from watchword.core.instant import Instant, Span
+from watchword.core.limit import Charge, GuessLimits
+from watchword.core.message import PasscodeMessage, Receipt
+from watchword.core.verification import Expected, Judgement, Verification
+
+
+class Clock(Protocol):
+    """The only source of now."""
+
+    def now(self) -> Instant:
+        """Milliseconds since the Unix epoch, UTC."""
+        ...
+
+
+class Entropy(Protocol):
+    """The only source of chance."""
+
+    def draw(self, size: int) -> bytes:
+        """``size`` bytes from a cryptographic generator."""
+        ...
+
+
+class Audit(Protocol):
+    """Where what happened is written down. Facts hold no secret and no full address."""
+
+    def record(self, event: str, /, **facts: object) -> None:
+        """Write one event. Never raises and never waits."""
+        ...
+
+
+class Mailer(Protocol):
+    """Hands messages over. Renders a message only at that moment and keeps nothing of it."""
+
+    async def deliver(self, recipient: str, message: PasscodeMessage) -> Receipt:
+        """Hand over one message to one recipient.
+
+        Raises:
+            DeliveryError: it was not taken (or, where ``uncertain``, perhaps was).
+        """
+        ...
+
+
+class Idempotency(NamedTuple):
+    """Keyed hashes of an idempotency key and of the request it came with, 16 bytes each."""
+
+    key: bytes
+    request: bytes
+    lifetime: Span
+
+
+class Added(NamedTuple):
+    """A verification that stands in the store. ``replayed`` where an earlier request with this key had made it."""
+
+    verification: Verification
+    replayed: bool
+
+
+class VerificationStore(Protocol):
+    """Verifications and the buckets they pay into."""
+
+    async def add(
+        self,
+        verification: Verification,
+        *,
+        charges: Sequence[Charge],
+        guesses: GuessLimits,
+        idempotency: Idempotency | None,
+        now: Instant,
+    ) -> Added:
+        """Charge every bucket, then write the verification and its first delivery, due now: all or nothing.
+
+        A known idempotency key charges and writes nothing and returns what is there.
+
+        Raises:
+            IdempotencyReusedError: the key came with another request before.
+            ChannelClosedError: the recipient's streak is at the ceiling and the purpose is not ``binding``.
+            RateLimitedError: a bucket is empty; none was charged.
+        """
+        ...
+
+    async def find(self, app: bytes, verification: bytes) -> tuple[Verification, Sequence[Delivery]]:
+        """What an app may see of its verification, with its deliveries in order.
+
+        Raises:
+            UnknownError: there is none of that id in that app.
+        """
+        ...
+
+    async def attempt(  # noqa: PLR0913 - the facts of one check, decided in one step
+        self,
+        app: bytes,
+        verification: bytes,
+        *,
+        digits: int,
+        matches: bool,
+        expected: Expected,
+        guesses: GuessLimits,
+        now: Instant,
+    ) -> Judgement:
+        """Run ``core.verification.judge`` on row and bucket and write what it changes, in one step.
+
+        Of any number of simultaneous right checks exactly one is ``approved``; wrong ones never exceed a limit.
+
+        Raises:
+            UnknownError: there is none of that id in that app.
+        """
+        ...
+
+    async def resend(
+        self, app: bytes, verification: bytes, *, charges: Sequence[Charge], schedule: tuple[Span, ...], now: Instant
+    ) -> Verification:
+        """Charge every bucket and queue the same message again. A send still queued is superseded.
+
+        Raises:
+            UnknownError: there is none of that id in that app.
+            EndedError: it is over.
+            SendsSpentError: it has no sends left.
+            RateLimitedError: too early by its schedule, or a bucket is empty.
+        """
+        ...
+
+    async def cancel(self, app: bytes, verification: bytes, *, now: Instant) -> Verification:
+        """Withdraw a verification. What is canceled already stays so without error.
+
+        Raises:
+            UnknownError: there is none of that id in that app.
+            EndedError: it is over in another way.
+        """
+        ...
+
+
+class CourierStore(Protocol):
+    """The outbox, seen by couriers. Any number of them may run at once."""
+
+    async def claim(self, *, now: Instant, lease: Span, most: int) -> Sequence[Due]:
+        """Take up to ``most`` due deliveries, each by one courier alone until ``now + lease``.
+
+        The verification's status is looked at in the same step: what is no longer pending is ``dropped``, what
+        would arrive too late ``failed`` (reason ``expired``), a decoy is marked ``sent`` (T0); none is returned.
+        """
+        ...
+
+    async def settle(self, due: Due, settlement: Settlement) -> None:
+        """Write what became of a delivery that was claimed.
+
+        ``sent`` is always written; anything else only under the latest claim (``tries``). Where the last open
+        delivery fails and none was ever sent, the verification becomes ``failed`` in the same step.
+        """
+        ...
+
+    async def next_due(self) -> Instant | None:
+        """When the earliest open delivery is due, or None where the outbox is empty."""
+        ...
+
+    async def backlog(self, *, now: Instant) -> int:
+        """How many deliveries are due now; counting stops at 10 000."""
+        ...
+
+
+class RecentStore(Protocol):
+    """What the development mailbox lists. Not used where a relay is configured."""
+
+    async def recent(self, most: int) -> Sequence[tuple[Verification, str, Delivery]]:
+        """The latest deliveries that were sent and not decoys, with their app's name, newest first."""
+        ...
+
+
+class AppStore(Protocol):
+    """Apps and their API keys."""
+
+    async def add_app(self, app: App) -> None:
+        """Write a new app.
+
+        Raises:
+            InvalidInputError: the name is taken.
+        """
+        ...
+
+    async def apps(self) -> Sequence[tuple[App, Sequence[ApiKey]]]:
+        """Every app with its valid keys, oldest first."""
+        ...
+
+    async def update_app(self, app: App) -> None:
+        """Replace name and redirect URIs of the app with that id.
+
+        Raises:
+            UnknownError: there is no such app.
+            InvalidInputError: the name is taken.
+        """
+        ...
+
+    async def add_key(self, key: ApiKey, *, replace: bool = False) -> None:
+        """Write a key; with ``replace``, all other keys of its app are revoked in the same step.
+
+        Raises:
+            UnknownError: there is no such app.
+        """
+        ...
+
+    async def revoke_key(self, app: bytes, hint: str) -> int:
+        """Revoke the keys of an app that have this hint; returns how many."""
+        ...
+
+    async def app_by_key(self, key_hash: bytes) -> App | None:
+        """The app a valid key belongs to."""
+        ...
+
+
+class PurgeStore(Protocol):
+    """Removing what is over."""
+
+    async def purge(self, *, made_before: Instant, now: Instant, step: int) -> int:
+        """Remove up to ``step`` verifications made before that instant, and up to ``step`` buckets that limit nothing.
+
+        Returns how many rows went; 0 means that nothing is left to remove. Gives the space back to the system.
+        """
+        ...
+
+
+class Store(VerificationStore, CourierStore, RecentStore, AppStore, PurgeStore, Protocol):
+    """All of it, as one adapter provides it."""
+
+    async def open(self) -> None:
+        """Connect, and bring the schema up to date."""
+        ...
+
+    async def aclose(self) -> None:
+        """Finish what is under way and let go."""
+        ...
+
+    async def ping(self) -> None:
+        """Prove that the store can be read and written.
+
+        Raises:
+            StoreError: it cannot; the text says why, for the operator.
+        """
+        ...
+
+    def facts(self) -> Mapping[str, float]:
+        """Figures for metrics: queue depth, batches and operations so far."""
+        ...

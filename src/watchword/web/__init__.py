@@ -1,0 +1,1 @@
+"""HTTP: from bytes to flows and back. Everything that knows ASGI lives in this package."""

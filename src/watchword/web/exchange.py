@@ -1,0 +1,108 @@
+"""A request as endpoints see it, and what they answer with. No ASGI in sight.
+
+Not handled here: who may ask (``guards.py``), reading bodies (``body.py``), writing headers (``headers.py``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from watchword.core.app import App
+from watchword.web.asgi import Headers, Scope
+
+UNMATCHED = "unmatched"  # the access log's name for whatever has no route
+
+
+class Request:
+    """One request. ``route`` is the template it matched, so that no id and no query reaches the log.
+
+    ``key`` is the value of the template's one parameter, ``payload`` the decoded body. The last three fields are
+    the watchdog's: the tick it came in, whether its body is still being read, whether its time is up.
+    """
+
+    __slots__ = (
+        "app",
+        "came_in",
+        "client",
+        "headers",
+        "key",
+        "method",
+        "overdue",
+        "path",
+        "payload",
+        "peer",
+        "query",
+        "raw_headers",
+        "reading",
+        "route",
+        "task",
+        "version",
+    )
+
+    app: App
+    payload: Any
+
+    def __init__(self, scope: Scope, task: asyncio.Task[Any] | None, came_in: int) -> None:
+        peer = scope.get("client")
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.query: bytes = scope["query_string"]
+        self.version: str = scope["http_version"]
+        self.raw_headers: Headers = scope["headers"]
+        self.headers: dict[bytes, bytes] = dict(self.raw_headers)
+        self.peer: str = peer[0] if peer else ""
+        self.client = self.peer
+        self.route = UNMATCHED
+        self.key = ""
+        self.task = task
+        self.came_in = came_in
+        self.reading = False
+        self.overdue = False
+
+
+class Kind:
+    """A kind of answer: its media type and what a browser may do with it."""
+
+    __slots__ = ("frame", "media", "policy")
+
+    def __init__(self, media: str, policy: str, *, frame: bool = False) -> None:
+        self.media = media
+        self.policy = policy
+        self.frame = frame
+
+
+_NOTHING = "default-src 'none'; frame-ancestors 'none'"
+_PAGE = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+)
+_MAIL = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
+
+JSON = Kind("application/json", _NOTHING)
+PROBLEM = Kind("application/problem+json", _NOTHING)
+TEXT = Kind("text/plain; charset=utf-8", _NOTHING)
+METRICS = Kind("text/plain; version=0.0.4; charset=utf-8", _NOTHING)
+PAGE = Kind("text/html; charset=utf-8", _PAGE)
+MAIL = Kind("text/html; charset=utf-8", _MAIL, frame=True)  # a mail's own HTML, in its frame
+STYLE = Kind("text/css; charset=utf-8", _NOTHING)
+SCRIPT = Kind("text/javascript; charset=utf-8", _NOTHING)
+IMAGE = Kind("image/svg+xml", _NOTHING)
+
+KINDS = (JSON, PROBLEM, TEXT, METRICS, PAGE, MAIL, STYLE, SCRIPT, IMAGE)
+
+
+class Answer:
+    """What goes back. ``headers`` are those beyond what every answer of its kind carries."""
+
+    __slots__ = ("body", "headers", "kind", "status")
+
+    def __init__(self, status: int, body: bytes, kind: Kind = JSON, headers: Headers | None = None) -> None:
+        self.status = status
+        self.body = body
+        self.kind = kind
+        self.headers = headers
+
+
+Endpoint = Callable[[Request], Awaitable[Answer]]

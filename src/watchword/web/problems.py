@@ -1,0 +1,210 @@
+"""From errors to RFC 9457 problems: the one table.
+
+Rules:
+
+* every class of ``errors.py`` has a row here or inherits its parent's; a test fails for one that has neither;
+* ``type`` is a URN that never changes and needs no host;
+* ``detail`` of a refusal says what to change; of a failure of ours it is always the same sentence, and what really
+  happened goes to the audit log;
+* nothing that was sent is repeated, with the one exception of the *name* of a field we do not know.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, NamedTuple
+
+import msgspec
+
+from watchword import errors
+from watchword.errors import WatchwordError
+from watchword.web.asgi import Headers
+from watchword.web.exchange import PROBLEM, Answer
+
+TYPE_PREFIX = "urn:watchword:problem:"
+
+
+class HttpError(WatchwordError):
+    """A request that HTTP itself, not a flow, cannot let pass. ``field`` is the header or member to look at."""
+
+    def __init__(self, detail: str = "", *, field: str = "") -> None:
+        super().__init__(detail)
+        self.field = field
+
+
+class MalformedError(HttpError):
+    """The request cannot be read at all."""
+
+    code = "malformed"
+    sentence = "The request cannot be read."
+
+
+class KeyInQueryError(HttpError):
+    """A key was sent where servers and proxies write it down."""
+
+    code = "key_in_query"
+    sentence = "Keys go in the header 'Authorization: Bearer', never in an address. Treat the key as leaked: revoke it."
+
+
+class NoSuchMethodError(HttpError):
+    """The path is known, the method is not. ``allowed`` are those that are."""
+
+    code = "method_not_allowed"
+    sentence = "This address does not take that method."
+
+    def __init__(self, detail: str = "", *, allowed: str = "") -> None:
+        super().__init__(detail)
+        self.allowed = allowed
+
+
+class SlowRequestError(HttpError):
+    """The body did not arrive in time."""
+
+    code = "request_timeout"
+    sentence = "The body of the request did not arrive in time. Nothing was done."
+
+
+class NotJsonError(HttpError):
+    """The body is of another media type."""
+
+    code = "unsupported_media_type"
+    sentence = "The body must be JSON, sent as 'Content-Type: application/json'."
+
+
+class MisdirectedError(HttpError):
+    """In development mode, a request for a host that is not this one."""
+
+    code = "misdirected"
+    sentence = "In development mode only the printed loopback address is served."
+
+
+class SlowAnswerError(HttpError):
+    """The answer was not ready in time; whether the work was done is not known."""
+
+    code = "timed_out"
+    sentence = "The answer was not ready in time. Ask again, with the same Idempotency-Key if something was to be made."
+
+
+class Row(NamedTuple):
+    """How an error looks from outside."""
+
+    status: int
+    title: str
+
+
+TABLE: dict[type[WatchwordError], Row] = {
+    errors.WatchwordError: Row(500, "Internal error"),
+    errors.RefusedError: Row(403, "Refused"),
+    errors.UnauthenticatedError: Row(401, "No valid API key"),
+    errors.NotAcceptedError: Row(422, "Not accepted"),
+    errors.MismatchError: Row(422, "Not accepted"),
+    errors.ExpiredError: Row(422, "Not accepted"),
+    errors.ExhaustedError: Row(422, "Not accepted"),
+    errors.AlreadyUsedError: Row(422, "Not accepted"),
+    errors.CanceledError: Row(422, "Not accepted"),
+    errors.UndeliverableError: Row(422, "Not accepted"),
+    errors.UnknownError: Row(404, "Unknown"),
+    errors.ForbiddenError: Row(403, "Not allowed"),
+    errors.ChannelForbiddenError: Row(403, "Channel not allowed"),
+    errors.ChannelClosedError: Row(403, "Channel closed"),
+    errors.ConflictError: Row(409, "Conflict"),
+    errors.EndedError: Row(409, "Already over"),
+    errors.SendsSpentError: Row(409, "No sends left"),
+    errors.RateLimitedError: Row(429, "Too many requests"),
+    errors.InvalidInputError: Row(422, "Invalid field"),
+    errors.IdempotencyReusedError: Row(422, "Idempotency key reused"),
+    errors.TooLargeError: Row(413, "Too large"),
+    errors.UnavailableError: Row(503, "Unavailable"),
+    errors.StoreError: Row(503, "Store unavailable"),
+    errors.KeyringError: Row(503, "Key unavailable"),
+    errors.OverloadedError: Row(503, "Overloaded"),
+    errors.DeliveryError: Row(503, "Delivery failed"),
+    errors.TamperedError: Row(500, "Internal error"),
+    errors.SettingsError: Row(500, "Internal error"),
+    MalformedError: Row(400, "Malformed request"),
+    KeyInQueryError: Row(400, "Key in the address"),
+    NoSuchMethodError: Row(405, "Method not allowed"),
+    SlowRequestError: Row(408, "Request timed out"),
+    NotJsonError: Row(415, "Unsupported media type"),
+    MisdirectedError: Row(421, "Misdirected request"),
+    SlowAnswerError: Row(503, "Timed out"),
+}
+
+BAD_GATE = (400, 408, 413, 415, 421)  # what any request may meet before its route looks at it
+
+
+class FieldError(msgspec.Struct, frozen=True):
+    """One field that does not hold what it must. ``field`` is its path, or a header's name."""
+
+    field: str
+    message: str
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What went wrong (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    reason: str | msgspec.UnsetType = msgspec.UNSET
+    attempts_remaining: int | msgspec.UnsetType = msgspec.UNSET
+    errors: list[FieldError] | msgspec.UnsetType = msgspec.UNSET
+
+
+_CLOSE = (b"connection", b"close")
+_encode = msgspec.json.Encoder().encode
+
+
+def row_of(kind: type[WatchwordError]) -> Row:
+    """The row of an error class, or of its nearest parent that has one."""
+    return next(TABLE[parent] for parent in kind.__mro__ if parent in TABLE)
+
+
+def problem(error: WatchwordError) -> Problem:
+    """What the caller may know of an error."""
+    status, title = row_of(type(error))
+    ours = status >= 500
+    code = "internal" if status == 500 else error.code
+    shown = Problem(TYPE_PREFIX + code, title, status, code, _own_sentence(error) if ours else error.detail)
+    if isinstance(error, errors.NotAcceptedError):
+        remaining = msgspec.UNSET if error.attempts_remaining is None else error.attempts_remaining
+        return msgspec.structs.replace(shown, reason=error.reason, attempts_remaining=remaining)
+    field = getattr(error, "field", None)
+    if field is not None and (field or isinstance(error, errors.InvalidInputError)):
+        return msgspec.structs.replace(shown, errors=[FieldError(field, error.detail)])
+    return shown
+
+
+def _own_sentence(error: WatchwordError) -> str:
+    return WatchwordError.sentence if row_of(type(error)).status == 500 else error.sentence
+
+
+def answer(error: WatchwordError) -> Answer:
+    """The answer to a request that ended in an error."""
+    shown = problem(error)
+    return Answer(shown.status, _encode(shown), PROBLEM, _headers(error, shown.status))
+
+
+def _headers(error: WatchwordError, status: int) -> Headers | None:
+    if isinstance(error, errors.RateLimitedError):
+        return [(b"retry-after", b"%d" % error.retry_after)]
+    if isinstance(error, errors.OverloadedError):
+        return [(b"retry-after", b"1")]
+    if isinstance(error, NoSuchMethodError):
+        return [(b"allow", error.allowed.encode())]
+    if status == 401:
+        return [(b"www-authenticate", b'Bearer realm="watchword"')]
+    # What is still on its way of a body nobody will read must not be taken for the next request.
+    return [_CLOSE] if status in {408, 413} else None
+
+
+class _Internal(WatchwordError):
+    """Stands for every exception that nobody expected."""
+
+    code: ClassVar[str] = "internal"
+
+
+def internal() -> Answer:
+    """The answer where something broke that nobody expected."""
+    return answer(_Internal())

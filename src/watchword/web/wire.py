@@ -1,0 +1,195 @@
+"""JSON in and out: the shapes of the API, reading bodies into them and writing them.
+
+Not handled here: whether a value makes sense (flows and core), the bytes of a body arriving (``body.py``).
+
+Rules:
+
+* types are strict and unknown fields are refused, so a misspelled ``purpsoe`` is never silently ignored;
+* a message about a field names the field and never repeats its value.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Annotated, Any, Generic, TypeVar
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from watchword.core.instant import SECOND, Instant, rfc3339
+from watchword.core.passcode import MAX_DIGITS, MAX_TYPED, MIN_DIGITS
+from watchword.core.policy import CHANNELS, PURPOSES
+from watchword.errors import InvalidInputError
+from watchword.web.problems import MalformedError
+
+MAX_USER_AGENT = 512
+
+# What the flow decides stays plain to the decoder and is told in the schema only, so that the flow's own message,
+# which says what would be allowed, reaches the caller.
+Channel = Annotated[str, Meta(description="How the code travels.", extra_json_schema={"enum": list(CHANNELS)})]
+Purpose = Annotated[str, Meta(description="What it is for.", extra_json_schema={"enum": list(PURPOSES)})]
+Method = Annotated[str, Meta(extra_json_schema={"enum": ["code"]})]
+Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+
+
+class Requester(Struct, frozen=True, forbid_unknown_fields=True):
+    """The person's device, as the app sees it. The user agent is accepted and not kept."""
+
+    ip: Annotated[str, Meta(description="Its IPv4 or IPv6 address; limits count by it.")] | None = None
+    user_agent: Annotated[str, Meta(max_length=MAX_USER_AGENT)] | None = None
+    known_device: Annotated[bool, Meta(description="It proved itself before: budgets of its own.")] = False
+
+
+class NewVerification(Struct, frozen=True, forbid_unknown_fields=True):
+    """What to send to whom, and for what."""
+
+    channel: Channel
+    to: Annotated[str, Meta(description="One email address.", extra_json_schema={"format": "email"})]
+    purpose: Purpose
+    methods: list[Method] | None = None
+    locale: Annotated[str, Meta(description="A language tag such as `de` or `de-AT`.")] | None = None
+    expires_in: Annotated[int, Meta(description="Seconds, 60 to what the policy allows for the purpose.")] | None = None
+    digits: Annotated[int, Meta(description=f"Length of the code, {MIN_DIGITS} to {MAX_DIGITS}.")] | None = None
+    requester: Requester | None = None
+    decoy: Annotated[bool, Meta(description="For accounts that do not exist: sends nothing, never matches.")] = False
+
+
+class Check(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the person typed. Give ``purpose`` and ``to`` too: a code for something else is then not accepted."""
+
+    code: Annotated[
+        str,
+        Meta(
+            description="As typed: blanks, dashes and full-width digits are fine.",
+            extra_json_schema={"maxLength": MAX_TYPED},
+        ),
+    ]
+    purpose: Purpose | None = None
+    to: Annotated[str, Meta(min_length=1, description="The address that was asked for.")] | None = None
+
+
+class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
+    """No fields. The body may be left out."""
+
+
+class Tls(Struct, frozen=True):
+    """What the relay proved."""
+
+    version: str
+    cipher: str
+    certificate_sha256: str
+
+
+class DeliveryShown(Struct, frozen=True):
+    """What became of one send. ``transport`` is the level that was proven: T0 no network, T1 verified TLS."""
+
+    at: Time
+    channel: Channel
+    status: Annotated[
+        str, Meta(extra_json_schema={"enum": ["queued", "sent", "failed", "dropped", "superseded"]})
+    ]
+    transport: str | None
+    reason: str | UnsetType = UNSET
+    tls: Tls | UnsetType = UNSET
+
+
+class VerificationShown(Struct, frozen=True):
+    """A verification as its app sees it."""
+
+    id: Annotated[str, Meta(description="Names the verification. It opens and approves nothing by itself.")]
+    status: Annotated[
+        str, Meta(extra_json_schema={"enum": ["pending", "approved", "expired", "exhausted", "canceled", "failed"]})
+    ]
+    channel: Channel
+    to: Annotated[str, Meta(description="The address, masked.")]
+    purpose: Purpose
+    methods: list[Method]
+    watchword: Annotated[str, Meta(description="Show both words; the mail carries the second.")]
+    expires_at: Time
+    created_at: Time
+    attempts_remaining: int
+    resend_at: Time
+    sends_remaining: int
+    deliveries: list[DeliveryShown] | UnsetType = UNSET
+
+
+class Health(Struct, frozen=True):
+    """The process, or all of the service, is well."""
+
+    status: Annotated[str, Meta(extra_json_schema={"const": "ok"})] = "ok"
+
+
+Shape = TypeVar("Shape", bound=Struct)
+
+encode = msgspec.json.Encoder().encode
+
+
+class Reader(Generic[Shape]):
+    """Reads bodies of one shape."""
+
+    __slots__ = ("_decode",)
+
+    def __init__(self, shape: type[Shape]) -> None:
+        self._decode = msgspec.json.Decoder(shape).decode
+
+    def read(self, body: bytes) -> Shape:
+        """Read a body.
+
+        Raises:
+            MalformedError: it is not JSON.
+            InvalidInputError: a field is missing, unknown or of the wrong type.
+        """
+        try:
+            return self._decode(body)
+        except msgspec.ValidationError as error:
+            raise _invalid(str(error)) from None
+        except msgspec.DecodeError as error:
+            at = _BYTE.search(str(error))
+            raise MalformedError(f"The body is not JSON{at[0] if at else ''}.", field="body") from None
+        except (UnicodeDecodeError, RecursionError):
+            raise MalformedError("The body is not JSON.", field="body") from None
+
+
+_BYTE = re.compile(r" \(byte \d+\)")
+_AT = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
+_UNKNOWN = re.compile(r"Object contains unknown field `([A-Za-z_][A-Za-z0-9_]{0,39})`")
+_MISSING = re.compile(r"Object missing required field `(\w+)`")
+_EXPECTED = re.compile(r"Expected `([a-z0-9 |]+)`((?: of length)? [<>]=? \d+)?(?:, got `[a-z]+`)?")
+_WORDS = {"str": "text", "int": "a whole number", "bool": "true or false", "array": "a list", "object": "an object"}
+
+
+def _invalid(complaint: str) -> InvalidInputError:
+    """Turn msgspec's complaint into ours. Whatever is not on the list of known forms is not passed on."""
+    located = _AT.fullmatch(complaint)
+    said, path = (located[1], located[2]) if located else (complaint, "")
+    if unknown := _UNKNOWN.fullmatch(said):
+        return InvalidInputError("There is no such field.", field=_join(path, unknown[1]))
+    if said.startswith("Object contains unknown field"):
+        return InvalidInputError("There is a field here that is not known.", field=path)
+    if missing := _MISSING.fullmatch(said):
+        return InvalidInputError("This field is needed.", field=_join(path, missing[1]))
+    if expected := _EXPECTED.fullmatch(said):
+        kinds = " or ".join(_WORDS.get(kind, kind) for kind in expected[1].split(" | "))
+        return InvalidInputError(f"This must be {kinds}{expected[2] or ''}.", field=path)
+    return InvalidInputError(field=path)
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def canonical(payload: Any) -> bytes:
+    """The bytes of a decoded body without its accidents: blanks and the order of members make no other request."""
+    return encode(payload)
+
+
+def time_text(instant: Instant) -> str:
+    """``core.instant.rfc3339``, which answers ask for three times each; whole seconds are remembered."""
+    second, rest = divmod(instant, SECOND)
+    return f"{_second_text(second)}{rest:03d}Z"
+
+
+@lru_cache(maxsize=4096)
+def _second_text(second: int) -> str:
+    return rfc3339(second * SECOND)[:-4]

@@ -1,0 +1,181 @@
+"""Connections that are kept: shared, bounded, re-checked, replaced, and never trusted half-way."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.support.hostile_relays import OK, Deed, Script, scripted_relay
+from tests.support.relays import recording_relay
+from tests.support.sending import LETTER, Run, failed, mailer
+from tests.support.tls import Authority
+from watchword.errors import DeliveryError
+
+
+
+def test_messages_share_one_connection(authority: Authority, run: Run) -> None:
+    async def scenario() -> None:
+        async with recording_relay(authority.valid()) as relay, mailer(authority, relay) as smtp:
+            for _ in range(3):
+                await smtp.send(LETTER)
+        assert (1, 3, 1) == (relay.opened, len(relay.messages), relay.verbs.count("EHLO"))
+
+    run(scenario())
+
+
+def test_there_are_never_more_connections_than_allowed(authority: Authority, run: Run) -> None:
+    async def scenario() -> None:
+        async with recording_relay(authority.valid()) as relay, mailer(authority, relay, max_connections=3) as smtp:
+            await asyncio.gather(*(smtp.send(LETTER) for _ in range(30)))
+        assert (30, 3, 3) == (len(relay.messages), relay.most_live, relay.opened)
+
+    run(scenario())
+
+
+def test_a_refused_message_is_reset_and_the_next_one_uses_the_same_connection(authority: Authority, run: Run) -> None:
+    script = Script({"RCPT": (b"550 5.1.1 no\r\n", OK)})
+
+    async def scenario() -> None:
+        async with scripted_relay(authority.valid(), script) as relay, mailer(authority, relay) as smtp:
+            with pytest.raises(DeliveryError):
+                await smtp.send(LETTER)
+            await smtp.send(LETTER)
+        assert (1, 1, True) == (relay.opened, len(relay.messages), "RSET" in relay.verbs)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("reset", [Deed.CUT, b"500 5.5.1 no\r\n", b"421 4.0.0 bye\r\n"])
+def test_a_connection_that_cannot_be_reset_is_not_used_again(
+    authority: Authority, run: Run, reset: bytes | Deed
+) -> None:
+    script = Script({"RCPT": (b"550 5.1.1 no\r\n", OK), "RSET": reset})
+
+    async def scenario() -> None:
+        async with scripted_relay(authority.valid(), script) as relay, mailer(authority, relay) as smtp:
+            with pytest.raises(DeliveryError) as caught:
+                await smtp.send(LETTER)
+            await smtp.send(LETTER)
+        assert ("refused", 2, 1) == (caught.value.reason, relay.opened, len(relay.messages))
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("deed", [Deed.CUT, b"421 4.4.2 idle too long\r\n"])
+def test_a_kept_connection_that_died_is_replaced_before_mail_is_accepted(
+    authority: Authority,
+    run: Run,
+    deed: bytes | Deed,
+) -> None:
+    script = Script({"MAIL": (OK, deed, OK)})
+
+    async def scenario() -> None:
+        async with scripted_relay(authority.valid(), script) as relay, mailer(authority, relay) as smtp:
+            await smtp.send(LETTER)
+            await smtp.send(LETTER)
+        assert (2, 2) == (relay.opened, len(relay.messages))
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("verb", ["RCPT", "DATA", "."])
+def test_nothing_is_repeated_once_mail_was_accepted(authority: Authority, run: Run, verb: str) -> None:
+    usual = b"354 go on\r\n" if verb == "DATA" else OK
+    script = Script({verb: (usual, Deed.CUT, usual)})
+
+    async def scenario() -> None:
+        async with scripted_relay(authority.valid(), script) as relay, mailer(authority, relay) as smtp:
+            await smtp.send(LETTER)
+            with pytest.raises(DeliveryError) as caught:
+                await smtp.send(LETTER)
+        assert ("connection_lost", 1, 2) == (caught.value.reason, relay.opened, relay.verbs.count("MAIL"))
+
+    run(scenario())
+
+
+def test_a_new_connection_that_dies_at_mail_is_not_tried_again(authority: Authority, run: Run) -> None:
+    async def scenario() -> None:
+        error, relay = await failed(authority, scripted_relay(authority.valid(), Script({"MAIL": Deed.CUT})))
+        assert ("connection_lost", 1) == (error.reason, relay.opened)
+
+    run(scenario())
+
+
+def test_a_rested_connection_is_asked_before_it_is_used(authority: Authority, run: Run) -> None:
+    async def scenario() -> None:
+        async with recording_relay(authority.valid()) as relay, mailer(authority, relay, recheck_after=0.0) as smtp:
+            await smtp.send(LETTER)
+            await smtp.send(LETTER)
+        assert ["NOOP", "MAIL"] == relay.verbs[5:7]
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("deed", [Deed.CUT, b"450 4.0.0 no\r\n"])
+def test_a_rested_connection_that_does_not_answer_is_replaced(
+    authority: Authority,
+    run: Run,
+    deed: bytes | Deed,
+) -> None:
+    script = Script({"NOOP": deed})
+
+    async def scenario() -> None:
+        async with scripted_relay(authority.valid(), script) as relay:
+            async with mailer(authority, relay, recheck_after=0.0) as smtp:
+                await smtp.send(LETTER)
+                await smtp.send(LETTER)
+        assert (2, 2) == (relay.opened, len(relay.messages))
+
+    run(scenario())
+
+
+def test_a_connection_that_idles_too_long_says_quit(authority: Authority, run: Run) -> None:
+    async def scenario() -> None:
+        async with recording_relay(authority.valid()) as relay, mailer(authority, relay, idle=0.01) as smtp:
+            await smtp.send(LETTER)
+            await relay.until(lambda: relay.live == 0)
+            assert "QUIT" == relay.verbs[-1]
+
+    run(scenario())
+
+
+def test_closing_says_quit_and_leaves_no_connection(authority: Authority, run: Run) -> None:
+    async def scenario() -> None:
+        async with recording_relay(authority.valid()) as relay:
+            async with mailer(authority, relay) as smtp:
+                await asyncio.gather(*(smtp.send(LETTER) for _ in range(4)))
+            await relay.until(lambda: relay.live == 0)
+            assert relay.opened == relay.verbs.count("QUIT")
+
+    run(scenario())
+
+
+def test_closing_does_not_wait_for_a_relay_that_hangs(authority: Authority, run: Run) -> None:
+    async def scenario() -> None:
+        async with scripted_relay(authority.valid(), Script({"QUIT": Deed.CUT})) as relay:
+            async with mailer(authority, relay) as smtp:
+                await smtp.send(LETTER)
+            await relay.until(lambda: relay.live == 0)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("verb", ["", "STARTTLS", "MAIL", "DATA", "."])
+def test_a_canceled_send_closes_its_connection_and_frees_its_place(authority: Authority, run: Run, verb: str) -> None:
+    usual = {"": b"220 relay.test\r\n", "STARTTLS": b"220 go\r\n", "DATA": b"354 go on\r\n"}.get(verb, OK)
+    script = Script({verb: (Deed.HANG, usual)})
+
+    async def scenario() -> None:
+        async with scripted_relay(authority.valid(), script) as relay:
+            async with mailer(authority, relay, max_connections=1) as smtp:
+                sending = asyncio.create_task(smtp.send(LETTER))
+                await relay.until(lambda: verb in relay.verbs or (not verb and relay.opened == 1))
+                sending.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await sending
+                await relay.until(lambda: relay.live == 0)
+                await smtp.send(LETTER)
+        assert (2, 1) == (relay.opened, len(relay.messages))
+
+    run(scenario())

@@ -1,0 +1,129 @@
+"""A small world for tests: a clock that stands still, dice that fall as told, a mailer that keeps what it gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+
+from watchword.adapters.memory import MemoryStore
+from watchword.core.app import App
+from watchword.core.instant import Instant, Span
+from watchword.core.keyring import Keyring
+from watchword.core.message import PasscodeMessage, Receipt
+from watchword.core.policy import Rules
+from watchword.errors import DeliveryError
+from watchword.flows.app import Apps
+from watchword.flows.courier import Courier
+from watchword.flows.keys import Keys
+from watchword.flows.purge import Purge
+from watchword.flows.verification import Request, Shown, Verifications
+from watchword.ports import Store
+
+START: Instant = 1_795_000_000_000  # some day in November 2026
+
+
+@dataclass
+class FrozenClock:
+    """Stands still until it is moved."""
+
+    at: Instant = START
+
+    def now(self) -> Instant:
+        return self.at
+
+    def move(self, span: Span) -> None:
+        self.at += span
+
+
+class LoadedDice:
+    """The same throws in every run."""
+
+    def __init__(self, seed: int = 1) -> None:
+        self._random = Random(seed)  # noqa: S311 - dice for tests
+
+    def draw(self, size: int) -> bytes:
+        return self._random.randbytes(size)
+
+
+@dataclass
+class Journal:
+    """An audit that remembers."""
+
+    events: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+
+    def record(self, event: str, /, **facts: object) -> None:
+        self.events.append((event, facts))
+
+    def names(self) -> list[str]:
+        return [event for event, _ in self.events]
+
+
+@dataclass
+class Outbox:
+    """A mailer that keeps what it is given, or fails as told: ``trouble`` is asked before each message."""
+
+    mails: list[tuple[str, PasscodeMessage]] = field(default_factory=list)
+    trouble: Callable[[], DeliveryError | None] = lambda: None
+
+    async def deliver(self, recipient: str, message: PasscodeMessage) -> Receipt:
+        error = self.trouble()
+        if error is not None:
+            raise error
+        self.mails.append((recipient, message))
+        return Receipt("T1", "relay.example")
+
+    @property
+    def last_code(self) -> str:
+        return self.mails[-1][1].code
+
+
+def a_keyring(*numbers: int) -> Keyring:
+    """A keyring whose keys are known; the last number is current."""
+    numbers = numbers or (1,)
+    return Keyring({n: bytes([n]) * 32 for n in numbers}, current=numbers[-1], index=b"i" * 32)
+
+
+class World:
+    """Flows over a store, with everything that moves under the test's hand."""
+
+    def __init__(self, store: Store | None = None, rules: Rules | None = None) -> None:
+        self.store: Store = store if store is not None else MemoryStore()
+        self.clock = FrozenClock()
+        self.dice = LoadedDice()
+        self.journal = Journal()
+        self.outbox = Outbox()
+        self.keys = Keys(a_keyring, self.clock)
+        self.apps = Apps(self.store, self.clock, self.dice, self.journal)
+        self.verifications = Verifications(
+            self.store, self.keys, self.clock, self.dice, self.journal, rules if rules is not None else Rules()
+        )
+        self.courier = Courier(self.store, self.outbox, self.keys, self.clock, self.dice, self.journal)
+        self.purge = Purge(self.store, self.clock, self.journal)
+        self.app: App
+        self.key: str
+
+    async def open(self, name: str = "Acme") -> World:
+        """Open the store and make an app."""
+        await self.store.open()
+        self.app, self.key = await self.apps.create(name)
+        return self
+
+    async def create(self, to: str = "ann@example.com", purpose: str = "login", **more: object) -> Shown:
+        """Ask for a verification as the app would."""
+        return await self.verifications.create(self.app, Request("email", to, purpose, **more))  # type: ignore[arg-type]
+
+    async def send(self, to: str = "ann@example.com", purpose: str = "login", **more: object) -> tuple[bytes, str]:
+        """Create, deliver, and return the id with the code that was mailed."""
+        shown = await self.create(to, purpose, **more)
+        await self.courier.drain()
+        return shown.verification.id, self.outbox.last_code
+
+    async def check(self, verification: bytes, code: str, **expected: str) -> Shown:
+        """Check a code as the app would."""
+        return await self.verifications.check(self.app, verification, code, **expected)
+
+
+def wrong(code: str) -> str:
+    """A code of the same length that is another."""
+    return str((int(code) + 1) % 10 ** len(code)).zfill(len(code))
