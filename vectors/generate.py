@@ -1,3 +1,4 @@
+# ruff: noqa: INP001 - a folder of data with one script in it
 """Write ``vectors/passcode/*.json`` from the text of docs/spec/passcode.md, and from nothing else.
 
 A second reading of the specification: it imports no line of the library, draws no chance and reads no clock, so
@@ -450,7 +451,7 @@ OVER = {"approved": "used", "exhausted": "exhausted", "canceled": "canceled", "f
 class Life:
     """One verification and the guess bucket it pays into, as section 6 of the specification tells it."""
 
-    def __init__(self, **given: Any) -> None:
+    def __init__(self, **given: Any) -> None:  # noqa: ANN401 - JSON
         """Start pending at noon, with a bucket that may be used already."""
         self.purpose = given.get("purpose", "login")
         self.decoy = given.get("decoy", False)
@@ -462,7 +463,7 @@ class Life:
         """The status as anybody sees it."""
         return "expired" if self.stored == "pending" and now >= NOON + LIFETIME else self.stored
 
-    def step(self, do: str, at: int = 0, **given: Any) -> Case:
+    def step(self, do: str, at: int = 0, **given: Any) -> Case:  # noqa: ANN401 - JSON
         """Do one thing and note what it changed."""
         now = NOON + at
         outcome, wait = getattr(self, do)(now, **given)
@@ -561,7 +562,7 @@ def lives() -> Iterator[Case]:
     )
 
 
-def _life(name: str, steps: list[Case], **given: Any) -> Case:
+def _life(name: str, steps: list[Case], **given: Any) -> Case:  # noqa: ANN401 - JSON
     life = Life(**given)
     played = [life.step(**step) for step in steps]
     return {"name": name, "given": given, "steps": played}

@@ -64,9 +64,9 @@ def test_the_receipt_names_the_relay_and_what_the_handshake_proved(
 
 def test_the_user_logs_in_after_the_handshake(authority: Authority, run: Run) -> None:
     async def scenario() -> None:
-        async with recording_relay(authority.valid(), implicit=False, login=("ada", PASSWORD)) as relay:
-            async with mailer(authority, relay, login=True) as smtp:
-                await smtp.send(LETTER)
+        running = recording_relay(authority.valid(), implicit=False, login=("ada", PASSWORD))
+        async with running as relay, mailer(authority, relay, login=True) as smtp:
+            await smtp.send(LETTER)
         assert ["EHLO", "STARTTLS", "EHLO", "AUTH", "MAIL"] == relay.verbs[:5]
         assert ["EHLO", "STARTTLS"] == relay.plaintext_verbs
 
@@ -124,6 +124,17 @@ def test_a_ping_proves_the_handshake_and_sends_nothing(authority: Authority, run
     run(scenario())
 
 
+def test_a_ping_that_is_not_answered_well_fails(authority: Authority, run: Run) -> None:
+    async def scenario() -> None:
+        running = scripted_relay(authority.valid(), Script({"NOOP": b"550 5.0.0 no\r\n"}))
+        async with running as relay, mailer(authority, relay) as smtp:
+            with pytest.raises(DeliveryError) as caught:
+                await smtp.ping()
+        assert ("refused", False) == (caught.value.reason, caught.value.permanent)
+
+    run(scenario())
+
+
 def test_a_local_part_beyond_ascii_goes_to_a_relay_that_offers_smtputf8(authority: Authority, run: Run) -> None:
     async def scenario() -> None:
         async with recording_relay(authority.valid()) as relay, mailer(authority, relay) as smtp:
@@ -150,10 +161,10 @@ def test_what_the_relay_cannot_carry_is_refused_for_good_before_mail(
     reason: str,
 ) -> None:
     async def scenario() -> None:
-        async with scripted_relay(authority.valid(), Script(offers_over_tls=())) as relay:
-            async with mailer(authority, relay) as smtp:
-                with pytest.raises(DeliveryError) as caught:
-                    await smtp.send(envelope)
+        running = scripted_relay(authority.valid(), Script(offers_over_tls=()))
+        async with running as relay, mailer(authority, relay) as smtp:
+            with pytest.raises(DeliveryError) as caught:
+                await smtp.send(envelope)
         assert (reason, True, False) == (caught.value.reason, caught.value.permanent, "MAIL" in relay.verbs)
 
     run(scenario())
@@ -188,6 +199,7 @@ ECHO = b" <ada@theirs.test> hunter2 123456\r\n"
     [
         ("", b"421", ("relay_deferred", False, False)),
         ("", b"554", ("refused", False, False)),
+        ("EHLO", b"451", ("relay_deferred", False, False)),
         ("AUTH", b"535", ("auth_refused", False, False)),
         ("AUTH", b"500", ("auth_refused", False, False)),
         ("AUTH", b"454", ("relay_deferred", False, False)),

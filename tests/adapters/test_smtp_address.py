@@ -13,7 +13,6 @@ from watchword.adapters.smtp import SmtpAddress, SmtpRelay, client_tls
 from watchword.errors import SettingsError
 
 
-
 def test_an_smtps_url_means_tls_from_the_first_byte_on_port_465() -> None:
     assert SmtpAddress("mail.test", 465, implicit=True) == SmtpAddress.parse("smtps://mail.test")
 

@@ -10,8 +10,9 @@ from tests.support.hostile_relays import OK, Deed, Script, scripted_relay
 from tests.support.relays import recording_relay
 from tests.support.sending import LETTER, Run, failed, mailer
 from tests.support.tls import Authority
+from watchword.adapters.smtp_connection import Connection, _Client
+from watchword.core.message import TlsFacts
 from watchword.errors import DeliveryError
-
 
 
 def test_messages_share_one_connection(authority: Authority, run: Run) -> None:
@@ -29,6 +30,39 @@ def test_there_are_never_more_connections_than_allowed(authority: Authority, run
         async with recording_relay(authority.valid()) as relay, mailer(authority, relay, max_connections=3) as smtp:
             await asyncio.gather(*(smtp.send(LETTER) for _ in range(30)))
         assert (30, 3, 3) == (len(relay.messages), relay.most_live, relay.opened)
+
+    run(scenario())
+
+
+def test_a_ping_makes_room_for_its_own_connection(authority: Authority, run: Run) -> None:
+    async def scenario() -> None:
+        async with recording_relay(authority.valid()) as relay, mailer(authority, relay, max_connections=1) as smtp:
+            await smtp.send(LETTER)
+            await smtp.ping()
+        assert (2, ["QUIT", "EHLO", "NOOP", "QUIT"]) == (relay.opened, relay.verbs[5:])
+
+    run(scenario())
+
+
+def test_closing_while_a_message_is_under_way_closes_its_connection_afterwards(authority: Authority, run: Run) -> None:
+    async def scenario() -> None:
+        async with recording_relay(authority.valid()) as relay, mailer(authority, relay) as smtp:
+            sending = asyncio.create_task(smtp.send(LETTER))
+            await relay.until(lambda: "MAIL" in relay.verbs)
+            await smtp.aclose()
+            await sending
+            await relay.until(lambda: relay.live == 0)
+        assert 1 == len(relay.messages)
+
+    run(scenario())
+
+
+def test_a_connection_that_is_gone_takes_no_message(run: Run) -> None:
+    async def scenario() -> None:
+        gone = Connection(_Client(), TlsFacts("", "", ""), seconds=1.0)
+        with pytest.raises(DeliveryError) as caught:
+            await gone.hand_over(LETTER.content)
+        assert ("connection_lost", False) == (caught.value.reason, caught.value.uncertain)
 
     run(scenario())
 
@@ -121,10 +155,10 @@ def test_a_rested_connection_that_does_not_answer_is_replaced(
     script = Script({"NOOP": deed})
 
     async def scenario() -> None:
-        async with scripted_relay(authority.valid(), script) as relay:
-            async with mailer(authority, relay, recheck_after=0.0) as smtp:
-                await smtp.send(LETTER)
-                await smtp.send(LETTER)
+        running = scripted_relay(authority.valid(), script)
+        async with running as relay, mailer(authority, relay, recheck_after=0.0) as smtp:
+            await smtp.send(LETTER)
+            await smtp.send(LETTER)
         assert (2, 2) == (relay.opened, len(relay.messages))
 
     run(scenario())
@@ -167,15 +201,15 @@ def test_a_canceled_send_closes_its_connection_and_frees_its_place(authority: Au
     script = Script({verb: (Deed.HANG, usual)})
 
     async def scenario() -> None:
-        async with scripted_relay(authority.valid(), script) as relay:
-            async with mailer(authority, relay, max_connections=1) as smtp:
-                sending = asyncio.create_task(smtp.send(LETTER))
-                await relay.until(lambda: verb in relay.verbs or (not verb and relay.opened == 1))
-                sending.cancel()
-                with pytest.raises(asyncio.CancelledError):
-                    await sending
-                await relay.until(lambda: relay.live == 0)
-                await smtp.send(LETTER)
+        running = scripted_relay(authority.valid(), script)
+        async with running as relay, mailer(authority, relay, max_connections=1) as smtp:
+            sending = asyncio.create_task(smtp.send(LETTER))
+            await relay.until(lambda: verb in relay.verbs or (not verb and relay.opened == 1))
+            sending.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await sending
+            await relay.until(lambda: relay.live == 0)
+            await smtp.send(LETTER)
         assert (2, 1) == (relay.opened, len(relay.messages))
 
     run(scenario())

@@ -1,18 +1,20 @@
-"""TLS that is missing, broken, stripped, injected into or somebody else's: nothing secret is said (standards E1, E2)."""
+"""TLS that is missing, broken, injected into or somebody else's: nothing secret is said (standards E1, E2)."""
 
 from __future__ import annotations
 
+import asyncio
+import ssl
 from pathlib import Path
 
 import aiosmtplib
 import pytest
 
-from tests.support.hostile_relays import OK, TO_THE_HANDSHAKE, Script, bare_relay, scripted_relay
+from tests.support.hostile_relays import TO_THE_HANDSHAKE, Script, bare_relay, scripted_relay
 from tests.support.sending import LETTER, SECRET_VERBS, Run, failed, mailer
 from tests.support.tls import Authority, self_signed
 from watchword.adapters.smtp import client_tls
+from watchword.adapters.smtp_connection import _Client, _facts
 from watchword.errors import DeliveryError
-
 
 
 @pytest.mark.parametrize(
@@ -69,10 +71,10 @@ def test_bytes_that_come_a_moment_after_the_answer_break_the_handshake(authority
     """By then the client has said its ClientHello, and they meet OpenSSL."""
 
     async def scenario() -> None:
-        async with bare_relay(*TO_THE_HANDSHAKE, b"250-relay.test\r\n250 AUTH PLAIN\r\n" * 9) as (relay, heard):
-            async with mailer(authority, relay, login=True) as smtp:
-                with pytest.raises(DeliveryError) as caught:
-                    await smtp.send(LETTER)
+        running = bare_relay(*TO_THE_HANDSHAKE, b"250-relay.test\r\n250 AUTH PLAIN\r\n" * 9)
+        async with running as (relay, heard), mailer(authority, relay, login=True) as smtp:
+            with pytest.raises(DeliveryError) as caught:
+                await smtp.send(LETTER)
         assert caught.value.reason == "tls_handshake"
         assert [b"EHLO watchword.test\r\n", b"STARTTLS\r\n"] == heard[:2]
         assert heard[2].startswith(b"\x16\x03")
@@ -165,5 +167,36 @@ def test_a_relay_that_hangs_up_during_the_handshake_is_a_handshake_failure(
             with pytest.raises(DeliveryError) as caught:
                 await smtp.send(LETTER)
         assert caught.value.reason == "tls_handshake"
+
+    run(scenario())
+
+
+def test_a_connection_that_is_not_encrypted_goes_no_further(authority: Authority, run: Run) -> None:
+    """Whatever way a connection came about, the handshake's facts are read from the connection itself."""
+
+    async def scenario() -> None:
+        async with scripted_relay(authority.valid()) as relay:
+            client = _Client(hostname="localhost", port=relay.port, start_tls=False, local_hostname="watchword.test")
+            await client.connect()
+            with pytest.raises(DeliveryError) as caught:
+                _facts(client)
+            client.close()
+        assert "tls_unavailable" == caught.value.reason
+
+    run(scenario())
+
+
+def test_the_relay_of_these_tests_does_speak_tls_1_1(authority: Authority, run: Run) -> None:
+    """So that what refuses it above is our own floor and not a broken relay."""
+
+    async def scenario() -> None:
+        context = client_tls(authority.ca_file)
+        with pytest.warns(DeprecationWarning, match="TLSv1"):
+            context.minimum_version = ssl.TLSVersion.TLSv1
+        context.set_ciphers("DEFAULT@SECLEVEL=0")
+        async with scripted_relay(authority.tls_1_1_only(), implicit=True) as relay:
+            _, writer = await asyncio.open_connection("localhost", relay.port, ssl=context)
+            assert "TLSv1.1" == writer.get_extra_info("ssl_object").version()
+            writer.transport.abort()
 
     run(scenario())

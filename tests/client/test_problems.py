@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from tests.client.answers import problem
 from watchword import errors
 from watchword.client import problems
+from watchword.web import problems as written
 
 CLASSES = [
     kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.WatchwordError)
@@ -32,6 +34,28 @@ def test_every_reason_of_a_proof_that_was_not_accepted_is_read_as_its_class(
     assert type(found) is kind
     assert isinstance(found, errors.NotAcceptedError)
     assert found.attempts_remaining == 3
+
+
+def an_error(kind: type[errors.WatchwordError]) -> errors.WatchwordError:
+    return errors.DeliveryError(reason="refused") if kind is errors.DeliveryError else kind()
+
+
+@pytest.mark.parametrize("kind", written.TABLE, ids=lambda kind: kind.__name__)
+def test_what_the_service_writes_is_read_as_the_same_class(kind: type[errors.WatchwordError]) -> None:
+    answer = written.answer(an_error(kind))
+
+    # What is the service's own fault is told to nobody outside, and what HTTP refuses is no class of errors.py.
+    hidden = answer.status == HTTPStatus.INTERNAL_SERVER_ERROR or issubclass(kind, written.HttpError)
+    # Of the parent itself the service says that the code does not match, which has a class.
+    expected = {errors.NotAcceptedError: errors.MismatchError}.get(kind, kind)
+    assert type(problems.read(answer.status, answer.body, None)) is (errors.UnavailableError if hidden else expected)
+
+
+def test_facts_survive_the_way_through_a_problem_document() -> None:
+    for error in (errors.MismatchError(attempts_remaining=0), errors.InvalidInputError("No.", field="requester.ip")):
+        answer = written.answer(error)
+
+        assert vars(problems.read(answer.status, answer.body, None)) == vars(error)
 
 
 def test_a_reason_that_is_not_known_is_still_not_accepted() -> None:
@@ -96,6 +120,15 @@ def test_what_is_no_problem_of_the_service_means_that_it_is_unavailable(body: by
     assert type(problems.read(500, body, None)) is errors.UnavailableError
 
 
+def test_a_problem_of_the_service_that_has_no_class_keeps_its_sentence() -> None:
+    body = problem("timed_out", type="urn:watchword:problem:timed_out", detail="It was not ready in time.")
+
+    found = problems.read(503, body, None)
+
+    assert type(found) is errors.UnavailableError
+    assert str(found) == "It was not ready in time."
+
+
 def test_a_redirect_is_named_as_what_it_is() -> None:
     assert "redirect" in str(problems.read(307, b"", None))
 
@@ -115,7 +148,7 @@ _JSON = st.recursive(
 @given(
     code=st.sampled_from(CLASSES).map(lambda kind: kind.code),
     members=st.dictionaries(
-        st.sampled_from(["detail", "reason", "attempts_remaining", "errors", "status", "ended_as"]), _JSON
+        st.sampled_from(["detail", "reason", "attempts_remaining", "errors", "status", "type"]), _JSON
     ),
 )
 def test_a_known_code_with_any_members_is_some_error_of_ours(code: str, members: dict[str, object]) -> None:

@@ -212,7 +212,7 @@ def test_an_answer_with_a_time_of_no_zone_is_not_understood() -> None:
 
 
 def test_deliveries_are_read_with_what_tls_proved() -> None:
-    tls = {"version": "TLSv1.3", "cipher": "TLS_AES_256_GCM_SHA384", "fingerprint": "ab" * 32}
+    tls = {"version": "TLSv1.3", "cipher": "TLS_AES_256_GCM_SHA384", "certificate_sha256": "ab" * 32}
     sent = {"at": "2026-11-23T14:02:12.000Z", "channel": "email", "status": "sent", "transport": "T1", "tls": tls}
 
     found = answered(verification.get(ID), body(deliveries=[sent]))

@@ -5,7 +5,7 @@ Every context is a server's and carries its own key. Only ``Authority.ca_file`` 
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import ssl
 import tempfile
 import warnings
@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 _LOCAL = ("localhost", "127.0.0.1", "::1")
-_LONG_AGO = datetime.datetime(2001, 1, 1, tzinfo=datetime.UTC)
+_LONG_AGO = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)
 
 
 class Authority:

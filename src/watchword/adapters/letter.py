@@ -38,7 +38,7 @@ from watchword.core.message import MAX_ADDRESS, MAX_APP_NAME, Envelope
 from watchword.errors import InvalidInputError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from watchword.core.instant import Instant, Span
     from watchword.core.message import PasscodeMessage
@@ -46,7 +46,9 @@ if TYPE_CHECKING:
 LOCALES: Final = Path(__file__).parents[1] / "locales"
 DEFAULT_LOCALE: Final = "en"
 PURPOSES: Final = ("login", "step_up", "address_confirmation", "recovery", "binding")
-MAX_TAG: Final = 35  # characters of a language tag, RFC 5646 section 4.4.1
+MAX_UNITS: Final = ("duration.minutes.", "duration.hours.")
+_NUMBERS: Final = re.compile(r"[0-9]{1,3}(-[0-9]{1,3})?( [0-9]{1,3}(-[0-9]{1,3})?)*")
+_TAG: Final = 35  # characters of a language tag, RFC 5646 section 4.4.1
 MAX_SENDER_NAME: Final = 64  # characters; with the address it shares a line
 MAX_KEY: Final = 64  # characters of a message key; with "=_" it stays below the 70 of a MIME boundary (RFC 2046)
 HOURS_FROM: Final = 2 * HOUR
@@ -54,21 +56,20 @@ HOURS_FROM: Final = 2 * HOUR
 _TEMPLATES: Final = Path(__file__).parent / "letters"
 _PLAIN_HEADER: Final = 64  # characters that share a line with the header's name (RFC 5322 asks for 78)
 _PLACEHOLDERS: Final = frozenset({"app", "countersign", "duration"})
-_BODY: Final = ("countersign", "label", "validity", "not_you", "warning")
+_BODY: Final = {name: f"body.{name}" for name in ("countersign", "label", "validity", "not_you", "warning")}
 _REQUIRED: Final = (
     {"meta.language", "meta.dir", "duration.moment"}
-    | {f"body.{name}" for name in _BODY}
+    | set(_BODY.values())
     | {f"{section}.{purpose}" for section in ("subject", "purpose") for purpose in PURPOSES}
 )
+_UNITS: Final = ("duration.minutes.", "duration.hours.")
+_NUMBERS: Final = re.compile(r"[0-9]{1,3}(-[0-9]{1,3})?( [0-9]{1,3}(-[0-9]{1,3})?)*")
 _TAG: Final = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 _KEY: Final = re.compile(r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*")
 _ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+"
 _LABEL: Final = r"[A-Za-z0-9\x80-\U0010ffff-]+"
 _ADDRESS: Final = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*")
 _NAMED: Final = re.compile(r'(?:"(?P<quoted>[^"\\<>]+)"|(?P<name>[^"\\<>@,;:()\[\]]+)) *<(?P<address>[^<>]+)>')
-
-
-# --- addresses -------------------------------------------------------------------------------------
 
 
 def _is_address(text: str) -> bool:
@@ -121,22 +122,6 @@ class MailFrom:
         return f"{_header(self.name)} <{self.address}>"
 
 
-# --- words -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Phrase:
-    """A sentence with placeholders, as text and as HTML."""
-
-    plain: str
-    markup: str
-
-    @classmethod
-    def of(cls, text: str) -> Self:
-        """Hold ``text``, and ``text`` escaped."""
-        return cls(plain=text, markup=str(escape(text)))
-
-
 @dataclass(frozen=True, slots=True)
 class Plural:
     """The forms of a counted unit: those for listed numbers, and the one for all others."""
@@ -151,23 +136,24 @@ class Plural:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The wording of one language. ``dir`` is ``ltr`` or ``rtl``; ``phrases`` are keyed ``section.name``."""
+    """The wording of one language. ``dir`` is ``ltr`` or ``rtl``; sentences are keyed ``section.name``.
+
+    ``markup`` holds the sentences of ``plain`` once more, escaped for HTML.
+    """
 
     tag: str
     language: str
     dir: str
-    phrases: Mapping[str, Phrase]
-    moment: str
+    plain: Mapping[str, str]
+    markup: Mapping[str, str]
     minutes: Plural
     hours: Plural
 
     def duration(self, span: Span) -> str:
         """Say a span in words, rounded down: nobody is promised a minute that is not there."""
         if span < MINUTE:
-            return self.moment
-        if span < HOURS_FROM:
-            return self.minutes.of(span // MINUTE)
-        return self.hours.of(span // HOUR)
+            return self.plain["duration.moment"]
+        return self.minutes.of(span // MINUTE) if span < HOURS_FROM else self.hours.of(span // HOUR)
 
 
 class Catalogues:
@@ -186,22 +172,14 @@ class Catalogues:
         """
         files = {path.stem: _CatalogueFile.read(path) for path in sorted(directory.glob("*.toml"))}
         if DEFAULT_LOCALE not in files:
-            name = f"{directory / DEFAULT_LOCALE}.toml"
-            detail = f"{name} is missing: it is the measure for every other language."
-            raise SettingsError(detail, setting=name)
+            detail = f"{directory}: {DEFAULT_LOCALE}.toml is missing, the measure for every other language."
+            raise SettingsError(detail, setting=f"{DEFAULT_LOCALE}.toml")
         return cls({tag: file.catalogue(files[DEFAULT_LOCALE]) for tag, file in files.items()})
-
-    @property
-    def tags(self) -> tuple[str, ...]:
-        """List the tags, as their files are named."""
-        return tuple(catalogue.tag for catalogue in self._by_tag.values())
 
     def choose(self, tag: str | None) -> Catalogue:
         """Find the nearest language by RFC 4647 lookup: ``de-AT``, then ``de``, then English. Case does not matter."""
         wanted = (tag or "").replace("_", "-").lower()
-        if len(wanted) > MAX_TAG:
-            return self._default
-        while wanted:
+        while wanted and len(wanted) <= MAX_TAG:
             if wanted in self._by_tag:
                 return self._by_tag[wanted]
             wanted = wanted.rpartition("-")[0]
@@ -210,88 +188,84 @@ class Catalogues:
 
 @dataclass(frozen=True, slots=True)
 class _CatalogueFile:
-    """One file as read, with keys flattened to ``section.name``; says of every fault where it is."""
+    """One file as read: ``texts`` and ``forms`` (of counted units) keyed ``section.name``. It says where a fault is."""
 
     name: str
-    tag: str
     texts: Mapping[str, str]
+    forms: Mapping[str, str]
 
     @classmethod
     def read(cls, path: Path) -> Self:
         """Read one file; every value must be one line of text that holds no link."""
         try:
-            texts = dict(_flattened(tomllib.loads(path.read_text("utf-8"))))
+            entries = dict(_flattened(tomllib.loads(path.read_text("utf-8"))))
         except (OSError, ValueError) as error:
             detail = f"{path.name} cannot be read as TOML: {error}"
             raise SettingsError(detail, setting=path.name) from error
-        file = cls(name=path.name, tag=path.stem, texts=texts)
+        forms = {key: text for key, text in entries.items() if key.startswith(_UNITS)}
+        texts = {key: text for key, text in entries.items() if key not in forms}
+        file = cls(name=path.name, texts=texts, forms=forms)
         if not _TAG.fullmatch(path.stem):
-            raise file.fault("meta", "the file must be named by a language tag, such as pt-BR.toml")
-        for key, text in texts.items():
+            raise file.fault("its name", "must be a language tag, such as pt-BR.toml")
+        for key, text in entries.items():
             file.check_text(key, text)
         return file
 
     def catalogue(self, reference: _CatalogueFile) -> Catalogue:
         """Make the catalogue, held against the file of the default language."""
-        plurals = {unit: self.plural(f"duration.{unit}.") for unit in ("minutes", "hours")}
         self.check_keys(reference)
         if self.texts["meta.dir"] not in {"ltr", "rtl"}:
             raise self.fault("meta.dir", "must be 'ltr' or 'rtl'")
+        minutes, hours = (self.plural(unit) for unit in _UNITS)
         return Catalogue(
-            tag=self.tag,
+            tag=self.name.removesuffix(".toml"),
             language=self.texts["meta.language"],
             dir=self.texts["meta.dir"],
-            phrases={key: Phrase.of(text) for key, text in self.plain().items()},
-            moment=self.texts["duration.moment"],
-            minutes=plurals["minutes"],
-            hours=plurals["hours"],
+            plain=self.texts,
+            markup={key: str(escape(text)) for key, text in self.texts.items()},
+            minutes=minutes,
+            hours=hours,
         )
-
-    def plain(self) -> dict[str, str]:
-        """Give all texts but the counted forms: every language has its own numbers of those."""
-        return {key: text for key, text in self.texts.items() if not key.startswith(("duration.minutes", "duration.h"))}
 
     def check_text(self, key: str, text: str) -> None:
         """Refuse what would break a header or smuggle a link, and placeholders that are more than a name."""
         if not text.strip():
             raise self.fault(key, "must be text")
-        if any(unicodedata.category(character) in {"Cc", "Zl", "Zp"} for character in text) or "://" in text:
+        if "://" in text or any(unicodedata.category(character) in {"Cc", "Zl", "Zp"} for character in text):
             raise self.fault(key, "must be one line without control characters and without a link")
-        self.placeholders(key)
+        allowed = {"n"} if key in self.forms else _PLACEHOLDERS
+        if not self.placeholders(key, text) <= allowed:
+            raise self.fault(key, f"may only hold {_braced(allowed)}")
 
     def check_keys(self, reference: _CatalogueFile) -> None:
         """Refuse keys and placeholders that are not exactly those of the default language."""
-        mine, theirs = self.plain().keys(), reference.plain().keys() | _REQUIRED
+        mine, theirs = self.texts.keys(), reference.texts.keys() | _REQUIRED
         for key in sorted(mine ^ theirs):
             raise self.fault(key, "is missing" if key in theirs else f"is not a key of {reference.name}")
-        for key in sorted(mine):
-            if self.placeholders(key) != reference.placeholders(key):
-                wanted = ", ".join(f"{{{name}}}" for name in sorted(reference.placeholders(key))) or "none"
-                raise self.fault(key, f"must have the placeholders of {reference.name}: {wanted}")
+        for key, text in self.texts.items():
+            wanted = reference.placeholders(key, reference.texts[key])
+            if self.placeholders(key, text) != wanted:
+                raise self.fault(key, f"must hold what it holds in {reference.name}: {_braced(wanted)}")
 
-    def placeholders(self, key: str) -> frozenset[str]:
-        """Give the names that a text asks for, bare names of the allow-list only: no ``{app.x}``, ``{app!r}``."""
-        allowed = {"n"} if key.startswith(("duration.minutes", "duration.hours")) else _PLACEHOLDERS
+    def placeholders(self, key: str, text: str) -> set[str]:
+        """Name what a text asks for, as written: ``{app.x}`` and ``{app!r}`` are not ``{app}``."""
         try:
-            parts = [part for part in Formatter().parse(self.texts[key]) if part[1] is not None]
+            parts = [part for part in Formatter().parse(text) if part[1] is not None]
         except ValueError as error:
-            raise self.fault(key, str(error)) from error
-        if any(name not in allowed or spec or conversion for _, name, spec, conversion in parts):
-            raise self.fault(key, f"may only use these placeholders: {', '.join(sorted(allowed))}")
-        return frozenset(str(name) for _, name, _, _ in parts)
+            raise self.fault(key, f"cannot be read ({error})") from error
+        return {f"{name}{'!' if conversion else ''}{':' if spec else ''}" for _, name, spec, conversion in parts}
 
-    def plural(self, prefix: str) -> Plural:
+    def plural(self, unit: str) -> Plural:
         """Read the forms of one unit: ``other``, and any that are keyed by their numbers, ``"2-4 22-24"``."""
-        forms = {key.removeprefix(prefix): text for key, text in self.texts.items() if key.startswith(prefix)}
-        if "n" not in (self.placeholders(prefix + "other") if "other" in forms else ()):
-            raise self.fault(prefix + "other", "is missing, or has no {n}")
-        other = forms.pop("other")
+        forms = {key.removeprefix(unit): text for key, text in self.forms.items() if key.startswith(unit)}
+        other = forms.pop("other", "")
+        if "{n}" not in other:
+            raise self.fault(f"{unit}other", "is missing or has no {n}")
         listed: dict[int, str] = {}
         for numbers, text in forms.items():
-            for part in numbers.split():
-                if not re.fullmatch(r"[0-9]{1,3}(-[0-9]{1,3})?", part):
-                    raise self.fault(prefix + numbers, 'must be numbers, such as "1" or "2-4 22-24"')
-                first, _, last = part.partition("-")
+            if not _NUMBERS.fullmatch(numbers):
+                raise self.fault(unit + numbers, 'must be numbers, such as "1" or "2-4 22-24"')
+            for first, _, last in (part.partition("-") for part in numbers.split(" ")):
                 listed.update(dict.fromkeys(range(int(first), int(last or first) + 1), text))
         return Plural(listed=listed, other=other)
 
@@ -309,7 +283,8 @@ def _flattened(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[
             yield prefix + key, value if isinstance(value, str) else ""
 
 
-# --- letters ---------------------------------------------------------------------------------------
+def _braced(names: Iterable[str]) -> str:
+    return ", ".join(f"{{{name}}}" for name in sorted(names)) or "no placeholder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,7 +334,7 @@ class Letters:
             "countersign": f"…\N{NO-BREAK SPACE}{_display(message.countersign)}",
             "duration": catalogue.duration(message.lifetime),
         }
-        subject = catalogue.phrases[f"subject.{message.purpose}"].plain.format_map(values)
+        subject = catalogue.plain[f"subject.{message.purpose}"].format_map(values)
         plain, markup = _worded(catalogue, message.purpose, values)
         text = self._text.render(plain, code=message.code)
         html = self._html.render(
@@ -403,18 +378,15 @@ class Letters:
 
 def _check(recipient: str, message: PasscodeMessage) -> None:
     """Refuse what must not reach a header or a body, whatever was checked before."""
-    if not _is_address(recipient):
-        detail = "The recipient is not one plain email address."
-        raise InvalidInputError(detail, field="recipient")
-    if len(message.key) > MAX_KEY or not _KEY.fullmatch(message.key):
-        detail = "The key of a message must be an ASCII id."
-        raise InvalidInputError(detail, field="key")
-    if not (message.code.isascii() and message.code.isdigit()):
-        detail = "A code is ASCII digits."
-        raise InvalidInputError(detail, field="code")
-    if message.purpose not in PURPOSES:
-        detail = "There is no such purpose."
-        raise InvalidInputError(detail, field="purpose")
+    requirements = (
+        ("recipient", _is_address(recipient), "The recipient is not one plain email address."),
+        ("key", len(message.key) <= MAX_KEY and _KEY.fullmatch(message.key), "A message's key must be an ASCII id."),
+        ("code", message.code.isascii() and message.code.isdigit(), "A code is ASCII digits."),
+        ("purpose", message.purpose in PURPOSES, "There is no such purpose."),
+    )
+    for name, met, detail in requirements:
+        if not met:
+            raise InvalidInputError(detail, field=name)
 
 
 def _display(text: str) -> str:
@@ -425,9 +397,7 @@ def _display(text: str) -> str:
     return text if len(text) <= MAX_APP_NAME else f"{text[: MAX_APP_NAME - 1]}…"
 
 
-def _worded(
-    catalogue: Catalogue, purpose: str, values: Mapping[str, str]
-) -> tuple[dict[str, str], dict[str, Markup]]:
+def _worded(catalogue: Catalogue, purpose: str, values: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Markup]]:
     """Fill the sentences of a letter, as text and as HTML.
 
     The values stand isolated, so that a name in the other writing direction does not reorder the sentence round it;
@@ -435,11 +405,10 @@ def _worded(
     """
     shown = values if catalogue.dir == "ltr" else {name: f"\u2068{value}\u2069" for name, value in values.items()}
     marked = {name: f"<bdi>{escape(value)}</bdi>" for name, value in values.items()}
-    phrases = {name: catalogue.phrases[f"body.{name}"] for name in _BODY}
-    phrases["purpose"] = catalogue.phrases[f"purpose.{purpose}"]
+    keys = {"purpose": f"purpose.{purpose}"} | _BODY
     # Values are arguments of the format, never part of it: "{0}" or "{{ x }}" in a name stays what it is.
-    plain = {name: phrase.plain.format_map(shown) for name, phrase in phrases.items()}
-    return plain, {name: Markup(phrase.markup.format_map(marked)) for name, phrase in phrases.items()}
+    plain = {name: catalogue.plain[key].format_map(shown) for name, key in keys.items()}
+    return plain, {name: Markup(catalogue.markup[key].format_map(marked)) for name, key in keys.items()}
 
 
 @lru_cache(maxsize=1024)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 IMPLICIT_PORT: Final = 465
 STARTTLS_PORT: Final = 587
+IPV6: Final = 6
 
 _HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*\Z")
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
@@ -63,7 +64,7 @@ class SmtpAddress:
         port = {"smtps": IMPLICIT_PORT, "smtp+starttls": STARTTLS_PORT}.get(parts.scheme)
         if port is None or _UNPRINTABLE.search(url) or parts.path or "?" in url or "#" in url:
             return None
-        if parts.port == 0 or parts.netloc.endswith(":") or not _is_host(parts.hostname or ""):
+        if parts.port == 0 or parts.netloc.endswith(":") or not is_host(parts.hostname or ""):
             return None
         credentials = _credentials(parts)
         if credentials is None:
@@ -80,12 +81,12 @@ def _credentials(parts: SplitResult) -> tuple[str, str] | None:
     return (user, password) if user and password and "\0" not in user + password else None
 
 
-def _is_host(name: str) -> bool:
+def is_host(name: str) -> bool:
     """Tell whether this is a DNS name in ASCII or an IP address."""
-    if ":" not in name:
-        return _HOST.match(name) is not None
-    ipaddress.IPv6Address(name)
-    return True
+    try:
+        return _HOST.match(name) is not None or ipaddress.ip_address(name).version == IPV6
+    except ValueError:
+        return False
 
 
 def client_tls(ca_file: Path | None) -> ssl.SSLContext:

@@ -23,13 +23,12 @@ from typing import TYPE_CHECKING, Final, cast
 
 import aiosmtplib
 
+from watchword.adapters.smtp_address import SmtpAddress, is_host
 from watchword.core.message import TlsFacts
 from watchword.errors import DeliveryError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-    from watchword.adapters.smtp_address import SmtpAddress
 
 GOODBYE: Final = 2.0  # seconds a relay has to answer QUIT
 
@@ -130,12 +129,6 @@ class _PlaintextTap(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._protocol.connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        self._protocol.pause_writing()
-
-    def resume_writing(self) -> None:
-        self._protocol.resume_writing()
 
 
 class Connection:
@@ -309,4 +302,5 @@ async def _authenticate(client: _Client, address: SmtpAddress) -> None:
 
 async def own_name() -> str:
     """Find the name this machine goes by, for EHLO."""
-    return await asyncio.to_thread(socket.getfqdn)
+    name = await asyncio.to_thread(socket.getfqdn)
+    return name if is_host(name) else "localhost"

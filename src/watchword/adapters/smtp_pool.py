@@ -5,7 +5,7 @@ Not handled here: how a connection is opened and what it must prove (``smtp_conn
 
 Rules:
 
-* Never more than ``size`` connections, idle ones included.
+* Never more than ``size`` connections, idle ones included; one that idled out and is saying QUIT no longer counts.
 * A connection with an unfinished transaction never comes back: it is cut, also when the sender was cancelled.
 * One that idled for a few seconds answers NOOP before it is lent; one that idled too long says QUIT.
 * Idleness is measured by the loop's monotonic clock; there is no wall clock here.
@@ -61,8 +61,8 @@ class ConnectionPool:
     async def lend(self, *, fresh: bool = False) -> AsyncIterator[Loan]:
         """Lend one connection, waiting while all are out. ``fresh`` asks for one that was opened just now."""
         async with self._slots:
-            if fresh and self._resting:
-                self._dismiss(next(iter(self._resting)))
+            if fresh:
+                await self._make_room()
             rested = None if fresh else await self._wake()
             loan = Loan(self._open_new, rested or await self._open_new(), reused=rested is not None)
             try:
@@ -76,6 +76,13 @@ class ConnectionPool:
         for connection in tuple(self._resting):
             self._dismiss(connection)
         await asyncio.gather(*self._farewells)
+
+    async def _make_room(self) -> None:
+        """Let the connection that rests longest go, and wait until it is gone."""
+        for connection in tuple(self._resting)[:1]:
+            _, timer = self._resting.pop(connection)
+            timer.cancel()
+            await connection.leave()
 
     async def _wake(self) -> Connection | None:
         """Return the connection that was used last and still answers, or None."""

@@ -3,7 +3,7 @@
 Not handled here: writing them (``web/problems.py``; a test holds the two together).
 
 Rules: the tables follow from ``errors.py`` itself, so a new class needs no line here; what is not a problem of
-this service, or one this version does not know, is an ``UnavailableError``; nothing here ever returns a success.
+this service, or one without a class in ``errors.py``, is an ``UnavailableError``; nothing here returns a success.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import msgspec
 
 from watchword import errors
 
+_OURS = "urn:watchword:problem:"
 _LONGEST_DETAIL = 500  # characters
 _LONGEST_WAIT = 366 * 24 * 3600  # seconds; a longer Retry-After is a mistake
 
@@ -39,10 +40,10 @@ class _Problem(msgspec.Struct, frozen=True):
     """The members that are read; any other member is let be."""
 
     code: str
+    type: str = ""
     detail: str = ""
     reason: str = ""
     attempts_remaining: int | None = None
-    ended_as: str = ""
     errors: tuple[_FieldError, ...] = ()
 
 
@@ -53,9 +54,11 @@ def read(status: int, body: bytes, retry_after: str | None) -> errors.WatchwordE
     """Read the error out of an answer that is not a success. It is returned, not raised."""
     problem = _parse(body)
     kind = _kind(problem) if problem else None
-    if problem is None or kind is None:
-        return errors.UnavailableError(_foreign(status))
-    return kind(problem.detail[:_LONGEST_DETAIL], **_facts(kind, problem, retry_after))
+    if problem is not None and kind is not None:
+        return kind(problem.detail[:_LONGEST_DETAIL], **_facts(kind, problem, retry_after))
+    if problem is not None and problem.type.startswith(_OURS):
+        return errors.UnavailableError(problem.detail[:_LONGEST_DETAIL])
+    return errors.UnavailableError(_foreign(status))
 
 
 def _parse(body: bytes) -> _Problem | None:
@@ -77,8 +80,6 @@ def _facts(kind: type[errors.WatchwordError], problem: _Problem, retry_after: st
         return {"retry_after": _seconds(retry_after)}
     if issubclass(kind, errors.InvalidInputError):
         return {"field": problem.errors[0].field} if problem.errors else {}
-    if issubclass(kind, errors.EndedError):
-        return {"status": problem.ended_as}
     if issubclass(kind, errors.DeliveryError):
         return {"reason": problem.reason}
     return {}

@@ -34,11 +34,11 @@ _Aware = Annotated[datetime, msgspec.Meta(tz=True)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
-    """What the handshake with the relay proved. ``fingerprint`` is the SHA-256 of the relay's certificate in hex."""
+    """What the handshake with the relay proved."""
 
     version: str
     cipher: str
-    fingerprint: str
+    certificate_sha256: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
@@ -18,17 +19,38 @@ MOST_REMEMBERED = 10_000
 
 
 class Apps:
-    """The flow of tenants."""
+    """The flow of tenants.
 
-    def __init__(self, store: AppStore, clock: Clock, entropy: Entropy, audit: Audit) -> None:
+    ``minted`` are keys by hash that are valid in this process alone and are stored nowhere: development mode's.
+    """
+
+    def __init__(
+        self,
+        store: AppStore,
+        clock: Clock,
+        entropy: Entropy,
+        audit: Audit,
+        *,
+        minted: Mapping[bytes, App] = MappingProxyType({}),
+    ) -> None:
         self._store = store
         self._clock = clock
         self._entropy = entropy
         self._audit = audit
+        self._minted = minted
         self._remembered: dict[bytes, tuple[App, Instant]] = {}
 
     async def create(self, name: str, redirect_uris: Iterable[str] = ()) -> tuple[App, str]:
         """Make an app and its first key. The key is in this answer only.
+
+        Raises:
+            InvalidInputError: name or redirect URI cannot be used, or the name is taken.
+        """
+        app = await self.add(name, redirect_uris)
+        return app, await self.add_key(app)
+
+    async def add(self, name: str, redirect_uris: Iterable[str] = ()) -> App:
+        """Make an app without a key.
 
         Raises:
             InvalidInputError: name or redirect URI cannot be used, or the name is taken.
@@ -38,7 +60,7 @@ class Apps:
         app = App(ids.app_id(now, self._entropy.draw(ids.APP_RANDOM)), core.read_name(name), now, uris)
         await self._store.add_app(app)
         self._audit.record("app.created", app=ids.to_text(ids.APP, app.id))
-        return app, await self.add_key(app)
+        return app
 
     async def add_key(self, app: App, *, replace: bool = False) -> str:
         """Give out another key; with ``replace`` all earlier ones are revoked in the same step."""
@@ -109,7 +131,7 @@ class Apps:
         remembered = self._remembered.get(hashed)
         if remembered is not None and 0 <= now - remembered[1] < REMEMBERED:
             return remembered[0]
-        app = await self._store.app_by_key(hashed)
+        app = self._minted.get(hashed) or await self._store.app_by_key(hashed)
         if app is None:
             self._remembered.pop(hashed, None)
             raise UnauthenticatedError

@@ -41,9 +41,6 @@ class Request:
         "version",
     )
 
-    app: App
-    payload: Any
-
     def __init__(self, scope: Scope, task: asyncio.Task[Any] | None, came_in: int) -> None:
         peer = scope.get("client")
         self.method: str = scope["method"]
@@ -56,6 +53,8 @@ class Request:
         self.client = self.peer
         self.route = UNMATCHED
         self.key = ""
+        self.app: App | None = None
+        self.payload: Any = None
         self.task = task
         self.came_in = came_in
         self.reading = False
@@ -63,13 +62,14 @@ class Request:
 
 
 class Kind:
-    """A kind of answer: its media type and what a browser may do with it."""
+    """A kind of answer: its media type and what a browser may do with it. ``machine`` answers are no documents."""
 
-    __slots__ = ("frame", "media", "policy")
+    __slots__ = ("frame", "machine", "media", "policy")
 
-    def __init__(self, media: str, policy: str, *, frame: bool = False) -> None:
+    def __init__(self, media: str, policy: str, *, machine: bool = False, frame: bool = False) -> None:
         self.media = media
         self.policy = policy
+        self.machine = machine
         self.frame = frame
 
 
@@ -80,10 +80,10 @@ _PAGE = (
 )
 _MAIL = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
 
-JSON = Kind("application/json", _NOTHING)
-PROBLEM = Kind("application/problem+json", _NOTHING)
-TEXT = Kind("text/plain; charset=utf-8", _NOTHING)
-METRICS = Kind("text/plain; version=0.0.4; charset=utf-8", _NOTHING)
+JSON = Kind("application/json", _NOTHING, machine=True)
+PROBLEM = Kind("application/problem+json", _NOTHING, machine=True)
+TEXT = Kind("text/plain; charset=utf-8", _NOTHING, machine=True)
+METRICS = Kind("text/plain; version=0.0.4; charset=utf-8", _NOTHING, machine=True)
 PAGE = Kind("text/html; charset=utf-8", _PAGE)
 MAIL = Kind("text/html; charset=utf-8", _MAIL, frame=True)  # a mail's own HTML, in its frame
 STYLE = Kind("text/css; charset=utf-8", _NOTHING)

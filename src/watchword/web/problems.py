@@ -161,12 +161,12 @@ def row_of(kind: type[WatchwordError]) -> Row:
     return next(TABLE[parent] for parent in kind.__mro__ if parent in TABLE)
 
 
-def problem(error: WatchwordError) -> Problem:
-    """What the caller may know of an error."""
+def problem(error: WatchwordError, *, reveal: bool = False) -> Problem:
+    """What the caller may know of an error. ``reveal`` tells the operator why something of ours failed."""
     status, title = row_of(type(error))
-    ours = status >= 500
     code = "internal" if status == 500 else error.code
-    shown = Problem(TYPE_PREFIX + code, title, status, code, _own_sentence(error) if ours else error.detail)
+    detail = error.detail if reveal or status < 500 else _own_sentence(error)
+    shown = Problem(TYPE_PREFIX + code, title, status, code, detail)
     if isinstance(error, errors.NotAcceptedError):
         remaining = msgspec.UNSET if error.attempts_remaining is None else error.attempts_remaining
         return msgspec.structs.replace(shown, reason=error.reason, attempts_remaining=remaining)
@@ -180,9 +180,9 @@ def _own_sentence(error: WatchwordError) -> str:
     return WatchwordError.sentence if row_of(type(error)).status == 500 else error.sentence
 
 
-def answer(error: WatchwordError) -> Answer:
+def answer(error: WatchwordError, *, reveal: bool = False) -> Answer:
     """The answer to a request that ended in an error."""
-    shown = problem(error)
+    shown = problem(error, reveal=reveal)
     return Answer(shown.status, _encode(shown), PROBLEM, _headers(error, shown.status))
 
 

@@ -1,0 +1,374 @@
+"""The one module that knows every concrete class: settings in, a service out.
+
+Not handled here: listening and workers (``cli/serve.py``), what any part does.
+
+Rules:
+
+* ``build`` touches nothing: it opens no store and no connection, so that it can fail only for settings;
+* ``start`` and ``stop`` may each be called twice, by whoever runs the service and by the web server's lifespan;
+* the development key and the mailbox token are minted by whoever starts a ``serve`` and are stored nowhere: they
+  are worth nothing in the next start and nothing outside development mode (docs/adr/0009);
+* a background task that fails for a reason nobody foresaw says so and goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from base64 import urlsafe_b64encode
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from watchword.adapters import key_file
+from watchword.adapters.letter import Catalogues, Letters, MailFrom
+from watchword.adapters.log import Fanout, Log, describe
+from watchword.adapters.mailbox import DevelopmentMailbox
+from watchword.adapters.memory import MemoryStore
+from watchword.adapters.metrics import Metrics
+from watchword.adapters.sqlite.store import SqliteStore
+from watchword.adapters.system import SystemClock, SystemEntropy
+from watchword.core import app as core
+from watchword.core.app import App
+from watchword.core.instant import Instant
+from watchword.core.keyring import Keyring
+from watchword.core.message import PasscodeMessage, Receipt
+from watchword.core.policy import Rules
+from watchword.errors import InvalidInputError, KeyringError, SettingsError, StoreError, UnknownError
+from watchword.flows.app import Apps
+from watchword.flows.courier import Courier
+from watchword.flows.keys import Keys
+from watchword.flows.mailbox import Mailbox
+from watchword.flows.purge import Purge
+from watchword.flows.verification import Verifications
+from watchword.ports import Audit, Mailer, Store
+from watchword.settings import Settings
+from watchword.web.app import create_app
+from watchword.web.services import Services, WebConfig
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from watchword.adapters.smtp import SmtpRelay
+
+DEVELOPMENT_APP = "default"
+DEVELOPMENT_SENDER = "Watchword <codes@development.invalid>"
+TICK = 1.0  # seconds between the figures other workers see
+AGAIN = 1.0  # seconds until a background task that failed is begun again
+
+
+@dataclass(frozen=True, slots=True)
+class Minted:
+    """What development mode hands out at each start. Goes to workers as an argument, never by environment."""
+
+    api_key: str = field(repr=False)
+    mailbox_token: str = field(repr=False)
+
+
+def mint() -> Minted:
+    """Make a fresh development key and mailbox token."""
+    dice = SystemEntropy()
+    token = urlsafe_b64encode(dice.draw(24)).decode()
+    return Minted(core.write_key(dice.draw(core.KEY_RANDOM)), token)
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedMail:
+    """A mail of the development mailbox as its reader would get it (``web.services.RenderedMail``)."""
+
+    key: str
+    to: str
+    at: Instant
+    subject: str
+    text: str = field(repr=False)
+    html: str = field(repr=False)
+    source: str = field(repr=False)
+
+
+class RenderedMailbox:
+    """The development mailbox with its mails rendered (``web.services.MailboxView``)."""
+
+    def __init__(self, mailbox: Mailbox, letters: Letters) -> None:
+        self._mailbox = mailbox
+        self._letters = letters
+
+    async def mails(self) -> Sequence[RenderedMail]:
+        """The latest mails, newest first."""
+        shown = []
+        for mail in await self._mailbox.mails():
+            letter = self._letters.compose(mail.to, mail.message)
+            source = letter.source.decode()
+            shown.append(
+                RenderedMail(mail.message.key, mail.to, mail.at, letter.subject, letter.text, letter.html, source)
+            )
+        return shown
+
+
+class Post:
+    """Renders a message and hands it to the relay (``ports.Mailer``)."""
+
+    def __init__(self, letters: Letters, relay: SmtpRelay) -> None:
+        self._letters = letters
+        self._relay = relay
+
+    async def deliver(self, recipient: str, message: PasscodeMessage) -> Receipt:
+        return await self._relay.send(self._letters.compose(recipient, message).envelope())
+
+
+class Service:
+    """Everything one process runs. Made by ``build``."""
+
+    def __init__(  # noqa: PLR0913 (the parts, wired once below)
+        self,
+        settings: Settings,
+        *,
+        store: Store,
+        log: Log,
+        counts: Path | None,
+        minted: Minted | None,
+        courier: bool,
+    ) -> None:
+        clock, entropy = SystemClock(), SystemEntropy()
+        self.settings = settings
+        self.store = store
+        self.log = log
+        self.metrics = Metrics(store.facts, counts)
+        self.audit: Audit = Fanout(log, self.metrics)
+        self.minted = minted
+        self._valid_keys: dict[bytes, App] = {}
+        self._clock = clock
+        self.keys = Keys(self._read_keys, clock)
+        self.letters = Letters(MailFrom.parse(settings.mail.sender or DEVELOPMENT_SENDER), Catalogues.load())
+        self.relay = open_relay(settings)
+        mailer: Mailer = Post(self.letters, self.relay) if self.relay else DevelopmentMailbox()
+        self.apps = Apps(store, clock, entropy, self.audit, minted=self._valid_keys)
+        self.courier = Courier(
+            store, mailer, self.keys, clock, entropy, self.audit, at_once=settings.mail.connections
+        )
+        self.purge = Purge(store, clock, self.audit)
+        self.verifications = Verifications(
+            store, self.keys, clock, entropy, self.audit, settings.rules, self.courier.wake
+        )
+        self._delivers = courier
+        self._tasks: list[asyncio.Task[None]] = []
+        self._started = False
+
+    async def start(self) -> None:
+        """Open the store and begin the background work.
+
+        Raises:
+            SettingsError, StoreError: the store cannot be used.
+        """
+        if self._started:
+            return
+        self._started = True
+        self.log.start()
+        await self.store.open()
+        if self.minted is not None:
+            self._valid_keys[core.hash_key(self.minted.api_key)] = await self._development_app()
+        work = [("purge", self.purge.run), ("figures", self._tell_figures)]
+        if self._delivers:
+            work.append(("courier", self.courier.run))
+        self._tasks = [asyncio.create_task(self._keep(name, run), name=name) for name, run in work]
+
+    async def stop(self) -> None:
+        """Finish what is being handed over, write what is left, let go of everything."""
+        if not self._started:
+            return
+        self._started = False
+        await self.courier.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.relay is not None:
+            await self.relay.aclose()
+        self.metrics.publish()
+        await self.store.aclose()
+        await asyncio.to_thread(self.log.close)
+
+    def reload(self, read: Callable[[], Rules]) -> None:
+        """Take new rules and the key file as it is now. What cannot be read leaves everything as it was."""
+        try:
+            rules = read()
+            self.keys.reload()
+        except (SettingsError, KeyringError) as error:
+            self.audit.record("rules.refused", detail=error.detail)
+            return
+        self.verifications.rules = rules
+        self.audit.record("rules.reloaded", profile=rules.profile.name, current_key=self.keys.ring.current)
+
+    def asgi(self) -> ASGIApp:
+        """The web application of this service; its lifespan starts and stops it."""
+        return create_app(self.services())
+
+    def services(self) -> Services:
+        """What the web layer is given."""
+        server = self.settings.server
+        mailbox = RenderedMailbox(Mailbox(self.store, self.keys), self.letters) if self.minted else None
+        return Services(
+            verifications=self.verifications,
+            apps=self.apps,
+            mailbox=mailbox,
+            ping=self.store.ping,
+            audit=self.audit,
+            metrics=self.metrics.render,
+            clock=self._clock,
+            start=self.start,
+            stop=self.stop,
+            config=WebConfig(
+                public_url=server.public_url,
+                trusted_proxies=server.trusted_proxies,
+                max_body=server.max_body,
+                max_at_once=server.max_at_once,
+                request_time=server.request_time,
+                mailbox_token=self.minted.mailbox_token if self.minted else None,
+                loopback_host=str(server.bind),
+            ),
+        )
+
+    def _read_keys(self) -> Keyring:
+        try:
+            return key_file.load(self.settings.storage.key_file)
+        except SettingsError as error:
+            if not self._started:
+                raise
+            # While running, a key file that cannot be read is a dependency that failed: 503, and an operator told.
+            self.audit.record("keys.refused", detail=error.detail)
+            raise KeyringError from None
+
+    async def _development_app(self) -> App:
+        with suppress(UnknownError):
+            return await self.apps.named(DEVELOPMENT_APP)
+        try:
+            return await self.apps.add(DEVELOPMENT_APP)
+        except InvalidInputError:  # another worker was first
+            return await self.apps.named(DEVELOPMENT_APP)
+
+    async def _keep(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        """Run a background task for as long as the service runs."""
+        while self._started:
+            try:
+                await run()
+            except Exception as error:  # noqa: BLE001 (a message nobody foresaw must not end all delivery)
+                self.audit.record("task.failed", task=name, **describe(error))
+                await asyncio.sleep(AGAIN)
+
+    async def _tell_figures(self) -> None:
+        while True:
+            with suppress(StoreError):
+                self.metrics.note_backlog(await self.store.backlog(now=self._clock.now()))
+            self.metrics.publish()
+            await asyncio.sleep(TICK)
+
+
+def build(  # noqa: PLR0913 (what differs between a worker, a test and the bench)
+    settings: Settings,
+    *,
+    minted: Minted | None = None,
+    counts: Path | None = None,
+    courier: bool = True,
+    store: Store | None = None,
+    log: Log | None = None,
+) -> Service:
+    """Wire a service. The key file must be there (``prepare``).
+
+    ``minted`` is given by the parent of several workers; ``counts`` is the directory where they add up their
+    metrics. ``courier=False`` leaves the outbox to others.
+
+    Raises:
+        SettingsError: a setting, the key file or a language file cannot be used.
+    """
+    return Service(
+        settings,
+        store=store or open_store(settings),
+        log=log or Log(SystemClock(), level=settings.log_level),
+        counts=counts,
+        minted=(minted or mint()) if settings.development else None,
+        courier=courier,
+    )
+
+
+def prepare(settings: Settings) -> bool:
+    """Make the data directory and the key file where they are missing; returns whether the key file is new.
+
+    Raises:
+        SettingsError: they cannot be made.
+    """
+    make_directory(settings)
+    return key_file.ensure(settings.storage.key_file, SystemEntropy().draw, SystemClock().now())
+
+
+def make_directory(settings: Settings) -> None:
+    """Make the data directory, for us alone.
+
+    Raises:
+        SettingsError: it cannot be made.
+    """
+    directory = settings.storage.directory
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        detail = f"The data directory {directory} cannot be made: {error.strerror}."
+        raise SettingsError(detail, setting="WATCHWORD_DATA") from None
+
+
+def open_store(settings: Settings) -> Store:
+    """Choose the store. It is not opened yet."""
+    database = settings.storage.database
+    return MemoryStore() if database is None else SqliteStore(database)
+
+
+def open_relay(settings: Settings) -> SmtpRelay | None:
+    """Wire the relay, None in development mode. It connects when something is sent.
+
+    Raises:
+        SettingsError: address, sender or CA file cannot be used.
+    """
+    if settings.mail.smtp is None:
+        return None
+    from watchword.adapters.smtp import SmtpAddress, SmtpRelay, client_tls  # noqa: PLC0415 (not in development mode)
+
+    return SmtpRelay(
+        SmtpAddress.parse(settings.mail.smtp.reveal()),
+        tls=client_tls(settings.mail.smtp_ca),
+        max_connections=settings.mail.connections,
+    )
+
+
+@asynccontextmanager
+async def opened_apps(settings: Settings, audit: Audit) -> AsyncIterator[Apps]:
+    """The flow of apps on the store as it lies, without a running service. Needs no keys.
+
+    Raises:
+        SettingsError: the store keeps nothing, or cannot be used.
+        StoreError: it cannot be read.
+    """
+    if settings.storage.database is None:
+        detail = "With WATCHWORD_STORE=memory nothing is kept between commands."
+        raise SettingsError(detail, setting="WATCHWORD_STORE")
+    make_directory(settings)
+    store = open_store(settings)
+    await store.open()
+    try:
+        yield Apps(store, SystemClock(), SystemEntropy(), audit)
+    finally:
+        await store.aclose()
+
+
+def rotate_keys(settings: Settings) -> int:
+    """Add a key to the key file and make it current; returns its number.
+
+    Raises:
+        SettingsError: the file cannot be read or written, or is full.
+    """
+    return key_file.rotate(settings.storage.key_file, SystemEntropy().draw, SystemClock().now())
+
+
+def key_listing(settings: Settings) -> Sequence[tuple[int, str, bool]]:
+    """Number, time of making and whether it is current, of each key.
+
+    Raises:
+        SettingsError: the key file cannot be used.
+    """
+    return key_file.listing(settings.storage.key_file)

@@ -1,0 +1,42 @@
+"""The command line: ``watchword serve``, ``send``, ``check``, ``app``, ``keys``, ``doctor``, ``migrate``.
+
+``commands.py`` shows all commands and options on one page; each one's work is in the module of its name, imported
+when it is asked for, so that ``serve`` starts fast.
+
+Manners, for every command: the result goes to standard output and everything else to standard error; questions are
+asked at a terminal only; no secret is an argument; an error is one sentence and an exit code (``exits.py``).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from watchword.cli import console, exits
+from watchword.errors import WatchwordError
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and exit."""
+    from watchword.cli.commands import commands  # noqa: PLC0415 (a worker imports this package and needs no typer)
+
+    asked = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in asked
+    try:
+        code = commands(args=asked, prog_name="watchword", standalone_mode=False)
+    except WatchwordError as error:
+        console.complain(error, as_json=as_json)
+        sys.exit(exits.code_of(error))
+    except (KeyboardInterrupt, EOFError):
+        sys.exit(exits.INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough. Python would complain about it once more while it exits.
+        sys.stdout = None
+        sys.exit(exits.OK)
+    except Exception as error:
+        if not console.is_usage(error):
+            raise
+        console.complain_usage(error, as_json=as_json)
+        sys.exit(exits.USAGE)
+    sys.exit(code if isinstance(code, int) else exits.OK)

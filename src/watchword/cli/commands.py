@@ -1,0 +1,185 @@
+"""All commands and their options, on one page. docs/reference/cli.md is held to it by a test.
+
+Each command's work is in the module of its name, imported when the command runs: what `doctor` needs (DNS) or
+`send` needs (an HTTP client) must not slow the start of `serve`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import Argument, Option
+
+from watchword.core.policy import PURPOSES
+from watchword.settings import Settings
+
+_root = typer.Typer(
+    name="watchword",
+    help="One-time passcodes by email, sent and checked properly.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+_app = typer.Typer(help="Apps and their API keys.", no_args_is_help=True, rich_markup_mode=None)
+_keys = typer.Typer(help="The server's own keys.", no_args_is_help=True, rich_markup_mode=None)
+_root.add_typer(_app, name="app")
+_root.add_typer(_keys, name="keys")
+
+Json = Annotated[bool, Option("--json", help="Print the result, and errors, as JSON.")]
+Data = Annotated[str | None, Option("--data", metavar="PATH", help="The data directory, instead of WATCHWORD_DATA.")]
+Url = Annotated[str, Option("--url", metavar="URL", help="Where the service is.")]
+KeyFile = Annotated[
+    Path | None,
+    Option("--key-file", metavar="PATH", help="A file with the API key. Without it: the first line of standard input."),
+]
+Purpose = Annotated[str, Option("--purpose", metavar="PURPOSE", help=f"What it is for: {', '.join(PURPOSES)}.")]
+Name = Annotated[str, Argument(metavar="NAME", help="The app's name or id.")]
+RedirectUris = Annotated[
+    list[str] | None, Option("--redirect-uri", metavar="URI", help="An address people may be sent back to. Repeatable.")
+]
+
+_LOCAL = "http://127.0.0.1:8000"
+
+
+def _settings(data: str | None = None, bind: str | None = None) -> Settings:
+    return Settings.load(os.environ, data=data, bind=bind)
+
+
+@_root.command()
+def serve(
+    bind: Annotated[
+        str | None, Option("--bind", metavar="HOST:PORT", help="Where to listen, instead of WATCHWORD_BIND.")
+    ] = None,
+    data: Data = None,
+    workers: Annotated[int, Option("--workers", min=1, max=64, help="Processes that answer requests.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Run the service."""
+    from watchword.cli.serve import serve as run  # noqa: PLC0415
+
+    run(_settings(data, bind), data=data, workers=workers, as_json=as_json)
+
+
+@_root.command()
+def send(
+    to: Annotated[str, Argument(metavar="ADDRESS", help="The email address.")],
+    purpose: Purpose,
+    url: Url = _LOCAL,
+    key_file: KeyFile = None,
+    locale: Annotated[str | None, Option("--locale", metavar="TAG", help="The language, as en or de-AT.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Send a passcode and print the id of the verification."""
+    from watchword.cli import passcode  # noqa: PLC0415
+
+    passcode.send(url, key_file, to=to, purpose=purpose, locale=locale, as_json=as_json)
+
+
+@_root.command()
+def check(
+    verification: Annotated[str, Argument(metavar="ID", help="The id that `send` printed.")],
+    purpose: Purpose,
+    to: Annotated[str, Option("--to", metavar="ADDRESS", help="The address it was sent to.")],
+    url: Url = _LOCAL,
+    key_file: KeyFile = None,
+    as_json: Json = False,
+) -> None:
+    """Check a passcode, read from standard input. Exit code 0 means accepted."""
+    from watchword.cli import passcode  # noqa: PLC0415
+
+    passcode.check(url, key_file, verification, purpose=purpose, to=to, as_json=as_json)
+
+
+@_root.command()
+def doctor(data: Data = None, as_json: Json = False) -> int:
+    """Look at everything the service needs and say what is wrong."""
+    from watchword.cli.doctor import doctor as run  # noqa: PLC0415
+
+    return run(os.environ, data=data, as_json=as_json)
+
+
+@_root.command()
+def migrate(data: Data = None, as_json: Json = False) -> None:
+    """Bring the store's schema up to date and exit. `serve` does the same when it starts."""
+    from watchword.cli.migrate import migrate as run  # noqa: PLC0415
+
+    run(_settings(data), as_json=as_json)
+
+
+@_app.command("create")
+def app_create(name: Name, redirect_uri: RedirectUris = None, data: Data = None, as_json: Json = False) -> None:
+    """Make an app and print its first API key, alone."""
+    from watchword.cli import app  # noqa: PLC0415
+
+    app.create(_settings(data), name, redirect_uri or [], as_json=as_json)
+
+
+@_app.command("list")
+def app_list(data: Data = None, as_json: Json = False) -> None:
+    """List the apps with the hints of their keys."""
+    from watchword.cli import app  # noqa: PLC0415
+
+    app.show(_settings(data), as_json=as_json)
+
+
+@_app.command("key")
+def app_key(
+    name: Name,
+    replace: Annotated[bool, Option("--replace", help="Revoke all earlier keys in the same step.")] = False,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Make another API key for an app and print it, alone."""
+    from watchword.cli import app  # noqa: PLC0415
+
+    app.add_key(_settings(data), name, replace=replace, as_json=as_json)
+
+
+@_app.command("revoke")
+def app_revoke(
+    name: Name,
+    hint: Annotated[str, Argument(metavar="HINT", help="The beginning of the key, as `app list` shows it.")],
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Revoke an API key. It is refused everywhere within a second."""
+    from watchword.cli import app  # noqa: PLC0415
+
+    app.revoke(_settings(data), name, hint, as_json=as_json)
+
+
+@_app.command("update")
+def app_update(
+    name: Name,
+    new_name: Annotated[str | None, Option("--name", metavar="NAME", help="A new name.")] = None,
+    redirect_uri: RedirectUris = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Rename an app, or replace its redirect addresses by those given."""
+    from watchword.cli import app  # noqa: PLC0415
+
+    app.update(_settings(data), name, new_name=new_name, redirect_uris=redirect_uri, as_json=as_json)
+
+
+@_keys.command("rotate")
+def keys_rotate(data: Data = None, as_json: Json = False) -> None:
+    """Add a key to the key file and make it current. Earlier keys stay valid for what they made."""
+    from watchword.cli import keys  # noqa: PLC0415
+
+    keys.rotate(_settings(data), as_json=as_json)
+
+
+@_keys.command("list")
+def keys_list(data: Data = None, as_json: Json = False) -> None:
+    """List the numbers of the keys in the key file."""
+    from watchword.cli import keys  # noqa: PLC0415
+
+    keys.show(_settings(data), as_json=as_json)
+
+
+commands = typer.main.get_command(_root)

@@ -1,0 +1,99 @@
+"""What every command prints, asks and reads, in one manner.
+
+Rules: results to standard output, everything else to standard error; a secret comes from a file or from standard
+input, and at a terminal it is asked for without being shown.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from getpass import getpass
+from pathlib import Path
+
+from watchword.errors import (
+    InvalidInputError,
+    NotAcceptedError,
+    RateLimitedError,
+    SettingsError,
+    WatchwordError,
+)
+
+# What a person's terminal may be told to do by a value is nothing: control characters are shown, not sent.
+_VISIBLE = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) != "\n"}
+
+
+def result(text: str, document: object, *, as_json: bool) -> None:
+    """Print a command's result: the text, or with ``--json`` the document on one line."""
+    print(json.dumps(document, ensure_ascii=True) if as_json else plain(text), flush=True)
+
+
+def say(text: str) -> None:
+    """Tell a person something that is not the result."""
+    print(plain(text), file=sys.stderr, flush=True)
+
+
+def plain(text: str) -> str:
+    """The text with its control characters made visible."""
+    return text.translate(_VISIBLE)
+
+
+def complain(error: WatchwordError, *, as_json: bool) -> None:
+    """Say what went wrong: one sentence, or with ``--json`` a problem document."""
+    if as_json:
+        print(json.dumps(problem(error), ensure_ascii=True), file=sys.stderr, flush=True)
+        return
+    say(f"watchword: {error.detail}{_advice(error)}")
+
+
+def problem(error: WatchwordError) -> Mapping[str, object]:
+    """The error as a document, with the same words as the API's problems."""
+    facts = {"code": error.code, "detail": error.detail}
+    names = ("reason", "field", "setting", "retry_after", "attempts_remaining", "status")
+    return facts | {name: value for name in names if (value := getattr(error, name, None)) not in {None, ""}}
+
+
+def is_usage(error: Exception) -> bool:
+    """Whether an exception is the command line parser's own complaint."""
+    return hasattr(error, "format_message")
+
+
+def complain_usage(error: Exception, *, as_json: bool) -> None:
+    """Say what is wrong with the command line."""
+    text = str(getattr(error, "format_message")())  # noqa: B009 (is_usage looked)
+    complain(InvalidInputError(text), as_json=as_json)
+    if not as_json:
+        say("`watchword --help` shows what there is.")
+
+
+def secret(name: str, file: Path | None = None) -> str:
+    """Read a secret from a file, or one line of standard input; at a terminal, ask for it.
+
+    Raises:
+        InvalidInputError: there is none, or the file cannot be read.
+    """
+    if file is not None:
+        try:
+            text = file.read_text("utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise InvalidInputError(f"The file with the {name} cannot be read.", field=name) from None
+    elif sys.stdin.isatty():
+        text = getpass(f"{name}: ", stream=sys.stderr)
+    else:
+        text = sys.stdin.readline()
+    if not text.strip():
+        raise InvalidInputError(f"The {name} is read from a file or from standard input, and is empty.", field=name)
+    return text.strip()
+
+
+def _advice(error: WatchwordError) -> str:
+    if isinstance(error, RateLimitedError):
+        return f" Try again in {error.retry_after} s."
+    if isinstance(error, NotAcceptedError) and error.attempts_remaining is not None:
+        return f" Reason: {error.reason}. Tries left: {error.attempts_remaining}."
+    if isinstance(error, NotAcceptedError):
+        return f" Reason: {error.reason}."
+    if isinstance(error, SettingsError) and error.setting and error.setting not in error.detail:
+        return f" ({error.setting})"
+    return ""

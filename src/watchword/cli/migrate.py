@@ -1,0 +1,27 @@
+"""``watchword migrate``: bring the schema up to date and exit, for those who want it done before a new version starts."""
+
+from __future__ import annotations
+
+import asyncio
+
+from watchword.bootstrap import make_directory, open_store
+from watchword.cli import console
+from watchword.errors import SettingsError
+from watchword.settings import Settings
+
+
+def migrate(settings: Settings, *, as_json: bool) -> None:
+    """Open the store, which migrates it, and close it."""
+    database = settings.storage.database
+    if database is None:
+        raise SettingsError("With WATCHWORD_STORE=memory there is nothing to migrate.", setting="WATCHWORD_STORE")
+    make_directory(settings)
+    asyncio.run(_open_and_close(settings))
+    console.result(f"{database} is up to date", {"store": "sqlite", "path": str(database)}, as_json=as_json)
+
+
+async def _open_and_close(settings: Settings) -> None:
+    store = open_store(settings)
+    await store.open()
+    await store.ping()
+    await store.aclose()

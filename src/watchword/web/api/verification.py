@@ -1,0 +1,117 @@
+"""Verifications over HTTP: create, check, resend, cancel, get.
+
+Not handled here: keys, sizes, shapes (``gate.py``), every rule about verifications (``flows/verification.py``).
+
+Rules: no answer holds a code; whatever was not accepted leaves as an error, so that a 2xx is always a yes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from watchword.core import ids
+from watchword.core.app import App
+from watchword.core.delivery import Delivery
+from watchword.errors import UnauthenticatedError
+from watchword.flows.verification import Request as Asked
+from watchword.flows.verification import Shown, Verifications
+from watchword.web import wire
+from watchword.web.exchange import JSON, Answer, Request
+
+Verb = Callable[[App, bytes], Awaitable[Shown]]
+
+_METHODS = ["code"]
+_REPLAYED = [(b"idempotency-replayed", b"true")]
+
+
+class VerificationApi:
+    """The endpoints of verifications."""
+
+    def __init__(self, verifications: Verifications) -> None:
+        self._flow = verifications
+
+    async def create(self, request: Request) -> Answer:
+        """Make a verification and send its code."""
+        new: wire.NewVerification = request.payload
+        shown = await self._flow.create(_app(request), _asked(new, request.headers.get(b"idempotency-key")))
+        return Answer(201, wire.encode(_shown(shown)), JSON, _REPLAYED if shown.replayed else None)
+
+    async def check(self, request: Request) -> Answer:
+        """Check a code."""
+        check: wire.Check = request.payload
+        raw = ids.from_text(ids.VERIFICATION, request.key)
+        shown = await self._flow.check(_app(request), raw, check.code, purpose=check.purpose, to=check.to)
+        return Answer(200, wire.encode(_shown(shown)))
+
+    async def resend(self, request: Request) -> Answer:
+        """Send the same code again."""
+        return await self._simple(self._flow.resend, request)
+
+    async def cancel(self, request: Request) -> Answer:
+        """Withdraw a verification."""
+        return await self._simple(self._flow.cancel, request)
+
+    async def get(self, request: Request) -> Answer:
+        """Show a verification and its deliveries."""
+        shown = await self._flow.get(_app(request), ids.from_text(ids.VERIFICATION, request.key))
+        return Answer(200, wire.encode(_shown(shown, with_deliveries=True)))
+
+    async def _simple(self, verb: Verb, request: Request) -> Answer:
+        shown = await verb(_app(request), ids.from_text(ids.VERIFICATION, request.key))
+        return Answer(200, wire.encode(_shown(shown)))
+
+
+def _app(request: Request) -> App:
+    """The app that asks. The gate has found it; a route without a guard must fail, not fall open."""
+    if request.app is None:
+        raise UnauthenticatedError
+    return request.app
+
+
+def _asked(new: wire.NewVerification, idempotency_key: bytes | None) -> Asked:
+    requester = new.requester
+    return Asked(
+        channel=new.channel,
+        to=new.to,
+        purpose=new.purpose,
+        methods=new.methods,
+        locale=new.locale,
+        expires_in=new.expires_in,
+        digits=new.digits,
+        source=requester.ip if requester else None,
+        known_device=requester.known_device if requester else False,
+        decoy=new.decoy,
+        idempotency_key=None if idempotency_key is None else idempotency_key.decode("latin-1"),
+        fingerprint=b"" if idempotency_key is None else wire.canonical(new),
+    )
+
+
+def _shown(shown: Shown, *, with_deliveries: bool = False) -> wire.VerificationShown:
+    verification = shown.verification
+    return wire.VerificationShown(
+        ids.to_text(ids.VERIFICATION, verification.id),
+        shown.status.value,
+        verification.channel,
+        shown.to,
+        verification.purpose,
+        _METHODS,
+        shown.watchword,
+        wire.time_text(verification.expires_at),
+        wire.time_text(verification.created_at),
+        verification.attempts_remaining,
+        wire.time_text(verification.resend_at),
+        verification.sends_remaining,
+        [_delivery(verification.channel, each) for each in shown.deliveries] if with_deliveries else wire.UNSET,
+    )
+
+
+def _delivery(channel: str, delivery: Delivery) -> wire.DeliveryShown:
+    tls = delivery.tls
+    return wire.DeliveryShown(
+        at=wire.time_text(delivery.at),
+        channel=channel,
+        status=delivery.status.value,
+        transport=delivery.transport or None,
+        reason=delivery.reason or wire.UNSET,
+        tls=wire.Tls(tls.version, tls.cipher, tls.fingerprint) if tls else wire.UNSET,
+    )

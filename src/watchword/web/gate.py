@@ -1,0 +1,189 @@
+"""The gate: the one ASGI application, and everything that happens around a route.
+
+Not handled here: each guard's own rule (``guards.py``, ``body.py``), the routes (``app.py``), their headers
+(``headers.py``), how an error looks (``problems.py``).
+
+A request passes, in this order: once-only headers and ``Host``, its route, the process's capacity, who asks, the
+body, its shape, the endpoint. Whatever is refused is refused before anything after it was looked at.
+
+Rules:
+
+* every request ends in exactly one answer and one line of access log, whatever is raised;
+* the log knows a request by its template, never by its path or query;
+* an exception nobody expected is an answer without any detail, and an event with the exception's class and the
+  places it passed, without values;
+* this code runs for every request: it makes no closures and no layers, and its cost is measured (``make bench``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from time import perf_counter
+from traceback import extract_tb
+from types import TracebackType
+
+from watchword.core import ids
+from watchword.errors import OverloadedError, UnauthenticatedError, WatchwordError
+from watchword.web import guards, problems
+from watchword.web.asgi import Receive, Scope, Send
+from watchword.web.body import GoneError, check_json, read_body
+from watchword.web.exchange import Answer, Request
+from watchword.web.headers import header_sets
+from watchword.web.problems import KeyInQueryError, SlowAnswerError, SlowRequestError
+from watchword.web.route import Line, Table
+from watchword.web.services import Services
+from watchword.web.watchdog import Watchdog
+
+GONE = 499  # in the log only: the client left before it was answered
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_REMEMBERED = 1_000
+
+
+class Gate:
+    """The ASGI application."""
+
+    def __init__(self, services: Services, table: Table) -> None:
+        config = services.config
+        self._services = services
+        self._record = services.audit.record
+        self._by_key = services.apps.by_key
+        self._table = table
+        self._hosts = guards.Hosts(config)
+        self._clients = guards.Clients(config.trusted_proxies)
+        self._behind_proxy = bool(config.trusted_proxies)
+        self._header_sets = header_sets(config)
+        self._max_body = config.max_body
+        self._max_at_once = config.max_at_once
+        self._app_texts: dict[bytes, str] = {}
+        self.watchdog = Watchdog(config.request_time)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection's scope."""
+        if scope["type"] != "http":
+            await self._serve_other(scope, receive, send)
+            return
+        began = perf_counter()
+        watchdog = self.watchdog
+        request = Request(scope, asyncio.current_task(), watchdog.now)
+        watchdog.under_way.add(request)
+        try:
+            try:
+                answer = await self._answer(request, receive)
+            except WatchwordError as error:
+                answer = self._refuse(request, error)
+            except GoneError:
+                self._log(request, GONE, began)
+                return
+            except asyncio.CancelledError:
+                if not request.overdue:
+                    raise
+                answer = self._give_up(request)
+            except Exception as error:  # noqa: BLE001 - the last resort: somebody is waiting for an answer
+                answer = self._break(request, error)
+            self._log(request, answer.status, began)
+            await self._send(request, answer, send)
+        except asyncio.CancelledError:
+            # A client that does not take its answer: the server closes the connection of one that did not end.
+            if not request.overdue:
+                raise
+        finally:
+            watchdog.under_way.discard(request)
+
+    async def _answer(self, request: Request, receive: Receive) -> Answer:
+        if self._behind_proxy:
+            request.client = self._clients.client_of(request)
+        if len(request.headers) != len(request.raw_headers):
+            guards.check_single_headers(request)
+        self._hosts.check(request)
+        line = self._table.find(request)
+        if len(self.watchdog.under_way) > self._max_at_once and not line.essential:
+            raise OverloadedError
+        if request.query:
+            guards.refuse_key_in_query(request)
+        if line.by_app:
+            request.app = await self._by_key(guards.bearer(request))
+        if line.reader is not None:
+            await self._read(request, line, receive)
+        return await line.endpoint(request)
+
+    async def _read(self, request: Request, line: Line, receive: Receive) -> None:
+        assert line.reader is not None  # noqa: S101 - for the type checker
+        body = await read_body(request, receive, self._max_body)
+        if not body and line.optional:
+            return
+        check_json(request)
+        request.payload = line.reader.read(body)
+
+    async def _send(self, request: Request, answer: Answer, send: Send) -> None:
+        body = answer.body
+        headers = [*self._header_sets[answer.kind], (b"content-length", b"%d" % len(body))]
+        if answer.headers is not None:
+            headers += answer.headers
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else body})
+
+    def _log(self, request: Request, status: int, began: float) -> None:
+        self._record(
+            "http.request",
+            method=request.method if request.method in _METHODS else "OTHER",
+            route=request.route,
+            status=status,
+            ms=round((perf_counter() - began) * 1_000, 3),
+            app=self._app_text(request),
+            client=request.client,
+        )
+
+    def _app_text(self, request: Request) -> str:
+        app = request.app
+        if app is None:
+            return ""
+        text = self._app_texts.get(app.id)
+        if text is None:
+            text = ids.to_text(ids.APP, app.id)
+            if len(self._app_texts) < _REMEMBERED:
+                self._app_texts[app.id] = text
+        return text
+
+    def _refuse(self, request: Request, error: WatchwordError) -> Answer:
+        answer = problems.answer(error)
+        if answer.status >= 500:
+            self._record("http.failed", route=request.route, error=type(error).__name__, detail=error.detail)
+        elif isinstance(error, KeyInQueryError):
+            self._record("http.key_in_query", route=request.route, client=request.client)
+        elif isinstance(error, UnauthenticatedError):
+            self._record("http.unauthenticated", route=request.route, client=request.client)
+        return answer
+
+    def _give_up(self, request: Request) -> Answer:
+        """Answer a request whose time is up."""
+        if request.task is not None:
+            request.task.uncancel()
+        return self._refuse(request, SlowRequestError() if request.reading else SlowAnswerError())
+
+    def _break(self, request: Request, error: Exception) -> Answer:
+        self._record("http.broke", route=request.route, error=type(error).__name__, trace=_trace(error.__traceback__))
+        return problems.internal()
+
+    async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the life of the process; refuse everything that is not HTTP."""
+        if scope["type"] != "lifespan":
+            await receive()
+            await send({"type": "websocket.close", "code": 1000})
+            return
+        await receive()
+        try:
+            await self._services.start()
+            self.watchdog.start()
+        except WatchwordError as error:
+            await send({"type": "lifespan.startup.failed", "message": error.detail})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.watchdog.stop()
+        await self._services.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def _trace(traceback: TracebackType | None) -> list[str]:
+    """The places an exception passed. Names and lines of our code only: values may be secrets."""
+    return [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in extract_tb(traceback)]

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import inspect
+from types import ModuleType
+
+import pytest
+
+import watchword.client
+from watchword.client import AsyncClient, Client
+
+VERBS = ("create", "check", "resend", "cancel", "get")
+
+
+def test_the_public_names_are_flat_and_these() -> None:
+    public = {
+        name
+        for name, value in vars(watchword.client).items()
+        if not name.startswith("_") and not isinstance(value, ModuleType)
+    }
+
+    assert public == {"AsyncClient", "Client", "Delivery", "Verification"}
+
+
+def test_every_public_name_is_re_exported_under_its_own_name() -> None:
+    imports = [line for line in inspect.getsource(watchword.client).splitlines() if line.startswith("from ")]
+
+    assert len(imports) == 4
+    for line in imports:
+        original, _, exported = line.partition(" import ")[2].partition(" as ")
+        assert original == exported
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_both_clients_take_and_promise_the_same(verb: str) -> None:
+    blocking, awaiting = getattr(Client, verb), getattr(AsyncClient, verb)
+
+    assert inspect.signature(blocking) == inspect.signature(awaiting)
+    assert blocking.__doc__ == awaiting.__doc__
+    assert inspect.iscoroutinefunction(awaiting)
+
+
+@pytest.mark.parametrize("field", ["purpose", "to"])
+def test_a_check_cannot_be_written_without_purpose_and_address(field: str) -> None:
+    parameter = inspect.signature(Client.check).parameters[field]
+
+    assert parameter.kind is parameter.KEYWORD_ONLY
+    assert parameter.default is parameter.empty
+
+
+def test_the_package_says_that_it_is_typed() -> None:
+    package = inspect.getfile(watchword.client).removesuffix("client/__init__.py")
+
+    with open(f"{package}py.typed", encoding="utf-8"):  # noqa: PTH123 - that it opens is the test
+        pass
