@@ -57,7 +57,7 @@ check: $(DEV) $(TSC) ## format, lint, types, imports, modules, shape: under a mi
 	outcome=$$?; echo "check took $$(($$(date +%s) - started)) s"; exit $$outcome
 
 check-format: $(DEV)
-	@echo "== ruff format"; .venv/bin/ruff format --check --quiet . || { .venv/bin/ruff format --check . 2>&1 | tail -1; exit 1; }
+	@echo "== ruff format"; .venv/bin/ruff format --check --output-format concise .
 check-lint: $(DEV)
 	@echo "== ruff check"; .venv/bin/ruff check --quiet --output-format concise .
 check-types: $(DEV)

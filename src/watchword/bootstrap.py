@@ -113,13 +113,14 @@ class Post:
         self._relay = relay
 
     async def deliver(self, recipient: str, message: PasscodeMessage) -> Receipt:
+        """As the port says."""
         return await self._relay.send(self._letters.compose(recipient, message).envelope())
 
 
 class Service:
     """Everything one process runs. Made by ``build``."""
 
-    def __init__(  # noqa: PLR0913 (the parts, wired once below)
+    def __init__(
         self,
         settings: Settings,
         *,
@@ -223,7 +224,7 @@ class Service:
                 max_at_once=server.max_at_once,
                 request_time=server.request_time,
                 mailbox_token=self.minted.mailbox_token if self.minted else None,
-                loopback_host=str(server.bind),
+                loopback_host=str(server.local),
             ),
         )
 
@@ -262,7 +263,7 @@ class Service:
             await asyncio.sleep(TICK)
 
 
-def build(  # noqa: PLR0913 (what differs between a worker, a test and the bench)
+def build(
     settings: Settings,
     *,
     minted: Minted | None = None,

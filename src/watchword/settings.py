@@ -46,11 +46,11 @@ class Setting(NamedTuple):
 ENVIRONMENT: tuple[Setting, ...] = (
     Setting("WATCHWORD_CONFIG", "path", "", "TOML file with what is structured; read again on SIGHUP"),
     Setting("WATCHWORD_BIND", "host:port", "127.0.0.1:8000", "reachable from this machine alone until you decide"),
-    Setting("WATCHWORD_PUBLIC_URL", "URL", "http:// and the bind address", "the Host header is never trusted for links"),
+    Setting("WATCHWORD_PUBLIC_URL", "URL", "http:// and the bind address", "links never follow a Host header"),
     Setting("WATCHWORD_DATA", "path", "watchword-data", "one directory to mount, back up or delete"),
-    Setting("WATCHWORD_KEY_FILE", "path", "keys.json in the data directory", "keep keys and database apart in production"),
+    Setting("WATCHWORD_KEY_FILE", "path", "keys.json in the data directory", "in production: apart from the database"),
     Setting("WATCHWORD_STORE", "sqlite, sqlite:PATH, memory", "sqlite", "durable, with nothing to install"),
-    Setting("WATCHWORD_SMTP", "smtps:// or smtp+starttls:// URL, or file:PATH", "", "the relay; without it: development"),
+    Setting("WATCHWORD_SMTP", "smtps:// or smtp+starttls://, or file:PATH", "", "the relay; without it: development"),
     Setting("WATCHWORD_SMTP_CA", "path", "the system's authorities", "for a relay with a certificate of your own CA"),
     Setting("WATCHWORD_MAIL_FROM", "address, or Name <address>", "", "required with a relay: whom the mail is from"),
     Setting("WATCHWORD_TRUSTED_PROXIES", "networks, separated by commas", "", "only these may say who the client is"),
@@ -69,6 +69,8 @@ FILE: tuple[Setting, ...] = (
     Setting("server.request_time", "seconds, 1 to 300", "10", "a request that takes longer is given up"),
     Setting("mail.connections", "1 to 64", "8", "connections to the relay, and messages under way, a process"),
 )
+
+_FROM_HERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (a wildcard is read here, not bound)
 
 RESERVED: Mapping[str, str] = {
     "WATCHWORD_FAST_STORE": "is not in this version: leave it unset, the store keeps everything",
@@ -110,6 +112,11 @@ class ServerSettings:
     max_body: int = 65_536
     max_at_once: int = 1_000
     request_time: int = 10
+
+    @property
+    def local(self) -> Bind:
+        """Where this machine itself reaches the service."""
+        return replace(self.bind, host=_FROM_HERE.get(self.bind.host, self.bind.host))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +176,11 @@ class Settings:
         _demand_relay(settings)
         return settings
 
-    def bound_to(self, bind: Bind, *, public_url_given: bool) -> Settings:
-        """The same, listening where the system chose; the public address follows unless it was given."""
-        public_url = self.server.public_url if public_url_given else f"http://{bind}"
-        return replace(self, server=replace(self.server, bind=bind, public_url=public_url))
+    def bound_to(self, bind: Bind) -> Settings:
+        """The same, listening where the system chose; a public address that followed from the old one follows."""
+        server = self.server
+        public_url = f"http://{bind}" if server.public_url == f"http://{server.bind}" else server.public_url
+        return replace(self, server=replace(server, bind=bind, public_url=public_url))
 
 
 def is_loopback(host: str) -> bool:
@@ -341,7 +349,10 @@ def _read_file(path: Path) -> dict[str, object]:
     known = {setting.name for setting in FILE}
     flat: dict[str, object] = {}
     for section, table in document.items():
-        flat |= {f"{section}.{key}": value for key, value in table.items()} if isinstance(table, dict) else {section: table}
+        if isinstance(table, dict):
+            flat |= {f"{section}.{key}": value for key, value in table.items()}
+        else:
+            flat[section] = table
     for name in flat:
         if name not in known:
             detail = f"{name} in the file of WATCHWORD_CONFIG is no setting of Watchword.{_nearest(name, known)}"

@@ -25,12 +25,9 @@ EMPTY_WORDS = {
     "util",
     "utils",
 }
-UNFINISHED = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b|\bNotImplemented" r"Error\b")
-# Written in parts, so that this file does not find itself.
-PRIVATE = re.compile(r"(?<![\w.*-])/(?:wo" r"rk|ro" r"ot)/|(?<![\w.])/home/(?!user/|watchword/)\w+/")
-HOSTS = re.compile(
-    r"\b(?:files\.python" r"hosted\.org|registry\.npm" r"js\.org|pypi" r"\.org/simple|deb\.deb" r"ian\.org)\b"
-)
+UNFINISHED = re.compile(r"\b(?:TODO|FIXME|XXX|HACK|NotImplementedError)\b")
+PRIVATE = re.compile(r"(?<![\w.*-])/(?:work|root)/|(?<![\w.])/home/(?!user/|watchword/)\w+/")
+HOSTS = re.compile(r"\b(?:files\.pythonhosted\.org|registry\.npmjs\.org|pypi\.org/simple|deb\.debian\.org)\b")
 LOCKS = {"uv.lock", "package-lock.json"}  # they name the public registries, as their formats demand
 
 

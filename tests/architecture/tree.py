@@ -81,7 +81,7 @@ def dotted(node: ast.expr) -> str:
 
 def origins(tree: ast.Module) -> dict[str, str]:
     """What each imported name of a module stands for: ``from time import time as t`` gives ``t: time.time``."""
-    found = {}
+    found: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.asname or alias.name.split(".")[0]: _bound(alias) for alias in node.names}

@@ -1,3 +1,5 @@
+"""Addresses, keys and TLS: what a client may be opened with."""
+
 from __future__ import annotations
 
 import inspect
@@ -58,6 +60,11 @@ def test_https_and_this_machine_are_good_addresses(text: str, expected: str) -> 
         "HTTPS//example.org",
         "ftp://example.org",
         "example.org",
+        "https://example.org:0",
+        "https://example.org:65536",
+        "https://[:::]",
+        "https://xn--.example.org",
+        "https://example.org/a/../b",
         "https://",
         "",
         None,
@@ -132,4 +139,5 @@ def test_what_httpx_raises_is_put_into_our_words(error: httpx.HTTPError, expecte
 def test_the_key_is_in_no_repr() -> None:
     with Client(HERE, KEY) as client:
         assert KEY not in repr(client) + repr(client._connection) + repr(client._http) + repr(client._http.headers)
-        assert "127.0.0.1" in repr(client)
+        assert repr(client) == f"Client({HERE!r})"
+    assert repr(AsyncClient(HERE, KEY)) == f"AsyncClient({HERE!r})"

@@ -1,3 +1,5 @@
+"""Problem documents become the errors they were, and anything else becomes ``UnavailableError``."""
+
 from __future__ import annotations
 
 import json
@@ -12,9 +14,7 @@ from watchword import errors
 from watchword.client import problems
 from watchword.web import problems as written
 
-CLASSES = [
-    kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.WatchwordError)
-]
+CLASSES = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.WatchwordError)]
 REASONS = [kind for kind in CLASSES if issubclass(kind, errors.NotAcceptedError) and "reason" in vars(kind)]
 
 
@@ -47,8 +47,8 @@ def test_what_the_service_writes_is_read_as_the_same_class(kind: type[errors.Wat
     # What is the service's own fault is told to nobody outside, and what HTTP refuses is no class of errors.py.
     hidden = answer.status == HTTPStatus.INTERNAL_SERVER_ERROR or issubclass(kind, written.HttpError)
     # Of the parent itself the service says that the code does not match, which has a class.
-    expected = {errors.NotAcceptedError: errors.MismatchError}.get(kind, kind)
-    assert type(problems.read(answer.status, answer.body, None)) is (errors.UnavailableError if hidden else expected)
+    precise = errors.MismatchError if kind is errors.NotAcceptedError else kind
+    assert type(problems.read(answer.status, answer.body, None)) is (errors.UnavailableError if hidden else precise)
 
 
 def test_facts_survive_the_way_through_a_problem_document() -> None:

@@ -1,3 +1,5 @@
+"""The conversation without a network: what is asked again, what never, and what counts as a success."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence

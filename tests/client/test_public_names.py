@@ -1,3 +1,5 @@
+"""The public face of the SDK keeps its shape."""
+
 from __future__ import annotations
 
 import inspect

@@ -1,3 +1,5 @@
+"""Both shells, each test for the two, with a service that answers as told."""
+
 from __future__ import annotations
 
 import logging
@@ -30,7 +32,7 @@ class Service:
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         if isinstance(answer, Exception):
             raise answer
-        return answer
+        return httpx.Response(answer.status_code, content=answer.content, headers=answer.headers)
 
 
 @both
@@ -82,7 +84,10 @@ def test_the_idempotency_key_of_the_caller_is_the_one_that_is_sent(shell: Shell)
 
 
 @both
-@pytest.mark.parametrize("trouble", [httpx.ConnectError("x"), httpx.ReadError("x"), httpx.ReadTimeout("x"), httpx.Response(503)])
+@pytest.mark.parametrize(
+    "trouble",
+    [httpx.ConnectError("x"), httpx.ReadError("x"), httpx.ReadTimeout("x"), httpx.Response(503)],
+)
 def test_a_check_is_never_asked_twice(shell: Shell, trouble: httpx.Response | Exception) -> None:
     service = Service(trouble)
     client = shell(HERE, service)

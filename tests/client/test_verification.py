@@ -1,3 +1,5 @@
+"""Requests as they are written and answers as they are read; a check fails closed."""
+
 from __future__ import annotations
 
 import json
@@ -167,7 +169,9 @@ def test_check_never_returns_on_anything_but_an_approval(content: bytes) -> None
         answered(check(), content)
 
 
-@pytest.mark.parametrize(("verb", "method", "path"), [("resend", "POST", "/resend"), ("cancel", "POST", "/cancel"), ("get", "GET", "")])
+@pytest.mark.parametrize(
+    ("verb", "method", "path"), [("resend", "POST", "/resend"), ("cancel", "POST", "/cancel"), ("get", "GET", "")]
+)
 def test_the_other_verbs_ask_their_route_without_a_body(verb: str, method: str, path: str) -> None:
     ask = asked(CALLS[verb](ID))
 
@@ -181,7 +185,9 @@ def test_the_other_verbs_raise_on_an_answer_about_another_verification(verb: str
 
 
 @pytest.mark.parametrize("verb", CALLS)
-@pytest.mark.parametrize("text", ["../apps", "vf_x", ID + "/cancel", ID + "?", ID[:-1] + "R", ID + "\n", "ap_" + ID[3:]])
+@pytest.mark.parametrize(
+    "text", ["../apps", "vf_x", ID + "/cancel", ID + "?", ID[:-1] + "R", ID + "\n", "ap_" + ID[3:]]
+)
 def test_what_is_no_id_is_unknown_and_never_part_of_a_path(verb: str, text: str) -> None:
     with pytest.raises(UnknownError):
         CALLS[verb](text)
@@ -218,9 +224,7 @@ def test_deliveries_are_read_with_what_tls_proved() -> None:
     found = answered(verification.get(ID), body(deliveries=[sent]))
 
     at = datetime(2026, 11, 23, 14, 2, 12, tzinfo=UTC)
-    assert found.deliveries == (
-        Delivery(at=at, channel="email", status="sent", transport="T1", tls=Tls(**tls)),
-    )
+    assert found.deliveries == (Delivery(at=at, channel="email", status="sent", transport="T1", tls=Tls(**tls)),)
 
 
 def test_members_of_a_later_version_are_let_be() -> None:

@@ -25,6 +25,7 @@ from binascii import Error as Base64Error
 from binascii import a2b_base64
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -108,8 +109,7 @@ def rotate(path: Path, draw: Callable[[int], bytes], now: Instant) -> int:
         document = _read(path)
         number = _keyring(document).numbers[-1] + 1
         if number > MAX_NUMBER:
-            detail = f"The key file holds key {MAX_NUMBER}, the last number there is: begin a new key file and database."
-            raise SettingsError(detail, setting=SETTING)
+            raise _refused(f"holds key {MAX_NUMBER}, the last number there is: begin a new key file and database")
         document.keys[str(number)] = StoredKey(_write_key(draw(KEY_SIZE)), rfc3339(now))
         document.current = number
         _write(path, document, stat.S_IMODE(path.stat().st_mode))
@@ -181,7 +181,7 @@ def _read_key(text: str) -> bytes:
 
 def _demand_chance(key: bytes) -> None:
     """Refuse what a person typed or a tool left as default: text, zeros, repeats, counting."""
-    steps = {(after - before) % 256 for before, after in zip(key, key[1:], strict=False)}
+    steps = {(after - before) % 256 for before, after in pairwise(key)}
     half = KEY_SIZE // 2
     printable = all(0x20 <= byte < 0x7F for byte in key)  # noqa: PLR2004 (printable ASCII)
     if printable or len(set(key)) < _FEWEST_BYTES or len(steps) == 1 or key[:half] == key[half:]:

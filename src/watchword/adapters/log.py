@@ -25,7 +25,6 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Literal
 
 import msgspec
 
@@ -45,7 +44,13 @@ LEVELS = {
     "courier.store_failed": "error",
     "purge.store_failed": "error",
     "rules.refused": "error",
-    "request.failed": "error",
+    "worker.failed": "error",
+    "task.failed": "error",
+    "keys.refused": "error",
+    "http.failed": "error",
+    "http.broke": "error",
+    "http.unauthenticated": "warning",
+    "http.key_in_query": "warning",
     "delivery.failed": "warning",
     "delivery.delayed": "warning",
     "log.dropped": "warning",
@@ -119,8 +124,9 @@ class Log:
             while True:
                 lines.append(self._lines.popleft())
         if self._dropped:
-            dropped, self._dropped = self._dropped, 0
-            lines.append(self._encoded({"at": self._time(), "level": "warning", "event": "log.dropped", "lines": dropped}))
+            fields = {"at": self._time(), "level": "warning", "event": "log.dropped", "lines": self._dropped}
+            self._dropped = 0
+            lines.append(self._encoded(fields))
         if not lines:
             return
         try:
@@ -200,7 +206,7 @@ def _nameless(value: object) -> str:
 
 def _write_stderr(content: bytes) -> None:
     """Write past Python's own buffer, in one go, so that lines of several workers do not mix."""
-    descriptor: Literal[2] | int = 2
+    descriptor = 2
     with suppress(AttributeError, OSError, ValueError):
         descriptor = sys.stderr.fileno()
     while content:

@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-
 if TYPE_CHECKING:
     # Imported where it is used: half a megabyte of code that a process needs only once somebody scrapes it.
     from prometheus_client.core import Metric

@@ -53,11 +53,11 @@ def refusal(code: int) -> DeliveryError:
 
 # The first row that fits any error of the chain wins, so the order matters.
 _FAILURES: Final[tuple[tuple[type[Exception], str, str], ...]] = (
+    (aiosmtplib.SMTPServerDisconnected, "connection_lost", "The relay closed the connection."),
     (ssl.SSLCertVerificationError, "tls_certificate", "The relay's certificate does not verify."),
     (ssl.SSLError, "tls_handshake", "The TLS handshake with the relay failed."),
     (TimeoutError, "timeout", "The relay did not answer in time."),
     (ConnectionAbortedError, "timeout", "The relay did not finish the TLS handshake in time."),
-    (aiosmtplib.SMTPServerDisconnected, "connection_lost", "The relay closed the connection."),
     (ConnectionResetError, "tls_handshake", "The relay closed the connection during the TLS handshake."),
     (OSError, "unreachable", "The relay cannot be reached."),
 )

@@ -53,7 +53,8 @@ def show(settings: Settings, *, as_json: bool) -> None:
         lines.append(f"{app.name}  {ids.to_text(ids.APP, app.id)}  {hints}")
         lines += [f"    {uri}" for uri in app.redirect_uris]
     if lines or as_json:
-        console.result("\n".join(lines), [_document(app) | {"keys": _keys(keys)} for app, keys in listed], as_json=as_json)
+        document = [_document(app) | {"keys": _keys(keys)} for app, keys in listed]
+        console.result("\n".join(lines), document, as_json=as_json)
     else:
         console.say("There are no apps yet: `watchword app create NAME` makes one.")
 

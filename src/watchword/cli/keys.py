@@ -19,5 +19,5 @@ def show(settings: Settings, *, as_json: bool) -> None:
     """List numbers and dates."""
     keys = key_listing(settings)
     lines = [f"{number}  {created_at}{'  current' if current else ''}" for number, created_at, current in keys]
-    document = [{"number": number, "created_at": created_at, "current": current} for number, created_at, current in keys]
+    document = [dict(zip(("number", "created_at", "current"), key, strict=True)) for key in keys]
     console.result("\n".join(lines), document, as_json=as_json)

@@ -1,4 +1,4 @@
-"""``watchword migrate``: bring the schema up to date and exit, for those who want it done before a new version starts."""
+"""``watchword migrate``: bring the schema up to date and exit, for those who do that before a new version starts."""
 
 from __future__ import annotations
 

@@ -6,9 +6,9 @@ key is the first line.
 
 from __future__ import annotations
 
-import msgspec
-
 from pathlib import Path
+
+import msgspec
 
 from watchword.cli import console
 from watchword.client import Client, Verification

@@ -30,9 +30,10 @@ TIMEOUT = timedelta(seconds=10)
 
 _ADDRESS = re.compile(
     r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
-    r"(?::[0-9]{1,5})?(?P<path>(?:/[A-Za-z0-9._~-]+)*)/?",
+    r"(?::[0-9]{1,5})?(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)*/?",
     re.ASCII,
 )
+_PORTS = 2**16
 _KEY = re.compile(r"[A-Za-z0-9_-]{8,200}", re.ASCII)
 # Shorter than the five seconds after which uvicorn closes an idle connection: a check that meets a connection
 # which is just being closed fails, and a check is never sent twice.
@@ -99,7 +100,7 @@ def read_address(text: str) -> str:
         SettingsError: it is no such address, or plain http to another machine.
     """
     found = _match(_ADDRESS, text)
-    if found is None:
+    if found is None or not _is_reachable(text):
         raise SettingsError(
             "The address is https://host, with a port and a path if need be, and nothing else.", setting="base_url"
         )
@@ -128,6 +129,15 @@ def failure(error: httpx.HTTPError) -> Failure:
 def _match(pattern: re.Pattern[str], value: object) -> re.Match[str] | None:
     # os.environ.get gives None where a variable is not set, whatever the annotations say.
     return pattern.fullmatch(value) if isinstance(value, str) else None
+
+
+def _is_reachable(text: str) -> bool:
+    # The pattern says what is allowed; whether a name or an IPv6 address is one at all, httpx knows.
+    try:
+        url = httpx.URL(text)
+        return bool(url.host) and (url.port is None or 0 < url.port < _PORTS)
+    except (httpx.InvalidURL, ValueError):
+        return False
 
 
 def _is_loopback(host: str) -> bool:

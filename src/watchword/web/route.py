@@ -23,9 +23,8 @@ from watchword.web.wire import Reader
 class Auth(Enum):
     """Who may call a route."""
 
-    NOBODY = "none"  # everybody may
+    ANYBODY = "anybody"  # everybody may
     APP = "app"  # an app, by its API key
-    MAILBOX = "mailbox"  # a person at this computer, in development mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ class Refusal:
 class Route:
     """One line of the table: what serves it and what OpenAPI says about it.
 
-    ``takes`` is the shape of its body, ``gives`` that of its answer (or the kind, where it is no JSON), ``optional``
+    ``name`` is its operation id. ``takes`` is the shape of its body, ``gives`` that of its answer (or the kind, where it is no JSON), ``optional``
     that the body may be left out. A ``hidden`` route is no API and not in the document; an ``essential`` one answers
     even while the process has all the work it may take.
     """
@@ -48,8 +47,10 @@ class Route:
     method: str
     path: str
     endpoint: Endpoint
+    name: str = ""
     summary: str = ""
-    auth: Auth = Auth.NOBODY
+    tag: str = ""
+    auth: Auth = Auth.ANYBODY
     takes: type[msgspec.Struct] | None = None
     gives: type[msgspec.Struct] | Kind | None = None
     status: int = 200
@@ -63,13 +64,12 @@ class Route:
 class Line:
     """A route with what is needed to serve it at speed."""
 
-    __slots__ = ("by_app", "by_mailbox", "endpoint", "essential", "optional", "path", "reader")
+    __slots__ = ("by_app", "endpoint", "essential", "optional", "path", "reader")
 
     def __init__(self, route: Route) -> None:
         self.path = route.path
         self.endpoint = route.endpoint
         self.by_app = route.auth is Auth.APP
-        self.by_mailbox = route.auth is Auth.MAILBOX
         self.reader = Reader(route.takes) if route.takes is not None else None
         self.optional = route.optional
         self.essential = route.essential

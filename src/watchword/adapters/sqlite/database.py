@@ -7,6 +7,7 @@ that processes which start together apply it once.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 import time
@@ -80,31 +81,39 @@ def prepare(path: Path) -> None:
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        with _alone(path):
+            if not path.exists():
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            _bring_up_to_date(path)
     except OSError as error:
         raise SettingsError(f"{path} cannot be written: {error.strerror}.", setting="WATCHWORD_STORE") from error
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One process at a time: turning a file into WAL mode is the one thing that SQLite's own lock does not queue.
+
+    The lock lies on a file of its own. Closing any descriptor of the database would drop the locks that SQLite
+    holds on it in this process (POSIX advisory locks).
+    """
+    lock = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _bring_up_to_date(path: Path) -> None:
     with our_words():
         connection = connect(path)
-        try:
-            _into_wal(connection)
-            _migrate(connection, path)
-        finally:
-            connection.close()
-
-
-def _into_wal(connection: sqlite3.Connection) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while True:
         try:
             if connection.execute("PRAGMA page_count").fetchone() == (0,):
                 connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only an empty file takes this
             connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if not is_busy(error) or time.monotonic() >= deadline:
-                raise
-            time.sleep(_GLANCE)
-        else:
-            return
+            _migrate(connection, path)
+        finally:
+            connection.close()
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:

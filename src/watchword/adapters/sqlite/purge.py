@@ -63,4 +63,5 @@ def give_back(connection: sqlite3.Connection) -> None:
     """Return free pages at the end of the file to the system, a few at a time."""
     (free,) = connection.execute("PRAGMA freelist_count").fetchone()
     if free:
-        connection.execute(f"PRAGMA incremental_vacuum({PAGES})").fetchall()
+        # A script is stepped to its end; ``execute`` would stop after the first page.
+        connection.executescript(f"PRAGMA incremental_vacuum({PAGES})")

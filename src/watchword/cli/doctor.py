@@ -1,0 +1,150 @@
+"""``watchword doctor``: looks at everything the service needs and says what is wrong, each in one line.
+
+Four verdicts: ok, note (worth knowing), warning (works, and should not stay so), error (does not work). Errors make
+exit code 2 if settings or files must change, 4 if something does not answer.
+
+Rules: nothing is changed and nothing is sent; no secret is printed; what cannot be looked up from here is a note.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from watchword import bootstrap
+from watchword.adapters.letter import MailFrom
+from watchword.cli import console, exits
+from watchword.errors import DeliveryError, SettingsError, StoreError
+from watchword.settings import Settings
+
+LOW_SPACE = 1 << 30  # bytes free on the disk of the database
+_LOOKUP = 3.0  # seconds for one DNS question
+
+
+class Finding(NamedTuple):
+    """One line: verdict, what was looked at, what was found."""
+
+    verdict: str
+    subject: str
+    text: str
+    exit_code: int = exits.OK
+
+
+def doctor(environ: Mapping[str, str], *, data: str | None, as_json: bool) -> int:
+    """Look at everything; returns the exit code."""
+    findings = list(_findings(environ, data))
+    lines = [f"{finding.verdict:8}{finding.subject:10}{finding.text}" for finding in findings]
+    document = [
+        {"verdict": finding.verdict, "subject": finding.subject, "text": finding.text} for finding in findings
+    ]
+    console.result("\n".join(lines), document, as_json=as_json)
+    return max(finding.exit_code for finding in findings)
+
+
+def _findings(environ: Mapping[str, str], data: str | None) -> Iterator[Finding]:
+    try:
+        settings = Settings.load(environ, data=data)
+    except SettingsError as error:
+        yield Finding("error", "settings", error.detail, exits.USAGE)
+        return
+    mode = "development mode: mail goes to /mailbox" if settings.development else "a relay is configured"
+    yield Finding("ok", "settings", f"{settings.server.bind}, {settings.server.public_url}, {mode}")
+    yield from _key_file(settings)
+    yield from asyncio.run(_store(settings))
+    yield from asyncio.run(_relay(settings))
+    yield from _sender(settings)
+    for clause, departure in settings.rules.profile.departures.items():
+        yield Finding("note", "policy", f"{settings.rules.profile.name} departs from {clause}: {departure}")
+
+
+def _key_file(settings: Settings) -> Iterator[Finding]:
+    path = settings.storage.key_file
+    if not path.exists():
+        yield Finding("note", "keys", f"{path} does not exist yet; the first `watchword serve` makes it")
+        return
+    try:
+        keys = bootstrap.key_listing(settings)
+    except SettingsError as error:
+        yield Finding("error", "keys", error.detail, exits.USAGE)
+        return
+    current = next(number for number, _, is_current in keys if is_current)
+    yield Finding("ok", "keys", f"{len(keys)} in {path}, current {current}")
+    database = settings.storage.database
+    if database is not None and database.resolve().parent == path.resolve().parent:
+        text = "the key file lies beside the database, where one backup takes both: set WATCHWORD_KEY_FILE"
+        yield Finding("warning", "keys", text)
+
+
+async def _store(settings: Settings) -> list[Finding]:
+    database = settings.storage.database
+    if database is None:
+        return [Finding("warning", "store", "memory: everything is gone with the process")]
+    if not database.exists():
+        return [Finding("note", "store", f"{database} does not exist yet; the first `watchword serve` makes it")]
+    store = bootstrap.open_store(settings)
+    try:
+        await store.open()
+        await store.ping()
+        await store.aclose()
+    except StoreError as error:
+        return [Finding("error", "store", error.detail, exits.UNAVAILABLE)]
+    except SettingsError as error:
+        return [Finding("error", "store", error.detail, exits.USAGE)]
+    free = shutil.disk_usage(database.parent).free
+    found = [Finding("ok", "store", f"{database} can be read and written")]
+    text = f"{free / (1 << 30):.1f} GiB are free"
+    return [*found, Finding("warning" if free < LOW_SPACE else "ok", "disk", text)]
+
+
+async def _relay(settings: Settings) -> list[Finding]:
+    if settings.development:
+        return [Finding("note", "relay", "none: set WATCHWORD_SMTP to send mail")]
+    try:
+        relay = bootstrap.open_relay(settings)
+        assert relay is not None  # noqa: S101 (not development)
+        receipt = await relay.ping()
+        await relay.aclose()
+    except SettingsError as error:
+        return [Finding("error", "relay", error.detail, exits.USAGE)]
+    except DeliveryError as error:
+        return [Finding("error", "relay", f"{error.reason}: {error.detail}", exits.UNAVAILABLE)]
+    tls = receipt.tls
+    proven = f"{tls.version}, {tls.cipher}, certificate {tls.fingerprint[:16]}…" if tls else receipt.transport
+    return [Finding("ok", "relay", f"{receipt.relay}: {proven}")]
+
+
+# --- the sender's domain ---------------------------------------------------------------------------
+
+
+def _sender(settings: Settings) -> Iterator[Finding]:
+    """What receivers will look up about the domain that mail comes from."""
+    if not settings.mail.sender:
+        return
+    try:
+        domain = MailFrom.parse(settings.mail.sender).domain
+    except SettingsError as error:
+        yield Finding("error", "sender", error.detail, exits.USAGE)
+        return
+    yield _record(domain, "MX", "", "no MX record: answers and bounces have nowhere to go")
+    yield _record(domain, "TXT", "v=spf1", "no SPF record: receivers may refuse the mail")
+    yield _record(f"_dmarc.{domain}", "TXT", "v=DMARC1", "no DMARC record: anybody may pretend to be the sender")
+
+
+def _record(name: str, kind: str, begins: str, missing: str) -> Finding:
+    """Look one record up."""
+    import dns.exception  # noqa: PLC0415 (a fifth of a second, for this command alone)
+    import dns.resolver  # noqa: PLC0415
+
+    what = begins.removeprefix("v=") or kind
+    try:
+        answer = dns.resolver.resolve(name, kind, lifetime=_LOOKUP)
+    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+        return Finding("warning", "dns", f"{name}: {missing}")
+    except (dns.exception.DNSException, OSError):
+        return Finding("note", "dns", f"{name}: {what} cannot be looked up from here")
+    texts = [record.to_text().strip('"') for record in answer]
+    if any(text.startswith(begins) for text in texts):
+        return Finding("ok", "dns", f"{name}: {what} found")
+    return Finding("warning", "dns", f"{name}: {missing}")

@@ -1,0 +1,243 @@
+"""``watchword serve``: listen, run the service in this process or in several, say where it is.
+
+Not handled here: what runs (``bootstrap.py``), requests (``web/``).
+
+Rules:
+
+* whatever can be wrong is found before anything listens to requests, and is one sentence;
+* the socket is bound here once, so that a taken port is said clearly and workers share it;
+* workers get what was minted as an argument, and leave with their parent;
+* SIGTERM and SIGINT finish what is under way; SIGHUP takes new rules (alone: in place; with workers: one worker
+  after the other is replaced).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import uvicorn
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
+
+from watchword import bootstrap
+from watchword.adapters.log import Log, listen_to_libraries
+from watchword.adapters.system import SystemClock
+from watchword.bootstrap import Minted
+from watchword.cli import console, welcome
+from watchword.core.policy import Rules
+from watchword.errors import SettingsError, StoreError, WatchwordError
+from watchword.settings import Bind, Settings
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+BACKLOG = 2_048
+GRACE = 10  # seconds for requests that are under way at a shutdown
+READY = 30.0  # seconds for workers to be ready before the welcome is printed all the same
+
+
+def serve(settings: Settings, *, data: str | None, workers: int, as_json: bool) -> None:
+    """Run until a signal says otherwise."""
+    if workers > 1 and settings.storage.database is None:
+        detail = "With WATCHWORD_STORE=memory each worker would have a store of its own: use one worker."
+        raise SettingsError(detail, setting="WATCHWORD_STORE")
+    listener = _listen(settings.server.bind)
+    host, port = listener.getsockname()[:2]
+    settings = settings.bound_to(Bind(host, port))
+    if bootstrap.prepare(settings):
+        console.say(f"Made the key file {settings.storage.key_file}: keep a copy, apart from the database.")
+    minted = bootstrap.mint() if settings.development else None
+    log = Log(SystemClock(), level=settings.log_level)
+    listen_to_libraries(log, settings.log_level)
+
+    def greet() -> None:
+        welcome.welcome(settings, minted, as_json=as_json)
+
+    if workers == 1:
+        _serve_alone(settings, minted, log, listener, greet, data=data)
+    else:
+        _serve_together(settings, minted, log, listener, greet, workers=workers, data=data)
+
+
+def _listen(bind: Bind) -> socket.socket:
+    family = socket.AF_INET6 if ":" in bind.host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((bind.host, bind.port))
+    except OSError as error:
+        listener.close()
+        detail = f"WATCHWORD_BIND: cannot listen on {bind}: {error.strerror or error}."
+        raise SettingsError(detail, setting="WATCHWORD_BIND") from None
+    return listener
+
+
+def _config(app: ASGIApp | Callable[[], ASGIApp], *, workers: int = 1) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        factory=workers > 1,
+        workers=workers,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=GRACE,
+    )
+
+
+# --- one process -----------------------------------------------------------------------------------
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which after a signal would end the process by that signal; this one comes back."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen, and say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        def leave(number: int, frame: FrameType | None) -> None:
+            self.handle_exit(number, frame)
+
+        before = {number: signal.signal(number, leave) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, disposition in before.items():
+                signal.signal(number, disposition)
+
+
+def _serve_alone(
+    settings: Settings,
+    minted: Minted | None,
+    log: Log,
+    listener: socket.socket,
+    greet: Callable[[], None],
+    *,
+    data: str | None,
+) -> None:
+    service = bootstrap.build(settings, minted=minted, log=log)
+    config = _config(service.asgi())
+
+    def again() -> Rules:
+        return Settings.load(os.environ, bind=str(settings.server.bind), data=data).rules
+
+    async def run() -> None:
+        server = _Server(config, greet)
+        await service.start()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, service.reload, again)
+        try:
+            await server.serve([listener])
+        finally:
+            await service.stop()
+
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(run())
+    log.close()
+
+
+# --- several ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What a worker process is made from. Travels to it as an argument, pickled; called there."""
+
+    bind: str
+    data: str | None
+    minted: Minted | None
+    counts: Path
+
+    def __call__(self) -> ASGIApp:
+        """Build the service of this worker."""
+        threading.Thread(target=_leave_with_parent, name="watchword-parent", daemon=True).start()
+        log = Log(SystemClock())
+        log.start()
+        try:
+            settings = Settings.load(os.environ, bind=self.bind, data=self.data)
+            log = Log(SystemClock(), level=settings.log_level)
+            listen_to_libraries(log, settings.log_level)
+            return bootstrap.build(settings, minted=self.minted, counts=self.counts, log=log).asgi()
+        except WatchwordError as error:
+            log.record("worker.failed", detail=error.detail)
+            log.close()
+            sys.exit(STARTUP_FAILURE)
+
+
+def _leave_with_parent() -> None:
+    """End this worker when its parent is gone, however it went: else the port would stay taken."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+class _Supervisor(Multiprocess):
+    """uvicorn's supervisor of workers, which says when all are ready."""
+
+    def __init__(self, config: uvicorn.Config, listener: socket.socket, ready: Callable[[], None]) -> None:
+        super().__init__(config, [listener])
+        self._ready = ready
+
+    def init_processes(self) -> None:
+        super().init_processes()
+        if all(process.wait_until_ready(READY, self.should_exit) for process in self.processes):
+            self._ready()
+
+    @property
+    def failed(self) -> bool:
+        """Whether a worker could not start."""
+        return any(process.exitcode == STARTUP_FAILURE for process in self.processes)
+
+
+def _serve_together(
+    settings: Settings,
+    minted: Minted | None,
+    log: Log,
+    listener: socket.socket,
+    greet: Callable[[], None],
+    *,
+    workers: int,
+    data: str | None,
+) -> None:
+    asyncio.run(_try_out(settings, minted))
+    log.start()
+    with tempfile.TemporaryDirectory(prefix="watchword-run-") as counts:
+        worker = Worker(str(settings.server.bind), data, minted, Path(counts))
+        supervisor = _Supervisor(_config(worker, workers=workers), listener, greet)
+        supervisor.run()
+    log.close()
+    if supervisor.failed:
+        raise StoreError("A worker could not start; the log says why.")
+
+
+async def _try_out(settings: Settings, minted: Minted | None) -> None:
+    """Find here what would stop every worker, and migrate the store once before they open it together."""
+    service = bootstrap.build(settings, minted=minted, courier=False)
+    await service.start()
+    await service.stop()

@@ -1,0 +1,195 @@
+"""The OpenAPI 3.1 document, written from the route table and the wire types, and never by hand.
+
+Not handled here: the routes themselves (``app.py``), the page that shows the document (``docs_page.py``).
+
+Rule: every status that a route may answer is listed, also those that any request may meet at the gate, so that a
+client generated from the document has no surprise.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+
+from watchword.core.policy import PURPOSES
+from watchword.errors import IdempotencyReusedError
+from watchword.flows.verification import MAX_IDEMPOTENCY_KEY
+from watchword.web.exchange import JSON, PROBLEM, Kind
+from watchword.web.problems import Problem
+from watchword.web.route import Auth, Refusal, Route
+from watchword.web.services import WebConfig
+
+Document = dict[str, Any]
+
+_REF = "#/components/schemas/{name}"
+_EXAMPLE_ID = "vf_AaHuVl4AAWEQ5XgbzM6mlg"
+_ABOUT = (
+    "Sends one-time passcodes by email and checks them. A proof that is not accepted is never a 2xx: a client that "
+    "looks only at the status fails closed. Errors are problems (RFC 9457); `code` is stable, `detail` is for people."
+)
+
+_ALWAYS = (
+    Refusal(400, "the request cannot be read: a header that is absent, malformed or there twice, a key in the address"),
+    Refusal(421, "in development mode, a host that is not the printed loopback address"),
+    Refusal(500, "something broke that nobody expected"),
+    Refusal(503, "the process has all the work it may take, or the answer was not ready in time"),
+)
+_WITH_BODY = (
+    Refusal(408, "the body did not arrive in time"),
+    Refusal(413, "the body is longer than a body may be"),
+    Refusal(415, "the body is not declared as JSON"),
+    Refusal(422, "a field does not hold what it must"),
+)
+_WITH_KEY = (Refusal(401, "no API key, or not a valid one"),)
+
+_SHOWN: Document = {
+    "id": _EXAMPLE_ID,
+    "status": "pending",
+    "channel": "email",
+    "to": "a***@example.com",
+    "purpose": "login",
+    "methods": ["code"],
+    "watchword": "copper lantern",
+    "expires_at": "2026-11-23T14:12:11.000Z",
+    "created_at": "2026-11-23T14:02:11.000Z",
+    "attempts_remaining": 5,
+    "resend_at": "2026-11-23T14:02:41.000Z",
+    "sends_remaining": 4,
+}
+_EXAMPLES: dict[str, Document] = {
+    "NewVerification": {"channel": "email", "to": "ann@example.com", "purpose": "login"},
+    "Check": {"code": "271 828", "purpose": "login", "to": "ann@example.com"},
+    "VerificationShown": _SHOWN,
+    "Health": {"status": "ok"},
+}
+
+
+def openapi(routes: Sequence[Route], config: WebConfig) -> Document:
+    """The document for a table of routes."""
+    shown = [route for route in routes if not route.hidden]
+    shapes = {shape for route in shown for shape in (route.takes, route.gives) if isinstance(shape, type)}
+    _, schemas = msgspec.json.schema_components(
+        sorted(shapes | {Problem}, key=lambda shape: shape.__name__), ref_template=_REF
+    )
+    paths: Document = {}
+    for route in shown:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Watchword",
+            "version": version("watchword"),
+            "description": _ABOUT,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": config.public_url}],
+        "paths": paths,
+        "components": {
+            "schemas": {name: _trimmed(schema) for name, schema in schemas.items()},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer", "description": "An app's API key, `wk_` and 43 characters."}
+            },
+        },
+    }
+
+
+def _operation(route: Route) -> Document:
+    operation: Document = {
+        "operationId": route.name,
+        "summary": route.summary,
+        "description": inspect.getdoc(route.endpoint) or route.summary,
+        "tags": [route.tag],
+        "responses": {str(route.status): _success(route)} | _refusals(route),
+    }
+    if parameters := _parameters(route):
+        operation["parameters"] = parameters
+    if route.auth is Auth.APP:
+        operation["security"] = [{"key": []}]
+    if route.takes is not None:
+        name = route.takes.__name__
+        content = {"schema": {"$ref": _REF.format(name=name)}}
+        if name in _EXAMPLES:
+            content["example"] = _EXAMPLES[name]
+        operation["requestBody"] = {"required": not route.optional, "content": {JSON.media: content}}
+    return operation
+
+
+def _parameters(route: Route) -> list[Document]:
+    parameters: list[Document] = []
+    if "{id}" in route.path:
+        parameters.append(
+            {
+                "name": "id",
+                "in": "path",
+                "required": True,
+                "description": "What the 201 called the verification. Any other text is simply unknown.",
+                "schema": {"type": "string"},
+                "example": _EXAMPLE_ID,
+            }
+        )
+    if route.idempotent:
+        parameters.append(
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "required": False,
+                "description": "Sent again within 24 hours with the same request, it makes and sends nothing new. "
+                f"With another request it is a 422 `{IdempotencyReusedError.code}`.",
+                "schema": {"type": "string", "pattern": "^[!-~]+$", "minLength": 1, "maxLength": MAX_IDEMPOTENCY_KEY},
+            }
+        )
+    return parameters
+
+
+def _success(route: Route) -> Document:
+    gives = route.gives
+    answer: Document = {"description": "Done."}
+    if isinstance(gives, Kind):
+        answer["content"] = {gives.media: {"schema": {"type": "string"}}}
+    elif gives is not None:
+        name = gives.__name__
+        answer["content"] = {JSON.media: {"schema": {"$ref": _REF.format(name=name)}, "example": _EXAMPLES.get(name)}}
+    if route.idempotent:
+        answer["headers"] = {
+            "Idempotency-Replayed": {
+                "description": "There, and `true`, where an earlier request with this key had made it.",
+                "schema": {"type": "string", "const": "true"},
+            }
+        }
+    return answer
+
+
+def _refusals(route: Route) -> Document:
+    refusals = [*_ALWAYS, *route.refusals]
+    if route.auth is Auth.APP:
+        refusals += _WITH_KEY
+    if route.takes is not None:
+        refusals += _WITH_BODY
+    told: dict[int, list[str]] = {}
+    for status, when in ((refusal.status, refusal.when) for refusal in refusals):
+        told.setdefault(status, []).append(when)
+    return {str(status): _problem(status, told[status]) for status in sorted(told)}
+
+
+def _problem(status: int, when: list[str]) -> Document:
+    text = "; or ".join(dict.fromkeys(when))
+    problem: Document = {
+        "description": text[0].upper() + text[1:] + ".",
+        "content": {PROBLEM.media: {"schema": {"$ref": _REF.format(name="Problem")}}},
+    }
+    if status == 429:
+        wait = {"type": "integer", "minimum": 1}
+        problem["headers"] = {"Retry-After": {"description": "Seconds to wait.", "required": True, "schema": wait}}
+    if status == 401:
+        challenge = {"type": "string"}
+        problem["headers"] = {"WWW-Authenticate": {"description": "`Bearer`.", "required": True, "schema": challenge}}
+    return problem
+
+
+def _trimmed(schema: Document) -> Document:
+    """A schema without the titles that repeat its name."""
+    return {key: value for key, value in schema.items() if key != "title"}

@@ -1,0 +1,63 @@
+"""Pages for people: rendering templates, the landing page, and the shipped assets they load.
+
+Not handled here: the API's page (``docs_page.py``), the mailbox (``mailbox.py``).
+
+Rules: no script or style stands inside a page, nothing comes from another host, and only files that ship with the
+product are served, by name, from memory.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from watchword.errors import UnknownError
+from watchword.web.exchange import IMAGE, PAGE, SCRIPT, STYLE, Answer, Kind, Request
+from watchword.web.services import WebConfig
+
+_HERE = Path(__file__).parent
+_KINDS = {".css": STYLE, ".js": SCRIPT, ".svg": IMAGE}
+
+
+class Pages:
+    """Renders templates with what every page knows."""
+
+    def __init__(self, config: WebConfig) -> None:
+        self._config = config
+        self._templates = Environment(
+            loader=FileSystemLoader(_HERE / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+
+    def render(self, template: str, **facts: object) -> bytes:
+        """Fill in a template."""
+        page = self._templates.get_template(template)
+        return page.render(development=self._config.development, **facts).encode()
+
+    async def landing(self, _: Request) -> Answer:
+        """What this is, and where to go from here."""
+        return Answer(200, self.render("landing.html.jinja", origin=self._config.public_url), PAGE)
+
+
+class Assets:
+    """The files of ``static``, read once."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, tuple[Kind, bytes]] = {
+            path.name: (_KINDS[path.suffix], path.read_bytes())
+            for path in sorted((_HERE / "static").iterdir())
+            if path.suffix in _KINDS
+        }
+
+    async def asset(self, request: Request) -> Answer:
+        """One shipped file."""
+        found = self._files.get(request.key)
+        if found is None:
+            raise UnknownError("There is nothing at this address.")
+        kind, content = found
+        return Answer(200, content, kind)

@@ -1,0 +1,258 @@
+"""What is SQLite's own: the file, the disk, the lock, the batch (``adapters/sqlite``)."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.contract.stores import a_world, run
+from tests.contract.test_verification_store import UNLIMITED
+from tests.support.world import World, wrong
+from watchword.adapters.sqlite import SqliteStore
+from watchword.adapters.sqlite import database
+from watchword.adapters.sqlite.tables import SqliteTables
+from watchword.core.app import App
+from watchword.core.instant import DAY
+from watchword.core.verification import Status
+from watchword.errors import MismatchError, SettingsError, StoreError
+from watchword.flows.purge import RETENTION
+
+
+def the_file(folder: Path) -> Path:
+    return folder / "watchword.db"
+
+
+def test_every_commit_is_synced_to_disk(tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world("sqlite", tmp_path) as world:
+            assert isinstance(world.store, SqliteStore)
+            pragmas = {}
+            for name in ("journal_mode", "synchronous"):
+                pragmas[name] = await world.store._writer.maintain(
+                    lambda connection, name=name: connection.execute(f"PRAGMA {name}").fetchone()[0]
+                )
+            assert pragmas == {"journal_mode": "wal", "synchronous": 2}  # 2 is FULL
+
+    run(journey())
+
+
+def test_the_file_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world("sqlite", tmp_path / "new"):
+            assert stat.S_IMODE(the_file(tmp_path / "new").stat().st_mode) == 0o600
+            assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
+
+    run(journey())
+
+
+def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world("sqlite", tmp_path) as world:
+            raw, code = await world.send()
+            with pytest.raises(MismatchError):
+                await world.check(raw, wrong(code))
+            app = world.app
+        again = World(SqliteStore(the_file(tmp_path)))
+        await again.store.open()
+        again.app = app
+        shown = await again.verifications.get(app, raw)
+        assert (shown.verification.attempts, shown.deliveries[0].transport) == (1, "T1")
+        assert (await again.check(raw, code)).status is Status.APPROVED
+        await again.store.aclose()
+
+    run(journey())
+
+
+def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world("sqlite", tmp_path):
+            pass
+        connection = sqlite3.connect(the_file(tmp_path))
+        connection.execute("PRAGMA user_version = 999")
+        connection.close()
+        with pytest.raises(SettingsError, match="newer version"):
+            await SqliteStore(the_file(tmp_path)).open()
+
+    run(journey())
+
+
+def test_processes_that_start_together_migrate_once(tmp_path: Path) -> None:
+    async def journey() -> None:
+        stores = [SqliteStore(the_file(tmp_path)) for _ in range(8)]
+        await asyncio.gather(*(store.open() for store in stores))
+        for store in stores:
+            await store.ping()
+            await store.aclose()
+
+    run(journey())
+
+
+def test_a_file_that_is_no_database_is_a_store_error(tmp_path: Path) -> None:
+    the_file(tmp_path).write_bytes(b"this is no database, it is a letter to my aunt" * 100)
+    with pytest.raises(StoreError):
+        asyncio.run(SqliteStore(the_file(tmp_path)).open())
+
+
+def test_a_folder_that_cannot_be_written_is_a_setting_to_change(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingsError) as refused:
+        asyncio.run(SqliteStore(tmp_path / "file" / "watchword.db").open())
+    assert refused.value.setting == "WATCHWORD_STORE"
+
+
+def test_a_step_that_breaks_harms_no_neighbour_in_its_batch(tmp_path: Path) -> None:
+    def breaks(tables: SqliteTables) -> None:
+        tables.beat()
+        tables._execute("INSERT INTO apps VALUES (NULL, NULL, NULL, NULL)")
+
+    async def journey() -> None:
+        async with a_world("sqlite", tmp_path, UNLIMITED) as world:
+            store = world.store
+            assert isinstance(store, SqliteStore)
+            before = store.facts()["batches"]
+            results = await asyncio.gather(
+                *(world.create(f"a{number}@example.com") for number in range(5)),
+                store._submit(breaks),
+                *(world.create(f"b{number}@example.com") for number in range(5)),
+                return_exceptions=True,
+            )
+            assert store.facts()["batches"] == before + 1
+            assert [isinstance(result, StoreError) for result in results] == [number == 5 for number in range(11)]
+            assert await store.backlog(now=world.clock.now()) == 10
+
+    run(journey())
+
+
+def test_a_bug_in_a_step_is_a_store_error_and_writes_nothing(tmp_path: Path) -> None:
+    def buggy(tables: SqliteTables) -> None:
+        tables.add_app(App(b"x" * 16, "Never", 0))
+        raise ZeroDivisionError
+
+    async def journey() -> None:
+        async with a_world("sqlite", tmp_path) as world:
+            assert isinstance(world.store, SqliteStore)
+            with pytest.raises(StoreError):
+                await world.store._batcher.submit(buggy)
+            assert [app.name for app, _ in await world.store.apps()] == ["Acme"]
+
+    run(journey())
+
+
+def test_a_file_locked_for_too_long_is_unavailable_and_recovers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database.begin_patiently, "__defaults__", (0.05,))
+
+    async def journey() -> None:
+        async with a_world("sqlite", tmp_path) as world:
+            raw, code = await world.send()
+            other = sqlite3.connect(the_file(tmp_path), isolation_level=None)
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(StoreError, match="locked"):
+                await world.check(raw, code)
+            with pytest.raises(StoreError):
+                await world.store.ping()
+            other.execute("ROLLBACK")
+            other.close()
+            await world.store.ping()
+            assert (await world.check(raw, code)).status is Status.APPROVED
+
+    run(journey())
+
+
+def test_a_writer_waits_for_another_process_that_is_quick(tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world("sqlite", tmp_path) as world:
+            other = sqlite3.connect(the_file(tmp_path), isolation_level=None, check_same_thread=False)
+            other.execute("BEGIN IMMEDIATE")
+            creating = asyncio.ensure_future(world.create())
+            while not world.store.facts()["batches"] > 2:
+                await asyncio.sleep(0)
+            await asyncio.to_thread(other.execute, "ROLLBACK")
+            other.close()
+            assert (await creating).status is Status.PENDING
+
+    run(journey())
+
+
+def test_a_full_disk_is_unavailable_and_loses_nothing(tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world("sqlite", tmp_path, UNLIMITED) as world:
+            assert isinstance(world.store, SqliteStore)
+            raw, code = await world.send()
+
+            def limit(connection: sqlite3.Connection, pages: int) -> None:
+                connection.execute(f"PRAGMA max_page_count = {pages}")
+
+            await world.store._writer.maintain(lambda connection: limit(connection, 1))
+            failed = 0
+            for number in range(400):
+                try:
+                    await world.create(f"user{number}@example.com")
+                except StoreError as error:
+                    assert "full" in error.detail
+                    failed += 1
+            assert failed
+            await world.store._writer.maintain(lambda connection: limit(connection, 1_000_000))
+            assert (await world.create("late@example.com")).status is Status.PENDING
+            assert (await world.check(raw, code)).status is Status.APPROVED
+
+    run(journey())
+
+
+def test_a_corrupt_file_is_unavailable_and_readiness_says_so(tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world("sqlite", tmp_path, UNLIMITED) as world:
+            for number in range(300):
+                await world.create(f"user{number}@example.com")
+            app = world.app
+        with the_file(tmp_path).open("r+b") as file:
+            for page in range(2, the_file(tmp_path).stat().st_size // 4096):
+                file.seek(page * 4096)
+                file.write(b"\xff" * 4096)
+        broken = World(SqliteStore(the_file(tmp_path)), UNLIMITED)
+        broken.app = app
+        await broken.store.open()
+        with pytest.raises(StoreError):
+            await broken.store.ping()
+        with pytest.raises(StoreError):
+            await broken.create()
+        await broken.store.aclose()
+
+    run(journey())
+
+
+def test_a_purge_gives_rows_and_file_back(tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world("sqlite", tmp_path, UNLIMITED) as world:
+            assert isinstance(world.store, SqliteStore)
+            await world.store._checkpointer.read(lambda c: c.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
+            baseline = the_file(tmp_path).stat().st_size
+            for batch in range(20):
+                await asyncio.gather(*(world.create(f"user{batch}-{n}@example.com") for n in range(100)))
+            world.clock.move(RETENTION + DAY)
+            await world.purge.once()
+            await world.store._checkpointer.read(lambda c: c.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
+            assert the_file(tmp_path).stat().st_size <= baseline + 64 * 1024
+            for table in ("verifications", "deliveries", "send_buckets", "guess_buckets"):
+                assert world.store._reader.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)  # noqa: S608
+
+    run(journey())
+
+
+def test_no_table_holds_a_code_a_watchword_or_an_address(tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world("sqlite", tmp_path) as world:
+            raw, code = await world.send("canary.person@example.com", digits=10, idempotency_key="canary-key")
+            await world.check(raw, code)
+            sign, countersign = (await world.verifications.get(world.app, raw)).watchword.split()
+            key = world.key
+        everything = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+        for secret in (code, "canary.person", "canary-key", key, sign, countersign):
+            assert secret.encode() not in everything
+
+    run(journey())

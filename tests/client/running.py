@@ -1,0 +1,93 @@
+"""The real app on a real port, in a thread, over a store in memory and a clock that stands still."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import uvicorn
+
+from tests.support.world import World
+from watchword.core.instant import Span
+from watchword.web.app import create_app
+from watchword.web.services import Services, WebConfig
+
+_Result = TypeVar("_Result")
+
+
+def services_of(world: World) -> Services:
+    """What the web layer is given, out of a world."""
+
+    async def nothing() -> None:
+        return None
+
+    return Services(
+        verifications=world.verifications,
+        apps=world.apps,
+        mailbox=None,
+        ping=world.store.ping,
+        audit=world.journal,
+        metrics=lambda: b"",
+        clock=world.clock,
+        start=nothing,
+        stop=nothing,
+        config=WebConfig(public_url="https://codes.example.org"),
+    )
+
+
+class RunningApp:
+    """Serves while its ``with`` block runs. ``key`` is an API key, ``delivered`` the code of the latest mail."""
+
+    def __init__(self) -> None:
+        self.world = World()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    @property
+    def key(self) -> str:
+        return self.world.key
+
+    def delivered(self) -> str:
+        """Hand over what waits and return the code of the latest mail."""
+        self._run(self.world.courier.drain())
+        return self.world.outbox.last_code
+
+    def move(self, span: Span) -> None:
+        self.world.clock.move(span)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        assert self._ready.wait(10)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.should_exit = True
+        self._thread.join(10)
+        self._listener.close()
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self.world.open())
+        app: Any = create_app(services_of(self.world))
+        self._server = uvicorn.Server(
+            uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
+        )
+        # The listener takes connections from now on; whoever comes before uvicorn accepts, waits in its queue.
+        self._ready.set()
+        self._loop.run_until_complete(self._server.serve(sockets=[self._listener]))
+        self._loop.close()
+
+    def _run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
