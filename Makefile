@@ -16,6 +16,11 @@ TSC     := node_modules/.installed
 LOCKED  := uv.lock pyproject.toml
 CORES   := $(shell nproc 2>/dev/null || echo 2)
 
+# An empty environment names no path.
+ifeq ($(PATH),)
+export PATH := /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+endif
+
 # An empty environment names no certificates, and registries are reached over TLS only.
 CERTIFICATES := $(wildcard /etc/ssl/certs/ca-certificates.crt)
 ifneq ($(CERTIFICATES),)

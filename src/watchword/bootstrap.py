@@ -45,11 +45,10 @@ from watchword.flows.verification import Verifications
 from watchword.ports import Audit, Mailer, Store
 from watchword.settings import Settings
 from watchword.web.app import create_app
+from watchword.web.gate import Gate
 from watchword.web.services import Services, WebConfig
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
-
     from watchword.adapters.smtp import SmtpRelay
 
 DEVELOPMENT_APP = "default"
@@ -144,9 +143,7 @@ class Service:
         self.relay = open_relay(settings)
         mailer: Mailer = Post(self.letters, self.relay) if self.relay else DevelopmentMailbox()
         self.apps = Apps(store, clock, entropy, self.audit, minted=self._valid_keys)
-        self.courier = Courier(
-            store, mailer, self.keys, clock, entropy, self.audit, at_once=settings.mail.connections
-        )
+        self.courier = Courier(store, mailer, self.keys, clock, entropy, self.audit, at_once=settings.mail.connections)
         self.purge = Purge(store, clock, self.audit)
         self.verifications = Verifications(
             store, self.keys, clock, entropy, self.audit, settings.rules, self.courier.wake
@@ -199,7 +196,7 @@ class Service:
         self.verifications.rules = rules
         self.audit.record("rules.reloaded", profile=rules.profile.name, current_key=self.keys.ring.current)
 
-    def asgi(self) -> ASGIApp:
+    def asgi(self) -> Gate:
         """The web application of this service; its lifespan starts and stops it."""
         return create_app(self.services())
 

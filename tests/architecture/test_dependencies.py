@@ -7,11 +7,13 @@ import re
 import tomllib
 from pathlib import Path
 
-from tests.architecture.tree import ROOT
+from tests.architecture.tree import ROOT, modules, origins, syntax
 
 PAGE = ROOT / "docs" / "explanation" / "dependencies.md"
 # A copyleft licence that reaches into the product would be a decision, not an accident. MPL-2.0 stays in its files.
 LICENCES = {"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MPL-2.0", "Unlicense"}
+IMPORTED_AS = {"dnspython": "dns"}
+UNDER_UVICORN = {"httptools", "uvloop"}  # uvicorn imports them by name, as it is told in cli/serve.py
 Row = tuple[str, str, str]
 
 
@@ -44,6 +46,13 @@ def test_the_page_lists_every_dependency_and_no_other() -> None:
     asked = {heading: sorted(names) for heading, names in project().items()}
 
     assert asked == {heading: sorted(name for name, _, _ in rows(heading)) for heading in asked}
+
+
+def test_every_runtime_dependency_is_used() -> None:
+    used = {name.partition(".")[0] for path in modules() for name in origins(syntax(path)).values()} | UNDER_UVICORN
+    asked = {IMPORTED_AS.get(name, name.replace("-", "_")) for name in project()["At run time"]}
+
+    assert set() == asked - used
 
 
 def test_every_dependency_has_a_reason_in_words() -> None:

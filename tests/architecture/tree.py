@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "watchword"
-_MADE = {".git", ".uv", ".venv", "dist", "node_modules", "out", "watchword-data", "__pycache__"}
+_MADE = {".git", ".hypothesis", ".uv", ".venv", "dist", "node_modules", "out", "watchword-data", "__pycache__"}
 
 
 @cache
@@ -95,10 +95,11 @@ def _bound(alias: ast.alias) -> str:
 
 
 def mentions(path: Path) -> Iterator[tuple[int, str]]:
-    """Every dotted name that a module uses, spelled out from its imports, with its line."""
+    """Every use of an imported name in a module, spelled out from its import, with its line."""
     tree = syntax(path)
     known = origins(tree)
     for node in ast.walk(tree):
-        if isinstance(node, (ast.Attribute, ast.Name)) and (name := dotted(node)):
-            first, dot, rest = name.partition(".")
-            yield node.lineno, known.get(first, first) + dot + rest
+        if isinstance(node, (ast.Attribute, ast.Name)):
+            first, dot, rest = dotted(node).partition(".")
+            if first in known:
+                yield node.lineno, known[first] + dot + rest

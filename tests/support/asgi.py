@@ -1,4 +1,4 @@
-"""Calls an ASGI application in process, as raw as a wire: any header list, any pieces of a body, any moment to leave."""
+"""Calls an ASGI application in process, as raw as a wire: any headers, a body in pieces, clients that leave."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Wire:
     headers: list[tuple[bytes, bytes]] = field(default_factory=lambda: [HOST])
     peer: str = "192.0.2.7"
 
-    async def send(  # noqa: PLR0913 - each is a part of a request
+    async def send(
         self,
         method: str,
         target: str,

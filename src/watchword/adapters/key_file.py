@@ -130,9 +130,11 @@ def _read(path: Path) -> KeyDocument:
         raise _refused(f"{path} does not exist; the first `watchword serve` makes it") from None
     except OSError as error:
         raise _refused(f"{path} cannot be opened: {error.strerror}") from None
-    with open(descriptor, "rb") as file:  # noqa: PTH123 (the descriptor that was checked is the one that is read)
-        _demand_private(os.fstat(descriptor))
-        content = file.read(_MOST_READ)
+    try:
+        _demand_private(os.fstat(descriptor))  # of what was opened: a path could be another file a moment later
+        content = os.read(descriptor, _MOST_READ)
+    finally:
+        os.close(descriptor)
     try:
         return msgspec.json.decode(content, type=KeyDocument)
     except msgspec.MsgspecError:

@@ -9,7 +9,7 @@ Rules:
    bounces carry them (standards D3). No catalogue has a placeholder for it.
 2. One recipient, one sender, no line break from outside in any header; refused before anything is built (D2).
 3. Values are never read as templates, format strings or HTML. No link, no remote content, no script (D1, D5).
-4. Nothing is drawn and no clock is read: the same message to the same recipient is the same bytes on every retry.
+4. Nothing is drawn and no clock is read: the same message is the same bytes, the same key the same Message-ID.
 
 The MIME is put together by hand, since ``EmailMessage`` takes a millisecond a letter and the courier sends thousands
 a second; the tests read every shape of it back with ``email.parser``.
@@ -21,41 +21,39 @@ import re
 import tomllib
 import unicodedata
 from binascii import b2a_qp
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.header import Header
 from email.utils import format_datetime, formataddr
 from functools import lru_cache
 from pathlib import Path
-from string import Formatter
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
-from watchword.core.instant import HOUR, MINUTE, SECOND
-from watchword.core.message import MAX_ADDRESS, MAX_APP_NAME, Envelope
+from watchword.core.instant import HOUR, MINUTE, SECOND, Span
+from watchword.core.message import MAX_ADDRESS, MAX_APP_NAME, Envelope, PasscodeMessage
 from watchword.errors import InvalidInputError, SettingsError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from watchword.core.instant import Instant, Span
-    from watchword.core.message import PasscodeMessage
 
 LOCALES: Final = Path(__file__).parents[1] / "locales"
 DEFAULT_LOCALE: Final = "en"
 PURPOSES: Final = ("login", "step_up", "address_confirmation", "recovery", "binding")
-MAX_UNITS: Final = ("duration.minutes.", "duration.hours.")
-_NUMBERS: Final = re.compile(r"[0-9]{1,3}(-[0-9]{1,3})?( [0-9]{1,3}(-[0-9]{1,3})?)*")
-_TAG: Final = 35  # characters of a language tag, RFC 5646 section 4.4.1
+MAX_TAG: Final = 35  # characters of a language tag, RFC 5646 section 4.4.1
 MAX_SENDER_NAME: Final = 64  # characters; with the address it shares a line
 MAX_KEY: Final = 64  # characters of a message key; with "=_" it stays below the 70 of a MIME boundary (RFC 2046)
 HOURS_FROM: Final = 2 * HOUR
 
 _TEMPLATES: Final = Path(__file__).parent / "letters"
 _PLAIN_HEADER: Final = 64  # characters that share a line with the header's name (RFC 5322 asks for 78)
-_PLACEHOLDERS: Final = frozenset({"app", "countersign", "duration"})
+_MARKED: Final = {
+    "app": Markup("<bdi>{}</bdi>"),
+    "countersign": Markup("<bdi><strong>{}</strong></bdi>"),  # the one word to compare
+    "duration": Markup("<bdi>{}</bdi>"),
+}
+_PLACEHOLDERS: Final = frozenset(_MARKED)
+_HELD: Final = re.compile(r"\{([a-z]+)\}")
 _BODY: Final = {name: f"body.{name}" for name in ("countersign", "label", "validity", "not_you", "warning")}
 _REQUIRED: Final = (
     {"meta.language", "meta.dir", "duration.moment"}
@@ -78,12 +76,9 @@ def _is_address(text: str) -> bool:
     Quoted local parts, comments and groups are out. So is ``=?``: some parsers decode encoded words even inside an
     address, which turns one recipient into another.
     """
-    return (
-        len(text.encode(errors="replace")) <= MAX_ADDRESS
-        and text.isprintable()
-        and "=?" not in text
-        and _ADDRESS.fullmatch(text) is not None
-    )
+    if not text.isprintable() or len(text.encode()) > MAX_ADDRESS or "=?" in text:
+        return False
+    return _ADDRESS.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +93,7 @@ class MailFrom:
         """Read ``Acme Codes <codes@acme.example>`` or ``codes@acme.example``.
 
         Raises:
-            SettingsError: it is not exactly one address in ASCII (``xn--`` for other domains), or the name holds
-                what a header may not.
+            SettingsError: it is not exactly one address in ASCII, or the name holds what a header may not.
         """
         named = _NAMED.fullmatch(text.strip(" "))
         address = named["address"] if named else text.strip(" ")
@@ -112,11 +106,9 @@ class MailFrom:
 
     @property
     def domain(self) -> str:
-        """Give the part after the ``@``."""
         return self.address.rpartition("@")[2]
 
     def header(self) -> str:
-        """Write the value of the From field."""
         if self.name.isascii():
             return formataddr((self.name, self.address))
         return f"{_header(self.name)} <{self.address}>"
@@ -130,7 +122,6 @@ class Plural:
     other: str
 
     def of(self, count: int) -> str:
-        """Write ``count`` with its unit."""
         return self.listed.get(count, self.other).format(n=count)
 
 
@@ -138,14 +129,14 @@ class Plural:
 class Catalogue:
     """The wording of one language. ``dir`` is ``ltr`` or ``rtl``; sentences are keyed ``section.name``.
 
-    ``markup`` holds the sentences of ``plain`` once more, escaped for HTML.
+    ``markup`` holds the sentences of ``plain`` once more, escaped for HTML; as markup it escapes what is filled in.
     """
 
     tag: str
     language: str
     dir: str
     plain: Mapping[str, str]
-    markup: Mapping[str, str]
+    markup: Mapping[str, Markup]
     minutes: Plural
     hours: Plural
 
@@ -222,20 +213,20 @@ class _CatalogueFile:
             language=self.texts["meta.language"],
             dir=self.texts["meta.dir"],
             plain=self.texts,
-            markup={key: str(escape(text)) for key, text in self.texts.items()},
+            markup={key: escape(text) for key, text in self.texts.items()},
             minutes=minutes,
             hours=hours,
         )
 
     def check_text(self, key: str, text: str) -> None:
-        """Refuse what would break a header or smuggle a link, and placeholders that are more than a name."""
-        if not text.strip():
-            raise self.fault(key, "must be text")
-        if "://" in text or any(unicodedata.category(character) in {"Cc", "Zl", "Zp"} for character in text):
-            raise self.fault(key, "must be one line without control characters and without a link")
+        """Refuse what would break a header or smuggle a link, and braces that are more than a placeholder's."""
+        if not text.strip() or any(unicodedata.category(character) in {"Cc", "Zl", "Zp"} for character in text):
+            raise self.fault(key, "must be one line of text")
+        if "://" in text:
+            raise self.fault(key, "must not hold a link")
         allowed = {"n"} if key in self.forms else _PLACEHOLDERS
-        if not self.placeholders(key, text) <= allowed:
-            raise self.fault(key, f"may only hold {_braced(allowed)}")
+        if not allowed.issuperset(_HELD.findall(text)) or set("{}") & set(_HELD.sub("", text)):
+            raise self.fault(key, f"may only hold these placeholders: {', '.join(sorted(allowed))}")
 
     def check_keys(self, reference: _CatalogueFile) -> None:
         """Refuse keys and placeholders that are not exactly those of the default language."""
@@ -243,17 +234,8 @@ class _CatalogueFile:
         for key in sorted(mine ^ theirs):
             raise self.fault(key, "is missing" if key in theirs else f"is not a key of {reference.name}")
         for key, text in self.texts.items():
-            wanted = reference.placeholders(key, reference.texts[key])
-            if self.placeholders(key, text) != wanted:
-                raise self.fault(key, f"must hold what it holds in {reference.name}: {_braced(wanted)}")
-
-    def placeholders(self, key: str, text: str) -> set[str]:
-        """Name what a text asks for, as written: ``{app.x}`` and ``{app!r}`` are not ``{app}``."""
-        try:
-            parts = [part for part in Formatter().parse(text) if part[1] is not None]
-        except ValueError as error:
-            raise self.fault(key, f"cannot be read ({error})") from error
-        return {f"{name}{'!' if conversion else ''}{':' if spec else ''}" for _, name, spec, conversion in parts}
+            if set(_HELD.findall(text)) != set(_HELD.findall(reference.texts[key])):
+                raise self.fault(key, f"must have the placeholders of {reference.name}")
 
     def plural(self, unit: str) -> Plural:
         """Read the forms of one unit: ``other``, and any that are keyed by their numbers, ``"2-4 22-24"``."""
@@ -270,7 +252,6 @@ class _CatalogueFile:
         return Plural(listed=listed, other=other)
 
     def fault(self, key: str, why: str) -> SettingsError:
-        """Say what is wrong, where."""
         return SettingsError(f"{self.name}: {key} {why}.", setting=f"{self.name}: {key}")
 
 
@@ -281,10 +262,6 @@ def _flattened(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[
             yield from _flattened(value, f"{prefix}{key}.")
         else:
             yield prefix + key, value if isinstance(value, str) else ""
-
-
-def _braced(names: Iterable[str]) -> str:
-    return ", ".join(f"{{{name}}}" for name in sorted(names)) or "no placeholder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +276,6 @@ class Letter:
     source: bytes = field(repr=False)
 
     def envelope(self) -> Envelope:
-        """Give what a relay needs."""
         return Envelope(sender=self.sender, recipient=self.recipient, content=self.source)
 
 
@@ -328,41 +304,37 @@ class Letters:
         """
         catalogue = self._catalogues.choose(message.locale)
         _check(recipient, message)
-        app = _display(message.app_name) or self._mail_from.name or self._mail_from.domain
         values = {
-            "app": app,
+            "app": _display(message.app_name) or self._mail_from.name or self._mail_from.domain,
             "countersign": f"…\N{NO-BREAK SPACE}{_display(message.countersign)}",
             "duration": catalogue.duration(message.lifetime),
         }
         subject = catalogue.plain[f"subject.{message.purpose}"].format_map(values)
         plain, markup = _worded(catalogue, message.purpose, values)
         text = self._text.render(plain, code=message.code)
-        html = self._html.render(
-            markup, code=message.code, app=app, subject=subject, tag=catalogue.tag, dir=catalogue.dir
-        )
+        html = self._html.render(markup, code=message.code, app=values["app"], subject=subject, language=catalogue)
         return Letter(
             sender=self._mail_from.address,
             recipient=recipient,
             subject=subject,
             text=text,
             html=html,
-            source=self._source(recipient, message, subject, catalogue.tag, (text, html)),
+            source=self._source(recipient, message, subject, catalogue.tag, text, html),
         )
 
-    def _source(
-        self, recipient: str, message: PasscodeMessage, subject: str, tag: str, bodies: tuple[str, str]
-    ) -> bytes:
+    def _source(self, recipient: str, message: PasscodeMessage, subject: str, tag: str, text: str, html: str) -> bytes:
         """Put the MIME together.
 
         UTF-8 stands in a header only for a recipient that is not ASCII (RFC 6532). The boundary begins with ``=_``,
         which quoted-printable never writes, so no body can hold it (RFC 2045 section 6.7).
         """
         boundary = f"=_{message.key}"
+        date = format_datetime(datetime.fromtimestamp(message.created_at // SECOND, UTC))
         head = (
             f"From: {self._from_header}\r\n"
             f"To: {recipient}\r\n"
             f"Subject: {_header(subject)}\r\n"
-            f"Date: {_date(message.created_at)}\r\n"
+            f"Date: {date}\r\n"
             f"Message-ID: <{message.key}@{self._mail_from.domain}>\r\n"
             "Auto-Submitted: auto-generated\r\n"
             "X-Auto-Response-Suppress: All\r\n"
@@ -371,7 +343,6 @@ class Letters:
             f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n'
             "\r\n"
         )
-        text, html = bodies
         parts = (_part(boundary, "plain", text), _part(boundary, "html", html), f"--{boundary}--\r\n".encode())
         return head.encode() + b"".join(parts)
 
@@ -404,11 +375,11 @@ def _worded(catalogue: Catalogue, purpose: str, values: Mapping[str, str]) -> tu
     in text that takes invisible characters, so only right-to-left languages have them.
     """
     shown = values if catalogue.dir == "ltr" else {name: f"\u2068{value}\u2069" for name, value in values.items()}
-    marked = {name: f"<bdi>{escape(value)}</bdi>" for name, value in values.items()}
+    marked = {name: _MARKED[name].format(value) for name, value in values.items()}
     keys = {"purpose": f"purpose.{purpose}"} | _BODY
     # Values are arguments of the format, never part of it: "{0}" or "{{ x }}" in a name stays what it is.
     plain = {name: catalogue.plain[key].format_map(shown) for name, key in keys.items()}
-    return plain, {name: Markup(catalogue.markup[key].format_map(marked)) for name, key in keys.items()}
+    return plain, {name: catalogue.markup[key].format_map(marked) for name, key in keys.items()}
 
 
 @lru_cache(maxsize=1024)
@@ -422,16 +393,7 @@ def _header(text: str) -> str:
     return Header(text, "utf-8", header_name="Subject").encode(linesep="\r\n")
 
 
-def _date(instant: Instant) -> str:
-    return format_datetime(datetime.fromtimestamp(instant // SECOND, UTC))
-
-
 def _part(boundary: str, subtype: str, body: str) -> bytes:
     """Write one body as quoted-printable: it passes every relay unchanged and can be read in the source."""
-    head = (
-        f"--{boundary}\r\n"
-        f'Content-Type: text/{subtype}; charset="utf-8"\r\n'
-        "Content-Transfer-Encoding: quoted-printable\r\n"
-        "\r\n"
-    )
-    return head.encode() + b2a_qp(body.replace("\n", "\r\n").encode()) + b"\r\n"
+    kind = f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n'
+    return f"--{boundary}\r\n{kind}\r\n".encode() + b2a_qp(body.replace("\n", "\r\n").encode()) + b"\r\n"

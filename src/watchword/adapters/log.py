@@ -100,6 +100,8 @@ class Log:
         lines.append(self._encoded({"at": self._time(), "level": level, "event": event, **facts}))
         if len(lines) == FULL:
             self._wake.set()
+        if self._closing:
+            self.flush()
 
     def start(self) -> None:
         """Begin writing, from a thread of its own."""
@@ -108,7 +110,7 @@ class Log:
             self._writer.start()
 
     def close(self) -> None:
-        """Write what is left. Gives up after two seconds, so that a stalled reader cannot hold up a shutdown."""
+        """Write what is left; what comes later is written at once. A stalled reader is waited for, two seconds."""
         self._closing = True
         self._wake.set()
         if self._writer is None:

@@ -214,16 +214,25 @@ def cancel(tables: Tables, app: bytes, raw: bytes, now: Instant) -> Verification
     return canceled
 
 
+MOST_LOOKED_AT = 500  # due deliveries a step may close without handing one out: a few milliseconds
+
+
 def take_due(tables: Tables, now: Instant, lease: Span, most: int) -> list[Due]:
     """``CourierStore.claim``."""
-    taken = []
-    for delivery, verification, app_name in tables.due(now, most):
-        claimed, hand_over = claim(delivery, verification, now, lease)
-        tables.put_delivery(claimed)
-        if hand_over:
-            taken.append(Due(verification, app_name, claimed.number, claimed.tries, claimed.uncertain))
-        elif claimed.status is DeliveryStatus.FAILED:
-            _fail_undelivered(tables, verification)
+    taken: list[Due] = []
+    looked_at = 0
+    while len(taken) < most and looked_at < MOST_LOOKED_AT:
+        rows = tables.due(now, most - len(taken))
+        if not rows:
+            break
+        looked_at += len(rows)
+        for delivery, verification, app_name in rows:
+            claimed, hand_over = claim(delivery, verification, now, lease)
+            tables.put_delivery(claimed)
+            if hand_over:
+                taken.append(Due(verification, app_name, claimed.number, claimed.tries, claimed.uncertain))
+            elif claimed.status is DeliveryStatus.FAILED:
+                _fail_undelivered(tables, verification)
     return taken
 
 

@@ -30,7 +30,9 @@ _root.add_typer(_app, name="app")
 _root.add_typer(_keys, name="keys")
 
 Json = Annotated[bool, Option("--json", help="Print the result, and errors, as JSON.")]
-Data = Annotated[str | None, Option("--data", metavar="PATH", help="The data directory, instead of WATCHWORD_DATA.")]
+Directory = Annotated[
+    str | None, Option("--data", metavar="PATH", help="The data directory, instead of WATCHWORD_DATA.")
+]
 Url = Annotated[str, Option("--url", metavar="URL", help="Where the service is.")]
 KeyFile = Annotated[
     Path | None,
@@ -54,7 +56,7 @@ def serve(
     bind: Annotated[
         str | None, Option("--bind", metavar="HOST:PORT", help="Where to listen, instead of WATCHWORD_BIND.")
     ] = None,
-    data: Data = None,
+    data: Directory = None,
     workers: Annotated[int, Option("--workers", min=1, max=64, help="Processes that answer requests.")] = 1,
     as_json: Json = False,
 ) -> None:
@@ -95,7 +97,7 @@ def check(
 
 
 @_root.command()
-def doctor(data: Data = None, as_json: Json = False) -> int:
+def doctor(data: Directory = None, as_json: Json = False) -> int:
     """Look at everything the service needs and say what is wrong."""
     from watchword.cli.doctor import doctor as run  # noqa: PLC0415
 
@@ -103,7 +105,7 @@ def doctor(data: Data = None, as_json: Json = False) -> int:
 
 
 @_root.command()
-def migrate(data: Data = None, as_json: Json = False) -> None:
+def migrate(data: Directory = None, as_json: Json = False) -> None:
     """Bring the store's schema up to date and exit. `serve` does the same when it starts."""
     from watchword.cli.migrate import migrate as run  # noqa: PLC0415
 
@@ -111,7 +113,7 @@ def migrate(data: Data = None, as_json: Json = False) -> None:
 
 
 @_app.command("create")
-def app_create(name: Name, redirect_uri: RedirectUris = None, data: Data = None, as_json: Json = False) -> None:
+def app_create(name: Name, redirect_uri: RedirectUris = None, data: Directory = None, as_json: Json = False) -> None:
     """Make an app and print its first API key, alone."""
     from watchword.cli import app  # noqa: PLC0415
 
@@ -119,7 +121,7 @@ def app_create(name: Name, redirect_uri: RedirectUris = None, data: Data = None,
 
 
 @_app.command("list")
-def app_list(data: Data = None, as_json: Json = False) -> None:
+def app_list(data: Directory = None, as_json: Json = False) -> None:
     """List the apps with the hints of their keys."""
     from watchword.cli import app  # noqa: PLC0415
 
@@ -130,7 +132,7 @@ def app_list(data: Data = None, as_json: Json = False) -> None:
 def app_key(
     name: Name,
     replace: Annotated[bool, Option("--replace", help="Revoke all earlier keys in the same step.")] = False,
-    data: Data = None,
+    data: Directory = None,
     as_json: Json = False,
 ) -> None:
     """Make another API key for an app and print it, alone."""
@@ -143,7 +145,7 @@ def app_key(
 def app_revoke(
     name: Name,
     hint: Annotated[str, Argument(metavar="HINT", help="The beginning of the key, as `app list` shows it.")],
-    data: Data = None,
+    data: Directory = None,
     as_json: Json = False,
 ) -> None:
     """Revoke an API key. It is refused everywhere within a second."""
@@ -157,7 +159,7 @@ def app_update(
     name: Name,
     new_name: Annotated[str | None, Option("--name", metavar="NAME", help="A new name.")] = None,
     redirect_uri: RedirectUris = None,
-    data: Data = None,
+    data: Directory = None,
     as_json: Json = False,
 ) -> None:
     """Rename an app, or replace its redirect addresses by those given."""
@@ -167,7 +169,7 @@ def app_update(
 
 
 @_keys.command("rotate")
-def keys_rotate(data: Data = None, as_json: Json = False) -> None:
+def keys_rotate(data: Directory = None, as_json: Json = False) -> None:
     """Add a key to the key file and make it current. Earlier keys stay valid for what they made."""
     from watchword.cli import keys  # noqa: PLC0415
 
@@ -175,7 +177,7 @@ def keys_rotate(data: Data = None, as_json: Json = False) -> None:
 
 
 @_keys.command("list")
-def keys_list(data: Data = None, as_json: Json = False) -> None:
+def keys_list(data: Directory = None, as_json: Json = False) -> None:
     """List the numbers of the keys in the key file."""
     from watchword.cli import keys  # noqa: PLC0415
 

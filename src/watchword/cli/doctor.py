@@ -36,9 +36,7 @@ def doctor(environ: Mapping[str, str], *, data: str | None, as_json: bool) -> in
     """Look at everything; returns the exit code."""
     findings = list(_findings(environ, data))
     lines = [f"{finding.verdict:8}{finding.subject:10}{finding.text}" for finding in findings]
-    document = [
-        {"verdict": finding.verdict, "subject": finding.subject, "text": finding.text} for finding in findings
-    ]
+    document = [{"verdict": finding.verdict, "subject": finding.subject, "text": finding.text} for finding in findings]
     console.result("\n".join(lines), document, as_json=as_json)
     return max(finding.exit_code for finding in findings)
 

@@ -26,7 +26,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
 
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
@@ -40,9 +39,7 @@ from watchword.cli import console, welcome
 from watchword.core.policy import Rules
 from watchword.errors import SettingsError, StoreError, WatchwordError
 from watchword.settings import Bind, Settings
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp
+from watchword.web.gate import Gate
 
 BACKLOG = 2_048
 GRACE = 10  # seconds for requests that are under way at a shutdown
@@ -85,7 +82,8 @@ def _listen(bind: Bind) -> socket.socket:
     return listener
 
 
-def _config(app: ASGIApp | Callable[[], ASGIApp], *, workers: int = 1) -> uvicorn.Config:
+def server_config(app: Callable[..., object], *, workers: int = 1) -> uvicorn.Config:
+    """How the web server is set up. ``make bench`` measures its plain function under the very same."""
     return uvicorn.Config(
         app,
         factory=workers > 1,
@@ -142,7 +140,7 @@ def _serve_alone(
     data: str | None,
 ) -> None:
     service = bootstrap.build(settings, minted=minted, log=log)
-    config = _config(service.asgi())
+    config = server_config(service.asgi())
 
     def again() -> Rules:
         return Settings.load(os.environ, bind=str(settings.server.bind), data=data).rules
@@ -173,7 +171,7 @@ class Worker:
     minted: Minted | None
     counts: Path
 
-    def __call__(self) -> ASGIApp:
+    def __call__(self) -> Gate:
         """Build the service of this worker."""
         threading.Thread(target=_leave_with_parent, name="watchword-parent", daemon=True).start()
         log = Log(SystemClock())
@@ -229,7 +227,7 @@ def _serve_together(
     log.start()
     with tempfile.TemporaryDirectory(prefix="watchword-run-") as counts:
         worker = Worker(str(settings.server.bind), data, minted, Path(counts))
-        supervisor = _Supervisor(_config(worker, workers=workers), listener, greet)
+        supervisor = _Supervisor(server_config(worker, workers=workers), listener, greet)
         supervisor.run()
     log.close()
     if supervisor.failed:

@@ -98,20 +98,16 @@ def claim(
     delivery: Delivery, verification: Verification, now: Instant, lease: Span
 ) -> tuple[Delivery, bool]:
     """Decide what a courier does with a due delivery: the next state, and whether it is to be handed over."""
+    if delivery.handed_over:  # an earlier try ended unseen, so the message may be there whatever is decided now
+        delivery = msgspec.structs.replace(delivery, uncertain=True)
     status = verification.status_at(now)
-    if status is Status.EXPIRED or verification.expires_at - now < USEFUL:
-        return settled(delivery, DeliveryStatus.FAILED, now, reason=delivery.reason or "expired"), False
-    if status is not Status.PENDING:
+    if status not in {Status.PENDING, Status.EXPIRED}:
         return settled(delivery, DeliveryStatus.DROPPED, now, reason=status.value), False
+    if verification.expires_at - now < USEFUL:
+        return settled(delivery, DeliveryStatus.FAILED, now, reason=delivery.reason or "expired"), False
     if verification.decoy:
         return settled(delivery, DeliveryStatus.SENT, now, transport=NOT_OVER_A_NETWORK), False
-    taken = msgspec.structs.replace(
-        delivery,
-        due_at=now + lease,
-        tries=delivery.tries + 1,
-        uncertain=delivery.uncertain or delivery.handed_over,
-        handed_over=True,
-    )
+    taken = msgspec.structs.replace(delivery, due_at=now + lease, tries=delivery.tries + 1, handed_over=True)
     return taken, True
 
 
@@ -132,7 +128,7 @@ def settle(delivery: Delivery, due: Due, settlement: Settlement) -> Delivery | N
         handed_over=False,
         uncertain=delivery.uncertain or settlement.uncertain,
         transport=settlement.transport,
-        reason=settlement.reason,
+        reason=settlement.reason or (POSSIBLE_DUPLICATE if sent and delivery.uncertain else ""),
         tls=settlement.tls,
     )
 

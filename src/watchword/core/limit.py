@@ -27,7 +27,10 @@ FRESH: Arrivals = (0, 0)
 
 
 class Rate(NamedTuple):
-    """``count`` in any span ``per``; up to ``count`` may come at once, then one each ``per / count``."""
+    """For sends (GCRA): up to ``count`` at once, then one each ``per / count``, so below ``2 * count`` in any ``per``.
+
+    For wrong guesses (sliding log): at most ``count`` in any span ``per``, exactly.
+    """
 
     count: int
     per: Span

@@ -125,7 +125,8 @@ PROFILES: Mapping[str, Profile] = {profile.name: profile for profile in (BALANCE
 class Limits(NamedTuple):
     """How much may be asked for, across verifications. An empty tuple is no limit.
 
-    ``recipient_sends`` count across apps; without ``requester.ip`` the app's own bucket pays for the source.
+    ``recipient_sends`` count across apps. Where the app does not pass ``requester.ip`` there is no source to charge,
+    and its own bucket (``app_sends``) is all that pays.
     """
 
     recipient_sends: tuple[Rate, ...] = (Rate(3, 10 * MINUTE), Rate(10, DAY))

@@ -24,10 +24,12 @@ from watchword.errors import InvalidInputError
 # Ordinary ASCII addresses, 99 of 100, are settled here in a microsecond; email-validator takes 22. A property
 # test holds that whatever this accepts, the library accepts and spells the same way.
 _ORDINARY = re.compile(
-    r"[A-Za-z0-9_+-]{1,32}(?:\.[A-Za-z0-9_+-]{1,16}){0,2}"
+    r"[A-Za-z0-9_+-]{1,30}(?:\.[A-Za-z0-9_+-]{1,16}){0,2}"
     r"@(?:[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?\.){1,4}([a-z]{2,12})"
 )
 _SPECIAL = frozenset(name.rpartition(".")[2] for name in SPECIAL_USE_DOMAIN_NAMES)
+MAX_LOCAL = 64  # octets, RFC 5321 section 4.5.3.1.1
+
 _MASK = "***"
 
 
@@ -54,7 +56,7 @@ def read_email(typed: str) -> str:
     if ordinary and ordinary[1] not in _SPECIAL and "--" not in typed:
         return typed
     address = _checked(typed)
-    if len(address.encode()) > MAX_ADDRESS:
+    if len(address.encode()) > MAX_ADDRESS or len(address.rpartition("@")[0].encode()) > MAX_LOCAL:
         raise InvalidInputError(f"An email address has at most {MAX_ADDRESS} characters.", field="to")
     return address
 

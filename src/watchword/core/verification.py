@@ -14,7 +14,7 @@ Rules:
 * finished, expired or closed verifications evaluate nothing, so they are no oracle and cost no budget;
 * the attempt is counted with the guess, in the same step, never after it;
 * the recipient's budget keeps a unit only for a wrong guess that was really evaluated;
-* every status but ``pending`` is final.
+* every stored status but ``pending`` is final; ``expired`` is never stored, and may yet turn out to be ``failed``.
 """
 
 from __future__ import annotations

@@ -75,6 +75,7 @@ class Courier:
         self._under_way: set[asyncio.Task[None]] = set()
         self._news = asyncio.Event()
         self._stopping = False
+        self._claiming = asyncio.Lock()
 
     def wake(self) -> None:
         """Say that there may be something due."""
@@ -85,45 +86,56 @@ class Courier:
         while not self._stopping:
             self._news.clear()
             try:
-                taken = await self._take()
+                if not await self._take():
+                    await self._rest()
             except StoreError as error:
                 self._audit.record("courier.store_failed", detail=error.detail)
-                taken = 0
-            if not taken:
-                await self._rest()
+                await self._news_within(POLL)
 
     async def stop(self, grace: Span = 10 * SECOND) -> None:
         """Claim nothing more and finish what is being handed over, for at most ``grace``."""
         self._stopping = True
         self._news.set()
-        if self._under_way:
-            _, late = await asyncio.wait(self._under_way, timeout=grace / SECOND)
+        async with self._claiming:  # what a claim under way still brings is finished as well
+            under_way = set(self._under_way)
+        if under_way:
+            _, late = await asyncio.wait(under_way, timeout=grace / SECOND)
             for task in late:
                 task.cancel()
 
     async def drain(self) -> int:
         """Work off everything that is due now; returns how many messages were claimed."""
         total = 0
-        while taken := await self._take():
+        while True:
+            taken = await self._take()
             total += taken
             await asyncio.gather(*self._under_way)
-        return total
+            if not taken and not await self._store.backlog(now=self._clock.now()):
+                return total
 
     async def _take(self) -> int:
         idle = self._at_once - len(self._under_way)
         if idle <= 0:
             await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
             idle = self._at_once - len(self._under_way)
-        claimed = await self._store.claim(now=self._clock.now(), lease=LEASE, most=idle)
-        for due in claimed:
-            task = asyncio.create_task(self._deliver(due))
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
-        return len(claimed)
+        async with self._claiming:
+            if self._stopping:
+                return 0
+            claimed = await self._store.claim(now=self._clock.now(), lease=LEASE, most=idle)
+            for due in claimed:
+                task = asyncio.create_task(self._deliver(due))
+                self._under_way.add(task)
+                task.add_done_callback(self._under_way.discard)
+            return len(claimed)
 
     async def _rest(self) -> None:
+        """Wait for news, or until the next message is due; not at all where a step left some behind."""
+        due = await self._store.next_due()
+        await self._news_within(POLL if due is None else min(POLL, due - self._clock.now()))
+
+    async def _news_within(self, span: Span) -> None:
         try:
-            async with asyncio.timeout(POLL / SECOND):
+            async with asyncio.timeout(max(0, span) / SECOND):
                 await self._news.wait()
         except TimeoutError:
             return

@@ -156,7 +156,7 @@ class Verifications:
         except KeyringError:
             await self._store.find(app.id, verification)  # an id that nobody made is unknown, not a missing key
             raise
-        expected = Expected(purpose, recipient.lookup(self._keys.ring, "email", recipient.read_email(to)) if to else None)
+        expected = Expected(purpose, recipient.lookup(self._keys.ring, "email", recipient.read_email(to)) if to is not None else None)
         judgement = await self._store.attempt(
             app.id,
             verification,

@@ -10,6 +10,9 @@ from watchword.web.asgi import Receive
 from watchword.web.exchange import Request
 from watchword.web.problems import MalformedError, NotJsonError
 
+_LONGEST_LENGTH = 18  # digits: longer ones are not even read as numbers
+_UTF8 = {b"", b"charset=utf-8", b'charset="utf-8"'}
+
 
 class GoneError(Exception):
     """The client left before its request was complete. Nobody is there to be answered."""
@@ -27,7 +30,7 @@ async def read_body(request: Request, receive: Receive, most: int) -> bytes:
     if length is not None:
         if not length.isdigit():
             raise MalformedError("This is not a length.", field="Content-Length")
-        if len(length) > 18 or int(length) > most:
+        if len(length) > _LONGEST_LENGTH or int(length) > most:
             raise _too_large(most)
     request.reading = True
     message = await receive()
@@ -69,9 +72,6 @@ def check_json(request: Request) -> None:
     media, _, parameters = declared.partition(b";")
     if media.strip().lower() != b"application/json" or parameters.strip().lower() not in _UTF8:
         raise NotJsonError(field="Content-Type")
-
-
-_UTF8 = {b"", b"charset=utf-8", b'charset="utf-8"'}
 
 
 def _too_large(most: int) -> TooLargeError:

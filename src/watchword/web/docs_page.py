@@ -16,7 +16,7 @@ from watchword.web import wire
 from watchword.web.exchange import JSON, PAGE, Answer, Request
 from watchword.web.openapi import Document, openapi
 from watchword.web.pages import Pages
-from watchword.web.problems import TABLE, TYPE_PREFIX
+from watchword.web.problems import TABLE, TYPE_PREFIX, code_of
 from watchword.web.route import Route
 from watchword.web.services import WebConfig
 
@@ -148,8 +148,6 @@ def _inside(schema: Document, document: Document) -> Document:
 
 def _kind(schema: Document, document: Document) -> str:
     inner = _inside(schema, document)
-    if "enum" in inner:
-        return " · ".join(f"{choice}" for choice in inner["enum"])
     kinds: Any = inner.get("type", "")
     if kinds == "array":
         items = _kind(inner["items"], document)
@@ -158,13 +156,17 @@ def _kind(schema: Document, document: Document) -> str:
 
 
 def _about(schema: Document, document: Document) -> str:
-    return str(schema.get("description") or _inside(schema, document).get("description", ""))
+    inner = _inside(schema, document)
+    about = str(schema.get("description") or inner.get("description", ""))
+    choices = inner.get("enum") or inner.get("items", {}).get("enum") or ()
+    named = ", ".join(f"`{choice}`" for choice in choices)
+    return f"{about} {'One of ' if len(choices) > 1 else 'So far '}{named}.".lstrip() if named else about
 
 
 def _problems() -> list[tuple[int, str, str, str]]:
     """Status, code, title and sentence of everything that may go wrong, once for each code."""
-    rows = {}
+    rows: dict[str, tuple[int, str, str, str]] = {}
     for kind, (status, title) in TABLE.items():
-        code = "internal" if status == 500 else kind.code
+        code = code_of(kind)
         rows.setdefault(code, (status, code, title, kind.sentence))
     return sorted(rows.values())

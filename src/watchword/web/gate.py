@@ -18,6 +18,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from time import perf_counter
 from traceback import extract_tb
 from types import TracebackType
@@ -146,7 +147,7 @@ class Gate:
 
     def _refuse(self, request: Request, error: WatchwordError) -> Answer:
         answer = problems.answer(error)
-        if answer.status >= 500:
+        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             self._record("http.failed", route=request.route, error=type(error).__name__, detail=error.detail)
         elif isinstance(error, KeyInQueryError):
             self._record("http.key_in_query", route=request.route, client=request.client)

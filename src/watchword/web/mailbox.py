@@ -85,9 +85,7 @@ class MailboxPages:
         session: Session = request.payload
         if not hmac.compare_digest(session.token.encode(), self._token):
             raise UnauthenticatedError("This is not the token that was printed last.")
-        cookie = (
-            f"{self._cookie}={self._ticket}; Path=/mailbox; Max-Age={COOKIE_LIFETIME}; HttpOnly; SameSite=Strict"
-        )
+        cookie = f"{self._cookie}={self._ticket}; Path=/mailbox; Max-Age={COOKIE_LIFETIME}; HttpOnly; SameSite=Strict"
         return Answer(200, wire.encode(wire.Health()), JSON, [(b"set-cookie", cookie.encode())])
 
     async def mails(self, request: Request) -> Answer:

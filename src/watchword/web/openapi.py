@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
 import msgspec
 
-from watchword.core.policy import PURPOSES
 from watchword.errors import IdempotencyReusedError
 from watchword.flows.verification import MAX_IDEMPOTENCY_KEY
 from watchword.web.exchange import JSON, PROBLEM, Kind
@@ -59,6 +59,24 @@ _SHOWN: Document = {
     "attempts_remaining": 5,
     "resend_at": "2026-11-23T14:02:41.000Z",
     "sends_remaining": 4,
+}
+_DELIVERY: Document = {
+    "at": "2026-11-23T14:02:11.480Z",
+    "channel": "email",
+    "status": "sent",
+    "transport": "T1",
+    "tls": {
+        "version": "TLSv1.3",
+        "cipher": "TLS_AES_256_GCM_SHA384",
+        "certificate_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    },
+}
+# What an operation answers, where it is not what the shape's own example says.
+_ANSWERS: dict[str, Document] = {
+    "check_verification": _SHOWN | {"status": "approved"},
+    "get_verification": _SHOWN | {"deliveries": [_DELIVERY]},
+    "resend_verification": _SHOWN | {"resend_at": "2026-11-23T14:03:52.000Z", "sends_remaining": 3},
+    "cancel_verification": _SHOWN | {"status": "canceled"},
 }
 _EXAMPLES: dict[str, Document] = {
     "NewVerification": {"channel": "email", "to": "ann@example.com", "purpose": "login"},
@@ -152,7 +170,8 @@ def _success(route: Route) -> Document:
         answer["content"] = {gives.media: {"schema": {"type": "string"}}}
     elif gives is not None:
         name = gives.__name__
-        answer["content"] = {JSON.media: {"schema": {"$ref": _REF.format(name=name)}, "example": _EXAMPLES.get(name)}}
+        example = _ANSWERS.get(route.name) or _EXAMPLES[name]
+        answer["content"] = {JSON.media: {"schema": {"$ref": _REF.format(name=name)}, "example": example}}
     if route.idempotent:
         answer["headers"] = {
             "Idempotency-Replayed": {
@@ -181,10 +200,10 @@ def _problem(status: int, when: list[str]) -> Document:
         "description": text[0].upper() + text[1:] + ".",
         "content": {PROBLEM.media: {"schema": {"$ref": _REF.format(name="Problem")}}},
     }
-    if status == 429:
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
         wait = {"type": "integer", "minimum": 1}
         problem["headers"] = {"Retry-After": {"description": "Seconds to wait.", "required": True, "schema": wait}}
-    if status == 401:
+    if status == HTTPStatus.UNAUTHORIZED:
         challenge = {"type": "string"}
         problem["headers"] = {"WWW-Authenticate": {"description": "`Bearer`.", "required": True, "schema": challenge}}
     return problem

@@ -11,6 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from watchword.errors import UnknownError
 from watchword.web.exchange import IMAGE, PAGE, SCRIPT, STYLE, Answer, Kind, Request
@@ -18,6 +19,13 @@ from watchword.web.services import WebConfig
 
 _HERE = Path(__file__).parent
 _KINDS = {".css": STYLE, ".js": SCRIPT, ".svg": IMAGE}
+
+
+def inline_code(text: str) -> Markup:
+    """Show what stands between backticks as code; everything is escaped."""
+    pieces = text.split("`")
+    shown = [Markup("<code>{}</code>").format(piece) if odd % 2 else escape(piece) for odd, piece in enumerate(pieces)]
+    return Markup("").join(shown)
 
 
 class Pages:
@@ -33,6 +41,7 @@ class Pages:
             lstrip_blocks=True,
             auto_reload=False,
         )
+        self._templates.filters["inline_code"] = inline_code
 
     def render(self, template: str, **facts: object) -> bytes:
         """Fill in a template."""

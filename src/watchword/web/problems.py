@@ -11,7 +11,8 @@ Rules:
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple
+from http import HTTPStatus
+from typing import NamedTuple
 
 import msgspec
 
@@ -129,8 +130,6 @@ TABLE: dict[type[WatchwordError], Row] = {
     SlowAnswerError: Row(503, "Timed out"),
 }
 
-BAD_GATE = (400, 408, 413, 415, 421)  # what any request may meet before its route looks at it
-
 
 class FieldError(msgspec.Struct, frozen=True):
     """One field that does not hold what it must. ``field`` is its path, or a header's name."""
@@ -153,6 +152,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 _CLOSE = (b"connection", b"close")
+_LEFT_UNREAD = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
 _encode = msgspec.json.Encoder().encode
 
 
@@ -161,11 +161,17 @@ def row_of(kind: type[WatchwordError]) -> Row:
     return next(TABLE[parent] for parent in kind.__mro__ if parent in TABLE)
 
 
+def code_of(kind: type[WatchwordError]) -> str:
+    """The code of an error class; what is nobody's business but ours is ``internal``."""
+    return WatchwordError.code if row_of(kind).status == HTTPStatus.INTERNAL_SERVER_ERROR else kind.code
+
+
 def problem(error: WatchwordError, *, reveal: bool = False) -> Problem:
     """What the caller may know of an error. ``reveal`` tells the operator why something of ours failed."""
-    status, title = row_of(type(error))
-    code = "internal" if status == 500 else error.code
-    detail = error.detail if reveal or status < 500 else _own_sentence(error)
+    kind = type(error)
+    status, title = row_of(kind)
+    code = code_of(kind)
+    detail = error.detail if reveal or status < HTTPStatus.INTERNAL_SERVER_ERROR else _own_sentence(kind)
     shown = Problem(TYPE_PREFIX + code, title, status, code, detail)
     if isinstance(error, errors.NotAcceptedError):
         remaining = msgspec.UNSET if error.attempts_remaining is None else error.attempts_remaining
@@ -176,8 +182,8 @@ def problem(error: WatchwordError, *, reveal: bool = False) -> Problem:
     return shown
 
 
-def _own_sentence(error: WatchwordError) -> str:
-    return WatchwordError.sentence if row_of(type(error)).status == 500 else error.sentence
+def _own_sentence(kind: type[WatchwordError]) -> str:
+    return WatchwordError.sentence if row_of(kind).status == HTTPStatus.INTERNAL_SERVER_ERROR else kind.sentence
 
 
 def answer(error: WatchwordError, *, reveal: bool = False) -> Answer:
@@ -193,18 +199,12 @@ def _headers(error: WatchwordError, status: int) -> Headers | None:
         return [(b"retry-after", b"1")]
     if isinstance(error, NoSuchMethodError):
         return [(b"allow", error.allowed.encode())]
-    if status == 401:
+    if status == HTTPStatus.UNAUTHORIZED:
         return [(b"www-authenticate", b'Bearer realm="watchword"')]
     # What is still on its way of a body nobody will read must not be taken for the next request.
-    return [_CLOSE] if status in {408, 413} else None
-
-
-class _Internal(WatchwordError):
-    """Stands for every exception that nobody expected."""
-
-    code: ClassVar[str] = "internal"
+    return [_CLOSE] if status in _LEFT_UNREAD else None
 
 
 def internal() -> Answer:
     """The answer where something broke that nobody expected."""
-    return answer(_Internal())
+    return answer(WatchwordError())

@@ -39,9 +39,9 @@ class Refusal:
 class Route:
     """One line of the table: what serves it and what OpenAPI says about it.
 
-    ``name`` is its operation id. ``takes`` is the shape of its body, ``gives`` that of its answer (or the kind, where it is no JSON), ``optional``
-    that the body may be left out. A ``hidden`` route is no API and not in the document; an ``essential`` one answers
-    even while the process has all the work it may take.
+    ``name`` is its operation id, ``takes`` the shape of its body, ``gives`` that of its answer (or the kind, where it
+    is no JSON), ``optional`` tells that the body may be left out. A ``hidden`` route is no API and not in the
+    document; an ``essential`` one answers even while the process has all the work it may take.
     """
 
     method: str

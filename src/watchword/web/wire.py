@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -86,9 +86,7 @@ class DeliveryShown(Struct, frozen=True):
 
     at: Time
     channel: Channel
-    status: Annotated[
-        str, Meta(extra_json_schema={"enum": ["queued", "sent", "failed", "dropped", "superseded"]})
-    ]
+    status: Annotated[str, Meta(extra_json_schema={"enum": ["queued", "sent", "failed", "dropped", "superseded"]})]
     transport: str | None
     reason: str | UnsetType = UNSET
     tls: Tls | UnsetType = UNSET
@@ -179,7 +177,7 @@ def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-def canonical(payload: Any) -> bytes:
+def canonical(payload: Struct) -> bytes:
     """The bytes of a decoded body without its accidents: blanks and the order of members make no other request."""
     return encode(payload)
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from msgspec import UNSET
+
 from watchword.core import ids
 from watchword.core.app import App
 from watchword.core.delivery import Delivery
@@ -31,28 +33,34 @@ class VerificationApi:
         self._flow = verifications
 
     async def create(self, request: Request) -> Answer:
-        """Make a verification and send its code."""
+        """Make a verification and send its code. The message is queued in the same step, so it survives a crash.
+
+        The code is in no answer. Show both words of the watchword on your page: the mail carries the second.
+        """
         new: wire.NewVerification = request.payload
         shown = await self._flow.create(_app(request), _asked(new, request.headers.get(b"idempotency-key")))
         return Answer(201, wire.encode(_shown(shown)), JSON, _REPLAYED if shown.replayed else None)
 
     async def check(self, request: Request) -> Answer:
-        """Check a code."""
+        """Accept a right code, once. Everything else is a problem that says why, for your backend and not the person.
+
+        Give `purpose` and `to`: a code that was sent for something else, or to somebody else, is then not accepted.
+        """
         check: wire.Check = request.payload
         raw = ids.from_text(ids.VERIFICATION, request.key)
         shown = await self._flow.check(_app(request), raw, check.code, purpose=check.purpose, to=check.to)
         return Answer(200, wire.encode(_shown(shown)))
 
     async def resend(self, request: Request) -> Answer:
-        """Send the same code again."""
+        """Send the message again, with the same code, so that a mail that is still on its way stays valid."""
         return await self._simple(self._flow.resend, request)
 
     async def cancel(self, request: Request) -> Answer:
-        """Withdraw a verification."""
+        """Withdraw a verification for good. What still waits to be sent is not sent; cancelling twice is no error."""
         return await self._simple(self._flow.cancel, request)
 
     async def get(self, request: Request) -> Answer:
-        """Show a verification and its deliveries."""
+        """Show a verification, and what became of each time its message was sent."""
         shown = await self._flow.get(_app(request), ids.from_text(ids.VERIFICATION, request.key))
         return Answer(200, wire.encode(_shown(shown, with_deliveries=True)))
 
@@ -101,7 +109,7 @@ def _shown(shown: Shown, *, with_deliveries: bool = False) -> wire.VerificationS
         verification.attempts_remaining,
         wire.time_text(verification.resend_at),
         verification.sends_remaining,
-        [_delivery(verification.channel, each) for each in shown.deliveries] if with_deliveries else wire.UNSET,
+        [_delivery(verification.channel, each) for each in shown.deliveries] if with_deliveries else UNSET,
     )
 
 
@@ -112,6 +120,6 @@ def _delivery(channel: str, delivery: Delivery) -> wire.DeliveryShown:
         channel=channel,
         status=delivery.status.value,
         transport=delivery.transport or None,
-        reason=delivery.reason or wire.UNSET,
-        tls=wire.Tls(tls.version, tls.cipher, tls.fingerprint) if tls else wire.UNSET,
+        reason=delivery.reason or UNSET,
+        tls=wire.Tls(tls.version, tls.cipher, tls.fingerprint) if tls else UNSET,
     )

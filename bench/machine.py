@@ -1,0 +1,48 @@
+"""The machine: what it is, and what a process on it has used so far (``/proc``, by way of psutil)."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sqlite3
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+
+_NAMED = ("uvicorn", "uvloop", "httptools", "msgspec", "cryptography")
+
+
+def describe() -> list[tuple[str, str]]:
+    """What somebody needs to know who compares these figures with their own."""
+    return [
+        ("CPU", f"{_processor()}, {os.cpu_count()} cores"),
+        ("System", f"{platform.system()} {platform.release()}"),
+        ("Python", platform.python_version()),
+        ("SQLite", sqlite3.sqlite_version),
+        ("Packages", ", ".join(f"{name} {version(name)}" for name in _NAMED)),
+    ]
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == "model name":
+            return value.strip()
+    return platform.processor() or platform.machine()
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process, all threads."""
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
+
+
+def resident_mib(pid: int) -> float:
+    """Resident memory of a process."""
+    return float(psutil.Process(pid).memory_info().rss) / 2**20
+
+
+def load_average() -> float:
+    """How many others wanted these cores in the last minute."""
+    return os.getloadavg()[0]

@@ -1,0 +1,163 @@
+"""What the generator says: requests as bytes, made ahead as far as can be, and the scripts that put them in order.
+
+The codes are computed from the key file, as nobody but the operator could.
+
+Rules: every create has a recipient and a ``requester.ip`` of its own, so that all limits are looked up and none is
+met; every check names purpose and address, as the SDK does.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Protocol
+
+from bench.rows import Job
+from watchword.adapters import key_file
+from watchword.core import ids
+from watchword.core.passcode import derive_code
+
+_ID = slice(7, 32)  # an answer begins with {"id":"vf_…"
+_DIGITS = 6
+
+Scenario = Callable[[Job], Iterator[tuple[str, Callable[[], "Script"]]]]
+
+
+class Script(Protocol):
+    """What one connection says. ``expected`` is the status that the last request must be answered with."""
+
+    expected: bytes
+
+    def next(self, answer: bytes) -> bytes | None:
+        """The next request, given the body of the last answer; None where there is nothing more to say."""
+        ...
+
+
+class Speaker:
+    """Writes requests for one app."""
+
+    def __init__(self, job: Job) -> None:
+        self._app = job.app
+        self._numbers = count(int.from_bytes(job.api_key[-6:].encode(), "big") % 4096 * 65_536)
+        self._ring = key_file.load(Path(job.key_file)) if job.api_key else None
+        self._rest = (
+            b" HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAuthorization: Bearer %s\r\nUser-Agent: bench/1\r\n"
+            b"Accept: application/json\r\nContent-Type: application/json\r\n"
+        ) % (job.port, job.api_key.encode())
+        self.made: deque[tuple[bytes, bytes]] = deque()
+
+    def create(self, *, idempotent: bool = False) -> tuple[bytes, bytes]:
+        """Ask for a verification; returns the address and the request."""
+        number = next(self._numbers)
+        to = b"ann.%d@mail%d.example.org" % (number, number % 97)
+        body = (
+            b'{"channel":"email","to":"%s","purpose":"login","locale":"de","requester":{"ip":"10.%d.%d.%d"}}'
+        ) % (to, number >> 16 & 255, number >> 8 & 255, number & 255)
+        return to, self._post(b"/v1/verifications", body, b"Idempotency-Key: %036d\r\n" % number if idempotent else b"")
+
+    def check(self, text: bytes, to: bytes, *, right: bool) -> bytes:
+        """Check the code of a verification, or another code."""
+        assert self._ring is not None
+        code = derive_code(self._ring, self._app, ids.from_text(ids.VERIFICATION, text.decode()), _DIGITS)
+        typed = code if right else f"{(int(code) + 1) % 10**_DIGITS:06}"
+        body = b'{"code":"%s","purpose":"login","to":"%s"}' % (typed.encode(), to)
+        return self._post(b"/v1/verifications/%s/check" % text, body, b"")
+
+    def _post(self, path: bytes, body: bytes, header: bytes) -> bytes:
+        return b"POST %s%s%sContent-Length: %d\r\n\r\n%s" % (path, self._rest, header, len(body), body)
+
+
+class Create:
+    """Create after create. What was made is kept for the checks."""
+
+    expected = b"201"
+
+    def __init__(self, speaker: Speaker) -> None:
+        self._speaker = speaker
+        self._to = b""
+
+    def next(self, answer: bytes) -> bytes:
+        """As the protocol says."""
+        if answer:
+            self._speaker.made.append((answer[_ID], self._to))
+        self._to, request = self._speaker.create()
+        return request
+
+
+class Repeat:
+    """The same again and again, for the yardstick."""
+
+    expected = b"201"
+
+    def __init__(self, request: bytes) -> None:
+        self._request = request
+
+    def next(self, _: bytes) -> bytes:
+        """As the protocol says."""
+        return self._request
+
+
+class Check:
+    """Check after check of what was made, right or wrong ones."""
+
+    def __init__(self, speaker: Speaker, made: deque[tuple[bytes, bytes]], *, right: bool) -> None:
+        self._speaker = speaker
+        self._made = made
+        self._right = right
+        self.expected = b"200" if right else b"422"
+
+    def next(self, _: bytes) -> bytes | None:
+        """As the protocol says."""
+        return self._speaker.check(*self._made.popleft(), right=self._right) if self._made else None
+
+
+class Pair:
+    """Create and check right, in turns: the mixed load."""
+
+    def __init__(self, speaker: Speaker, *, idempotent: bool) -> None:
+        self._speaker = speaker
+        self._idempotent = idempotent
+        self._to = b""
+        self.expected = b"200"
+
+    def next(self, answer: bytes) -> bytes:
+        """As the protocol says."""
+        if self.expected == b"200":
+            self.expected = b"201"
+            self._to, request = self._speaker.create(idempotent=self._idempotent)
+            return request
+        self.expected = b"200"
+        return self._speaker.check(answer[_ID], self._to, right=True)
+
+
+def _reference(job: Job) -> Iterator[tuple[str, Callable[[], Script]]]:
+    _, request = Speaker(job).create()
+    yield "R", lambda: Repeat(request)
+
+
+def _mixed(job: Job) -> Iterator[tuple[str, Callable[[], Script]]]:
+    speaker = Speaker(job)
+    yield "create + check", lambda: Pair(speaker, idempotent=False)
+
+
+def _idempotent(job: Job) -> Iterator[tuple[str, Callable[[], Script]]]:
+    speaker = Speaker(job)
+    yield "create + check, with Idempotency-Key", lambda: Pair(speaker, idempotent=True)
+
+
+def _single(job: Job) -> Iterator[tuple[str, Callable[[], Script]]]:
+    speaker = Speaker(job)
+    yield "create", lambda: Create(speaker)
+    half = deque(speaker.made.popleft() for _ in range(len(speaker.made) // 2))
+    yield "check, right", lambda: Check(speaker, half, right=True)
+    yield "check, wrong", lambda: Check(speaker, speaker.made, right=False)
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "reference": _reference,
+    "mixed": _mixed,
+    "idempotent": _idempotent,
+    "single": _single,
+}

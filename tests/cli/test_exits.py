@@ -1,0 +1,128 @@
+"""Every error has an exit code, and main turns whatever happens into one sentence and a code."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Command
+from watchword import errors
+from watchword.cli import exits
+from watchword.errors import DeliveryError, MismatchError, RateLimitedError, SettingsError, WatchwordError
+
+
+def classes() -> list[type[WatchwordError]]:
+    found = [thing for _, thing in inspect.getmembers(errors, inspect.isclass) if issubclass(thing, WatchwordError)]
+    assert len(found) > 20
+    return found
+
+
+def test_every_error_has_a_row_and_every_row_is_an_error() -> None:
+    assert set(classes()) == set(exits.EXITS)
+
+
+def test_every_code_has_a_meaning() -> None:
+    assert set(exits.EXITS.values()) <= set(exits.MEANING)
+
+
+def test_no_error_exits_as_if_all_were_well() -> None:
+    assert exits.OK not in exits.EXITS.values()
+
+
+def test_a_child_of_a_known_error_exits_like_its_parent() -> None:
+    class OtherError(SettingsError):
+        pass
+
+    assert exits.USAGE == exits.code_of(OtherError())
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (MismatchError(attempts_remaining=3), 1, "Reason: mismatch. Tries left: 3."),
+        (RateLimitedError(retry_after=30), 3, "Try again in 30 s."),
+        (DeliveryError(reason="refused"), 4, "Nothing was lost"),
+        (SettingsError("It must be set.", setting="WATCHWORD_SMTP"), 2, "(WATCHWORD_SMTP)"),
+    ],
+)
+def test_an_error_is_one_sentence_and_a_code(
+    command: Command, monkeypatch: pytest.MonkeyPatch, error: WatchwordError, code: int, words: str
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("watchword.cli.keys.show", fail)
+
+    ran = command("keys", "list")
+    assert (code, "") == (ran.code, ran.out)
+    assert words in ran.err
+    assert 1 == ran.err.count("\n")
+
+
+def test_with_json_an_error_is_a_problem_document(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise MismatchError(attempts_remaining=0)
+
+    monkeypatch.setattr("watchword.cli.keys.show", fail)
+
+    ran = command("keys", "list", "--json")
+    expected = {
+        "code": "not_accepted",
+        "detail": "The code was not accepted.",
+        "reason": "mismatch",
+        "attempts_remaining": 0,
+    }
+    assert expected == ran.problem
+    assert "" == ran.out
+
+
+def test_an_interrupt_exits_quietly(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("watchword.cli.keys.show", interrupt)
+
+    ran = command("keys", "list")
+    assert (130, "") == (ran.code, ran.out)
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["frobnicate"], ["serve", "--workers", "0"], ["serve", "--workers", "x"], ["app", "create"], ["check"], ["keys", "list", "x"]],
+)
+def test_a_wrong_command_line_is_told_and_exits_2(command: Command, arguments: list[str]) -> None:
+    ran = command(*arguments)
+
+    assert (2, "") == (ran.code, ran.out)
+    assert ran.err.startswith("watchword: ")
+    assert "Traceback" not in ran.err
+
+
+def test_a_wrong_command_line_is_a_problem_document_with_json(command: Command) -> None:
+    assert "invalid" == command("app", "create", "--json").problem["code"]
+
+
+def test_help_is_a_result(command: Command) -> None:
+    ran = command("--help")
+
+    assert 0 == ran.code
+    assert "doctor" in ran.out
+    assert "" == ran.err
+
+
+@pytest.mark.parametrize("arguments", [[], ["app"], ["keys"]])
+def test_a_command_that_needs_another_word_shows_help(command: Command, arguments: list[str]) -> None:
+    ran = command(*arguments)
+
+    assert 2 == ran.code
+    assert "Usage" in ran.out + ran.err
+
+
+def test_an_unknown_setting_stops_every_command(command: Command) -> None:
+    ran = command("app", "list", WATCHWORD_BNID="127.0.0.1:1")
+
+    assert 2 == ran.code
+    assert "Did you mean WATCHWORD_BIND?" in ran.err

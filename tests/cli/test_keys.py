@@ -1,0 +1,157 @@
+"""``watchword keys``, ``doctor`` and ``migrate``: numbers and findings, never a key."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Command
+from watchword.bootstrap import prepare
+from watchword.core.policy import BALANCED
+from watchword.settings import Settings
+
+FILE = Path("watchword-data/keys.json")
+
+
+@pytest.fixture
+def _prepared(command: Command) -> None:
+    assert command is not None  # it changes to a folder of its own first
+    assert prepare(Settings.load({}))
+
+
+def keys_in_file() -> list[str]:
+    written = json.loads(FILE.read_text())
+    return [written["index"], *(key["key"] for key in written["keys"].values())]
+
+
+@pytest.mark.usefixtures("_prepared")
+def test_rotating_prints_the_new_number(command: Command) -> None:
+    ran = command("keys", "rotate")
+
+    assert (0, "2\n") == (ran.code, ran.out)
+    assert "SIGHUP" in ran.err
+    assert {"current": 3} == command("keys", "rotate", "--json").document
+
+
+@pytest.mark.usefixtures("_prepared")
+def test_listing_shows_which_key_is_current(command: Command) -> None:
+    command("keys", "rotate")
+
+    assert [(1, False), (2, True)] == [
+        (key["number"], key["current"]) for key in command("keys", "list", "--json").document
+    ]
+    assert re.fullmatch(r"1  \S+Z\n2  \S+Z  current\n", command("keys", "list").out)
+
+
+@pytest.mark.usefixtures("_prepared")
+def test_no_command_prints_a_key(command: Command) -> None:
+    said = ""
+    for arguments in (["keys", "rotate"], ["keys", "list"], ["keys", "list", "--json"], ["doctor"], ["doctor", "--json"]):
+        ran = command(*arguments)
+        said += ran.out + ran.err
+
+    assert 3 == len(keys_in_file())
+    assert not [key for key in keys_in_file() if key in said]
+
+
+def test_without_a_key_file_there_is_nothing_to_rotate(command: Command) -> None:
+    ran = command("keys", "rotate")
+
+    assert 2 == ran.code
+    assert "watchword serve" in ran.err
+    assert not FILE.exists()
+
+
+@pytest.mark.usefixtures("_prepared")
+def test_a_key_file_that_others_can_read_is_refused(command: Command) -> None:
+    FILE.chmod(0o644)
+
+    assert 2 == command("keys", "list").code
+    assert "chmod 600" in command("keys", "rotate").err
+
+
+# --- migrate ---------------------------------------------------------------------------------------
+
+
+def test_migrating_makes_the_store_and_says_where(command: Command) -> None:
+    ran = command("migrate", "--json")
+
+    assert {"store": "sqlite", "path": "watchword-data/watchword.db"} == ran.document
+    assert Path("watchword-data/watchword.db").exists()
+    assert 0 == command("migrate").code
+
+
+def test_the_store_that_keeps_nothing_has_nothing_to_migrate(command: Command) -> None:
+    assert 2 == command("migrate", WATCHWORD_STORE="memory").code
+
+
+# --- doctor ----------------------------------------------------------------------------------------
+
+
+def findings(command: Command, code: int = 0, **settings: str) -> dict[str, list[str]]:
+    ran = command("doctor", "--json", **settings)
+    assert code == ran.code
+    found: dict[str, list[str]] = {}
+    for finding in ran.document:
+        found.setdefault(f"{finding['subject']} {finding['verdict']}", []).append(finding["text"])
+    return found
+
+
+def test_doctor_finds_a_fresh_folder_in_order_and_changes_nothing(command: Command) -> None:
+    found = findings(command)
+
+    assert {"settings ok", "keys note", "store note", "relay note", "policy note"} == set(found)
+    assert not Path("watchword-data").exists()
+
+
+@pytest.mark.usefixtures("_prepared")
+def test_doctor_warns_while_keys_lie_beside_the_database(command: Command) -> None:
+    command("migrate")
+
+    found = findings(command)
+    assert "one backup takes both" in found["keys warning"][0]
+    assert {"keys ok", "store ok"} <= set(found)
+
+
+@pytest.mark.usefixtures("_prepared")
+def test_doctor_is_content_with_keys_that_lie_apart(command: Command, tmp_path: Path) -> None:
+    FILE.rename(tmp_path / "keys.json")
+
+    assert "keys warning" not in findings(command, WATCHWORD_KEY_FILE=str(tmp_path / "keys.json"))
+
+
+@pytest.mark.usefixtures("_prepared")
+def test_doctor_finds_a_key_file_that_others_can_read(command: Command) -> None:
+    FILE.chmod(0o644)
+
+    assert "keys error" in findings(command, 2)
+
+
+def test_doctor_finds_a_setting_that_is_wrong(command: Command) -> None:
+    assert {"settings error"} == set(findings(command, 2, WATCHWORD_PROFILE="lax"))
+
+
+def test_doctor_finds_a_store_that_is_none(command: Command) -> None:
+    Path("watchword-data").mkdir()
+    Path("watchword-data/watchword.db").write_bytes(b"certainly no database" * 100)
+
+    ran = command("doctor", "--json")
+    assert ran.code in {2, 4}
+    assert [finding for finding in ran.document if finding["subject"] == "store" and finding["verdict"] == "error"]
+
+
+def test_doctor_lists_every_departure_from_the_standards(command: Command) -> None:
+    shown = findings(command)["policy note"]
+
+    assert len(BALANCED.departures) == len(shown)
+    assert all(any(clause in text for text in shown) for clause in BALANCED.departures)
+
+
+def test_doctor_prints_lines_for_people(command: Command) -> None:
+    ran = command("doctor")
+
+    assert 0 == ran.code
+    assert ran.out.startswith("ok      settings  127.0.0.1:8000")

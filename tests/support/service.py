@@ -1,0 +1,172 @@
+"""The real thing: ``watchword serve`` in processes of its own, over a folder of the test's, spoken to over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from watchword.adapters import key_file
+from watchword.core import ids, passcode
+from watchword.core.keyring import Keyring
+
+WATCHWORD = Path(sys.executable).with_name("watchword")
+
+# Limits so wide that a test of something else never meets them.
+WIDE = """
+[limits]
+recipient_sends = ""
+source_sends = ""
+wrong_guesses = "1000000/h"
+"""
+
+
+def plain_environment(**more: str) -> dict[str, str]:
+    """An environment without any setting of the machine's."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("WATCHWORD_")}
+    return kept | more
+
+
+@dataclass
+class Service:
+    """A service under test: a folder, and the processes that run on it for now."""
+
+    folder: Path
+    workers: int = 1
+    config: str = WIDE
+    settings: Mapping[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+    welcome: dict[str, Any] = field(default_factory=dict)
+    port: int = 0
+
+    @property
+    def log(self) -> Path:
+        """Everything it wrote to stderr, over all its starts."""
+        return self.folder / "service.log"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def environment(self) -> dict[str, str]:
+        config = self.folder / "watchword.toml"
+        config.write_text(self.config)
+        return plain_environment(
+            WATCHWORD_CONFIG=str(config), WATCHWORD_DATA=str(self.folder / "data"), **self.settings
+        )
+
+    def command(self, *arguments: str, stdin: bytes = b"") -> bytes:
+        """Run another command on the same folder; returns its stdout."""
+        done = subprocess.run(
+            [WATCHWORD, *arguments], input=stdin, env=self.environment(), capture_output=True, check=True, timeout=60
+        )
+        return done.stdout
+
+    async def start(self) -> None:
+        """Start, and come back when it answers."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(  # noqa: ASYNC220 - a moment, in a test
+                [WATCHWORD, "serve", "--json", "--bind", f"127.0.0.1:{self.port}", "--workers", str(self.workers)],
+                env=self.environment(),
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+            )
+        line = await asyncio.to_thread(_first_line, self.process.stdout)
+        if not line:
+            raise AssertionError(f"it did not start:\n{self.log.read_text()}")
+        self.welcome = json.loads(line)
+        self.port = int(self.welcome["url"].rpartition(":")[2])
+
+    def kill(self) -> None:
+        """kill -9, the supervisor and its workers alike."""
+        if self.process is not None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self._wait()
+
+    def stop(self) -> int:
+        """SIGTERM; returns the exit code."""
+        assert self.process is not None
+        self.process.terminate()
+        return self._wait()
+
+    def _wait(self) -> int:
+        assert self.process is not None
+        assert self.process.stdout is not None
+        code = self.process.wait(timeout=30)
+        self.process.stdout.close()
+        self.process = None
+        return code
+
+    def keyring(self) -> Keyring:
+        return key_file.load(self.folder / "data" / "keys.json")
+
+
+def _first_line(stdout: IO[bytes] | None) -> bytes:
+    assert stdout is not None
+    return stdout.readline()
+
+
+@asynccontextmanager
+async def running(folder: Path, **how: Any) -> AsyncIterator[Service]:
+    """A service that runs until the block ends."""
+    service = Service(folder, **how)
+    await service.start()
+    try:
+        yield service
+    finally:
+        if service.process is not None:
+            service.kill()
+
+
+class Connection:
+    """One keep-alive HTTP connection, as lean as a test with a hundred thousand requests needs it."""
+
+    def __init__(self, service: Service, key: str) -> None:
+        self._service = service
+        self._head = (
+            f"Host: 127.0.0.1:{service.port}\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n"
+        )
+        self._reader: asyncio.StreamReader | None = None
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, Any]:
+        """Send a request and read its answer. Raises ConnectionError where the server goes away."""
+        if self._writer is None:
+            self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._service.port)
+        reader, writer = self._reader, self._writer
+        assert reader is not None
+        content = b"" if body is None else json.dumps(body).encode()
+        writer.write(f"{method} {path} HTTP/1.1\r\n{self._head}Content-Length: {len(content)}\r\n\r\n".encode() + content)
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+            answer = await reader.readexactly(length)
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            self.close()
+            raise ConnectionResetError from error
+        return int(head[9:12]), json.loads(answer)
+
+    async def create(self, to: str, **more: Any) -> tuple[int, Any]:
+        return await self.ask("POST", "/v1/verifications", {"channel": "email", "to": to, "purpose": "login", **more})
+
+    async def check(self, verification: str, code: str) -> tuple[int, Any]:
+        return await self.ask("POST", f"/v1/verifications/{verification}/check", {"code": code})
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.transport.abort()
+            self._writer = None
+
+
+def code_of(keyring: Keyring, app: bytes, verification: str, digits: int = 6) -> str:
+    """The code of a verification, as only the holder of the key file can know it."""
+    return passcode.derive_code(keyring, app, ids.from_text(ids.VERIFICATION, verification), digits)
