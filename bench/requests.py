@@ -8,6 +8,7 @@ met; every check names purpose and address, as the SDK does.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -40,7 +41,7 @@ class Speaker:
 
     def __init__(self, job: Job) -> None:
         self._app = job.app
-        self._numbers = count(int.from_bytes(job.api_key[-6:].encode(), "big") % 4096 * 65_536)
+        self._numbers = count(time.time_ns() // 20_000)  # no run makes 50 000 a second, so no two runs share one
         self._ring = key_file.load(Path(job.key_file)) if job.api_key else None
         self._rest = (
             b" HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAuthorization: Bearer %s\r\nUser-Agent: bench/1\r\n"

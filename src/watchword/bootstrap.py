@@ -130,6 +130,7 @@ class Service:
         courier: bool,
     ) -> None:
         clock, entropy = SystemClock(), SystemEntropy()
+        self._started = False
         self.settings = settings
         self.store = store
         self.log = log
@@ -150,7 +151,6 @@ class Service:
         )
         self._delivers = courier
         self._tasks: list[asyncio.Task[None]] = []
-        self._started = False
 
     async def start(self) -> None:
         """Open the store and begin the background work.

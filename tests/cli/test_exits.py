@@ -91,7 +91,14 @@ def test_an_interrupt_exits_quietly(command: Command, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize(
     "arguments",
-    [["frobnicate"], ["serve", "--workers", "0"], ["serve", "--workers", "x"], ["app", "create"], ["check"], ["keys", "list", "x"]],
+    [
+        ["frobnicate"],
+        ["serve", "--workers", "0"],
+        ["serve", "--workers", "x"],
+        ["app", "create"],
+        ["check"],
+        ["keys", "list", "x"],
+    ],
 )
 def test_a_wrong_command_line_is_told_and_exits_2(command: Command, arguments: list[str]) -> None:
     ran = command(*arguments)

@@ -49,7 +49,13 @@ def test_listing_shows_which_key_is_current(command: Command) -> None:
 @pytest.mark.usefixtures("_prepared")
 def test_no_command_prints_a_key(command: Command) -> None:
     said = ""
-    for arguments in (["keys", "rotate"], ["keys", "list"], ["keys", "list", "--json"], ["doctor"], ["doctor", "--json"]):
+    for arguments in (
+        ["keys", "rotate"],
+        ["keys", "list"],
+        ["keys", "list", "--json"],
+        ["doctor"],
+        ["doctor", "--json"],
+    ):
         ran = command(*arguments)
         said += ran.out + ran.err
 

@@ -230,15 +230,15 @@ def test_doctor_proves_the_relay(command: Command, post: Post, monkeypatch: pyte
     monkeypatch.setattr(dns.resolver, "resolve", resolve)
 
     ran = command("doctor", "--json", **post.settings)
-    found = [(finding["verdict"], finding["subject"]) for finding in ran.document if finding["subject"] in {"relay", "dns"}]
+    found = [
+        (finding["verdict"], finding["subject"]) for finding in ran.document if finding["subject"] in {"relay", "dns"}
+    ]
     assert [("ok", "relay"), ("ok", "dns"), ("ok", "dns"), ("warning", "dns")] == found
     assert "TLSv1.3" in next(finding["text"] for finding in ran.document if finding["subject"] == "relay")
     assert "s3cret" not in ran.out + ran.err
 
 
-def test_doctor_says_why_a_relay_cannot_be_used(
-    command: Command, post: Post, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_doctor_says_why_a_relay_cannot_be_used(command: Command, post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     import dns.resolver  # noqa: PLC0415
 
     def resolve(*_: object, **__: object) -> None:
@@ -270,22 +270,28 @@ def test_doctor_says_why_a_relay_cannot_be_used(
 )
 @pytest.mark.parametrize("workers", [[], ["--workers", "2"]])
 def test_what_is_set_wrongly_is_one_sentence_and_exit_code_2(
-    tmp_path: Path, settings: dict[str, str], arguments: list[str], name: str, workers: list[str]
+    command: Command, settings: dict[str, str], arguments: list[str], name: str, workers: list[str]
 ) -> None:
+    ran = command("serve", "--bind", "127.0.0.1:0", "--json", *workers, *arguments, **settings)
+
+    assert (2, "") == (ran.code, ran.out)
+    assert name == json.loads(ran.err.splitlines()[-1])["setting"]
+
+
+def test_a_refusal_to_start_is_one_sentence_and_no_trace(tmp_path: Path) -> None:
     ran = subprocess.run(
-        [*COMMAND, "serve", "--bind", "127.0.0.1:0", "--json", *workers, *arguments],
+        [*COMMAND, "serve"],
         capture_output=True,
         text=True,
-        env=environment(**settings),
+        env=environment(WATCHWORD_PUBLIC_URL="https://codes.example.com"),
         cwd=tmp_path,
         timeout=60,
         check=False,
     )
 
     assert (2, "") == (ran.returncode, ran.stdout)
-    problem = json.loads(ran.stderr.splitlines()[-1])
-    assert name == problem["setting"]
-    assert "Traceback" not in ran.stderr
+    assert 1 == ran.stderr.count("\n")
+    assert "set WATCHWORD_SMTP" in ran.stderr
 
 
 def test_a_port_that_is_taken_is_told(command: Command) -> None:
@@ -387,6 +393,22 @@ def test_a_hangup_brings_new_limits(start: Start, tmp_path: Path) -> None:
     seen(serving, "rules.reloaded")
 
     assert 201 == ask(serving, "/v1/verifications", LOGIN, key)[0]
+
+
+def test_a_hangup_replaces_the_workers(start: Start, tmp_path: Path) -> None:
+    config = tmp_path / "watchword.toml"
+    config.write_text("[limits]\nrecipient_sends = '1/d'\n")
+    serving = start("--workers", "2", WATCHWORD_CONFIG=str(config))
+    key = serving.welcome["api_key"]
+    assert 201 == ask(serving, "/v1/verifications", LOGIN, key)[0]
+
+    config.write_text("[limits]\nrecipient_sends = ''\n")
+    serving.process.send_signal(signal.SIGHUP)
+
+    deadline = time.monotonic() + 30
+    while ask(serving, "/v1/verifications", LOGIN, key)[0] != 201:
+        assert time.monotonic() < deadline, serving.log
+        time.sleep(0.1)  # workers are replaced one after the other, in processes of their own
 
 
 def test_a_hangup_with_a_file_that_is_wrong_changes_nothing(start: Start, tmp_path: Path) -> None:

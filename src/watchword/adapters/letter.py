@@ -11,8 +11,8 @@ Rules:
 3. Values are never read as templates, format strings or HTML. No link, no remote content, no script (D1, D5).
 4. Nothing is drawn and no clock is read: the same message is the same bytes, the same key the same Message-ID.
 
-The MIME is put together by hand, since ``EmailMessage`` takes a millisecond a letter and the courier sends thousands
-a second; the tests read every shape of it back with ``email.parser``.
+The MIME is put together by hand, since ``EmailMessage`` takes over a millisecond a letter and the courier sends
+thousands a second; the tests read every shape of it back with ``email.parser``.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -51,22 +52,21 @@ def serve(settings: Settings, *, data: str | None, workers: int, as_json: bool) 
     if workers > 1 and settings.storage.database is None:
         detail = "With WATCHWORD_STORE=memory each worker would have a store of its own: use one worker."
         raise SettingsError(detail, setting="WATCHWORD_STORE")
-    listener = _listen(settings.server.bind)
-    host, port = listener.getsockname()[:2]
-    settings = settings.bound_to(Bind(host, port))
-    if bootstrap.prepare(settings):
-        console.say(f"Made the key file {settings.storage.key_file}: keep a copy, apart from the database.")
-    minted = bootstrap.mint() if settings.development else None
-    log = Log(SystemClock(), level=settings.log_level)
-    listen_to_libraries(log, settings.log_level)
+    with _listen(settings.server.bind) as listener:
+        host, port = listener.getsockname()[:2]
+        settings = settings.bound_to(Bind(host, port))
+        if bootstrap.prepare(settings):
+            console.say(f"Made the key file {settings.storage.key_file}: keep a copy, apart from the database.")
+        minted = bootstrap.mint() if settings.development else None
+        log = Log(SystemClock(), level=settings.log_level)
 
-    def greet() -> None:
-        welcome.welcome(settings, minted, as_json=as_json)
+        def greet() -> None:
+            welcome.welcome(settings, minted, as_json=as_json)
 
-    if workers == 1:
-        _serve_alone(settings, minted, log, listener, greet, data=data)
-    else:
-        _serve_together(settings, minted, log, listener, greet, workers=workers, data=data)
+        if workers == 1:
+            _serve_alone(settings, minted, log, listener, greet, data=data)
+        else:
+            _serve_together(settings, minted, log, listener, greet, workers=workers, data=data)
 
 
 def _listen(bind: Bind) -> socket.socket:
@@ -140,6 +140,7 @@ def _serve_alone(
     data: str | None,
 ) -> None:
     service = bootstrap.build(settings, minted=minted, log=log)
+    listen_to_libraries(log, settings.log_level)
     config = server_config(service.asgi())
 
     def again() -> Rules:
@@ -173,7 +174,7 @@ class Worker:
 
     def __call__(self) -> Gate:
         """Build the service of this worker."""
-        threading.Thread(target=_leave_with_parent, name="watchword-parent", daemon=True).start()
+        threading.Thread(target=_leave_with_parent, args=(self.counts,), name="watchword-parent", daemon=True).start()
         log = Log(SystemClock())
         log.start()
         try:
@@ -187,11 +188,12 @@ class Worker:
             sys.exit(STARTUP_FAILURE)
 
 
-def _leave_with_parent() -> None:
+def _leave_with_parent(counts: Path) -> None:
     """End this worker when its parent is gone, however it went: else the port would stay taken."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
+        shutil.rmtree(counts, ignore_errors=True)  # the parent would have removed it
         os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -224,6 +226,7 @@ def _serve_together(
     data: str | None,
 ) -> None:
     asyncio.run(_try_out(settings, minted))
+    listen_to_libraries(log, settings.log_level)
     log.start()
     with tempfile.TemporaryDirectory(prefix="watchword-run-") as counts:
         worker = Worker(str(settings.server.bind), data, minted, Path(counts))

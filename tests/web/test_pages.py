@@ -1,0 +1,85 @@
+"""Pages for people: nothing inline, nothing from elsewhere, nothing that is not there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.site import Site
+from watchword.web import pages
+
+STATIC = Path(pages.__file__).parent / "static"
+PAGES = ["/", "/docs", "/mailbox"]
+
+
+@pytest.mark.parametrize("target", PAGES)
+def test_a_page_is_html_with_nothing_inline_and_nothing_from_elsewhere(desk: Site, target: str) -> None:
+    page = desk.call("GET", target)
+
+    assert (200, "text/html; charset=utf-8") == (page.status, page.header("content-type"))
+    assert [] == re.findall(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", page.text)
+    for address in re.findall(r'(?:src|href)="([^"]*)"', page.text):
+        assert address.startswith(("/", "#")), address
+        assert not address.startswith("//"), address
+
+
+@pytest.mark.parametrize("target", PAGES)
+def test_everything_a_page_points_at_is_there(desk: Site, target: str) -> None:
+    page = desk.call("GET", target).text
+    anchors = set(re.findall(r'id="([^"]*)"', page))
+
+    for address in set(re.findall(r'(?:src|href)="([^"]*)"', page)):
+        if address.startswith("#"):
+            assert address[1:] in anchors
+        else:
+            assert 200 == desk.call("GET", address).status, address
+
+
+@pytest.mark.parametrize("target", PAGES)
+def test_no_id_is_given_twice(desk: Site, target: str) -> None:
+    ids = re.findall(r'\sid="([^"]*)"', desk.call("GET", target).text)
+
+    assert len(ids) == len(set(ids))
+
+
+def test_every_shipped_file_is_served_under_its_type(site: Site) -> None:
+    kinds = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+    files = [path for path in STATIC.iterdir() if path.is_file()]
+
+    assert len(files) > 5
+    for path in files:
+        reply = site.call("GET", f"/static/{path.name}")
+        assert (200, kinds[path.suffix], path.read_bytes()) == (reply.status, reply.header("content-type"), reply.body)
+
+
+@pytest.mark.parametrize("name", ["..", "../app.py", "%2e%2e", "tokens.css/", "nothing.css", "", ".", "tokens.CSS", "a\x00"])
+def test_nothing_else_is_served(site: Site, name: str) -> None:
+    assert 404 == site.call("GET", f"/static/{name}").status
+
+
+def test_the_mailbox_is_spoken_of_in_development_mode_alone(site: Site, desk: Site) -> None:
+    assert "mailbox" in desk.call("GET", "/").text
+    assert "mailbox" not in site.call("GET", "/").text
+    assert "/mailbox" not in site.call("GET", "/docs").text
+
+
+def test_commands_on_pages_use_the_configured_address() -> None:
+    with Site(public_url="https://verify.example.com") as site:
+        for target in ("/", "/docs"):
+            commands = re.findall(r"curl -sS(?: -X \w+)? (\S+)", site.call("GET", target).text)
+            assert commands
+            assert {True} == {command.startswith("https://verify.example.com/") for command in commands}
+
+
+def test_text_between_backticks_is_code_and_everything_is_escaped() -> None:
+    assert "a <code>&lt;b&gt;</code> &amp; c" == pages.inline_code("a `<b>` & c")
+
+
+def test_scripts_write_no_html() -> None:
+    scripts = [path.read_text(encoding="utf-8") for path in STATIC.glob("*.js")]
+
+    assert scripts
+    for script in scripts:
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|localStorage|srcdoc", script)
