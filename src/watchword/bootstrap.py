@@ -160,9 +160,9 @@ class Service:
         """
         if self._started:
             return
-        self._started = True
         self.log.start()
         await self.store.open()
+        self._started = True
         if self.minted is not None:
             self._valid_keys[core.hash_key(self.minted.api_key)] = await self._development_app()
         work = [("purge", self.purge.run), ("figures", self._tell_figures)]

@@ -103,7 +103,7 @@ class VerificationStore(Protocol):
         """
         ...
 
-    async def attempt(  # noqa: PLR0913 - the facts of one check, decided in one step
+    async def attempt(
         self,
         app: bytes,
         verification: bytes,

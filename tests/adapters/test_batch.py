@@ -89,7 +89,7 @@ def test_a_full_queue_refuses_at_once() -> None:
         await trips.started.wait()
         waiting = [batcher.submit(2), batcher.submit(3)]
         with pytest.raises(OverloadedError):
-            batcher.submit(4)
+            await batcher.submit(4)
         trips.go.set()
         assert await asyncio.gather(first, *waiting) == [10, 20, 30]
 

@@ -89,7 +89,7 @@ def test_what_a_person_reads_holds_the_same_lines(tmp_path: Path) -> None:
         text=True,
     ) as process:
         assert process.stdout is not None
-        lines = []
+        lines: list[str] = []
         while not (lines and "/check" in lines[-1]):
             lines.append(process.stdout.readline())
         process.terminate()

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,7 @@ async def every_flow(service: Service, relay: Relay, sinks: Sinks) -> None:
         sinks.note(f"answer to {method} {path.partition('vf_')[0]}", str(answer).encode())
         return status, answer
 
+    code = path = ""
     for number, purpose in enumerate(("login", "step_up", "recovery", "binding", "address_confirmation")):
         address = f"canary.person{number}@example.org"
         asked = {"channel": "email", "to": address, "purpose": purpose, "digits": DIGITS, "locale": "de"}
@@ -84,7 +86,7 @@ async def every_flow(service: Service, relay: Relay, sinks: Sinks) -> None:
         await ask("POST", f"{path}/check", {"code": [code], "to": address})
         await ask("POST", f"{path}/check?code={'9' * DIGITS}", {"code": None})
         await ask("POST", f"{path}/resend")
-        await relay.until(lambda expected=number + 1: len(relay.messages) >= expected)
+        await relay.until(partial(_has_taken, relay, number + 1))
         await connection.ask("GET", path)
         await connection.ask("POST", f"{path}/check", {"code": code, "to": address, "purpose": purpose})
         await ask("POST", f"{path}/check", {"code": code, "to": address, "purpose": purpose})
@@ -95,9 +97,13 @@ async def every_flow(service: Service, relay: Relay, sinks: Sinks) -> None:
     await ask("GET", f"/v1/verifications?key={'k' * 10}")
     _, metrics = await raw_get(service, "/metrics")
     sinks.note("metrics", metrics)
-    head, _ = await raw_get(service, f"/v1/verifications/{made['id']}", key=key)
+    head, _ = await raw_get(service, path, key=key)
     sinks.note("response headers", head)
     connection.close()
+
+
+def _has_taken(relay: Relay, mails: int) -> bool:
+    return len(relay.messages) >= mails
 
 
 async def raw_get(service: Service, path: str, key: str = "") -> tuple[bytes, bytes]:

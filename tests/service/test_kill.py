@@ -83,7 +83,7 @@ async def the_rest(service: Service, relay: Relay, authority: Authority) -> Sqli
 def test_nothing_that_was_answered_is_lost_and_no_code_counts_twice(tmp_path: Path) -> None:
     async def journey() -> None:
         authority = Authority(tmp_path)
-        moments = random.Random(2026)  # noqa: S311 - moments of a test
+        moments = random.Random(2026)
         ledger = Ledger()
         async with recording_relay(authority.valid()) as relay:
             settings = {

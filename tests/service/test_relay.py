@@ -85,16 +85,18 @@ def test_a_relay_that_is_wrong_is_told_nothing_and_the_delivery_says_why(what: s
 def test_a_delivery_records_the_tls_that_was_proven(tmp_path: Path) -> None:
     async def journey() -> None:
         authority = Authority(tmp_path)
-        async with recording_relay(authority.valid(), implicit=False, login=("ours", "a-password")) as relay:
-            async with running(tmp_path, settings=through(relay, authority)) as service:
-                connection, _ = an_app(service)
-                _, made = await connection.create("ann@example.com")
-                shown = await until(connection, made["id"], lambda shown: shown["deliveries"][0]["status"] == "sent")
-                connection.close()
-                (delivery,) = shown["deliveries"]
-                assert delivery["transport"] == "T1"
-                assert delivery["tls"]["version"] in {"TLSv1.2", "TLSv1.3"}
-                assert len(delivery["tls"]["certificate_sha256"]) == 64
+        async with (
+            recording_relay(authority.valid(), implicit=False, login=("ours", "a-password")) as relay,
+            running(tmp_path, settings=through(relay, authority)) as service,
+        ):
+            connection, _ = an_app(service)
+            _, made = await connection.create("ann@example.com")
+            shown = await until(connection, made["id"], lambda shown: shown["deliveries"][0]["status"] == "sent")
+            connection.close()
+            (delivery,) = shown["deliveries"]
+            assert delivery["transport"] == "T1"
+            assert delivery["tls"]["version"] in {"TLSv1.2", "TLSv1.3"}
+            assert len(delivery["tls"]["certificate_sha256"]) == 64
 
     asyncio.run(journey())
 

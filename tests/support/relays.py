@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -192,4 +192,5 @@ class _Session(SMTP):
         """Close at once."""
         for transport in (self.transport, self._original_transport):
             if transport is not None:
-                transport.abort()  # type: ignore[attr-defined]
+                with suppress(AttributeError):  # CPython 3.11.2: a TLS transport closed twice cannot be aborted
+                    transport.abort()  # type: ignore[attr-defined]

@@ -87,7 +87,7 @@ class Service:
         self.port = int(self.welcome["url"].rpartition(":")[2])
 
     def kill(self) -> None:
-        """kill -9, the supervisor and its workers alike."""
+        """Kill -9, the supervisor and its workers alike."""
         if self.process is not None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self._wait()
@@ -145,7 +145,9 @@ class Connection:
         reader, writer = self._reader, self._writer
         assert reader is not None
         content = b"" if body is None else json.dumps(body).encode()
-        writer.write(f"{method} {path} HTTP/1.1\r\n{self._head}Content-Length: {len(content)}\r\n\r\n".encode() + content)
+        writer.write(
+            f"{method} {path} HTTP/1.1\r\n{self._head}Content-Length: {len(content)}\r\n\r\n".encode() + content
+        )
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])

@@ -112,7 +112,9 @@ class Site:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._runner.close()
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
@@ -132,7 +134,9 @@ class Site:
         """GET as the app."""
         return self.call("GET", target, headers=[self.keyed], **more)
 
-    def post(self, target: str, body: object = None, *, headers: Iterable[tuple[bytes, bytes]] = (), **more: Any) -> Reply:
+    def post(
+        self, target: str, body: object = None, *, headers: Iterable[tuple[bytes, bytes]] = (), **more: Any
+    ) -> Reply:
         """POST as the app."""
         return self.call("POST", target, body, headers=[self.keyed, *headers], **more)
 

@@ -40,7 +40,7 @@ class LoadedDice:
     """The same throws in every run."""
 
     def __init__(self, seed: int = 1) -> None:
-        self._random = Random(seed)  # noqa: S311 - dice for tests
+        self._random = Random(seed)
 
     def draw(self, size: int) -> bytes:
         return self._random.randbytes(size)

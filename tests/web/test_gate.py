@@ -250,7 +250,7 @@ def test_a_client_that_takes_no_answer_is_let_go(site: Site) -> None:
             "headers": [HOST],
             "client": None,
         }
-        asking = asyncio.create_task(site.app(scope, receive, send))  # type: ignore[arg-type]
+        asking = asyncio.create_task(site.app(scope, receive, send))
         await stuck.wait()
         for _ in range(11):
             site.app.watchdog.tick()

@@ -162,7 +162,9 @@ def test_in_development_mode_the_loopback_names_are_served(desk: Site, host: byt
     assert 200 == desk.call("GET", "/healthz", only=[(b"host", host)]).status
 
 
-@pytest.mark.parametrize("host", [b"evil.example", b"127.0.0.1", b"127.0.0.1:8001", b"127.0.0.1.nip.io:8000", b"192.0.2.1:8000"])
+@pytest.mark.parametrize(
+    "host", [b"evil.example", b"127.0.0.1", b"127.0.0.1:8001", b"127.0.0.1.nip.io:8000", b"192.0.2.1:8000"]
+)
 def test_in_development_mode_no_other_host_is_served(desk: Site, host: bytes) -> None:
     reply = desk.call("GET", "/healthz", only=[(b"host", host)])
 

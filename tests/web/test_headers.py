@@ -58,7 +58,9 @@ def test_a_page_may_load_our_own_files_and_nothing_else(desk: Site, target: str)
 
     policy = dict(part.split(" ", 1) for part in reply.header("content-security-policy").split("; "))
     assert "'none'" == policy.pop("default-src")
-    assert {"'self'"} == {policy.pop(each) for each in list(policy) if each.split("-")[0] in {"script", "style", "img", "connect"}}
+    assert {"'self'"} == {
+        policy.pop(each) for each in list(policy) if each.split("-")[0] in {"script", "style", "img", "connect"}
+    }
     assert {"base-uri": "'none'", "form-action": "'none'", "frame-ancestors": "'none'"}.items() <= policy.items()
     assert ("DENY", "same-origin") == (reply.header("x-frame-options"), reply.header("cross-origin-opener-policy"))
     assert "noindex, nofollow" == reply.header("x-robots-tag")

@@ -9,8 +9,8 @@ import pytest
 from tests.support.asgi import HOST
 from tests.support.site import TOKEN, PlainMailbox, Site
 from watchword.flows.mailbox import Mailbox
-from watchword.web.exchange import Request
-from watchword.web.mailbox import MailboxPages
+from watchword.web.exchange import Answer, Request
+from watchword.web.mailbox import MailboxPages, Wait
 from watchword.web.pages import Pages
 from watchword.web.services import WebConfig
 
@@ -91,11 +91,11 @@ def test_the_newest_text_is_not_waited_for_without_end(desk: Site) -> None:
     assert 5.0 == pytest.approx(sum(waited))
 
 
-def latest(desk: Site, wait: object) -> object:
+def latest(desk: Site, wait: Wait) -> Answer:
     """Ask for the newest text with a wait of the test's own."""
     config = WebConfig("http://127.0.0.1:8000", mailbox_token=TOKEN)
     view = PlainMailbox(Mailbox(desk.world.store, desk.world.keys))
-    pages = MailboxPages(view, config, Pages(config), wait)  # type: ignore[arg-type]
+    pages = MailboxPages(view, config, Pages(config), wait)
     scope = {
         "method": "GET",
         "path": "/mailbox/latest.txt",

@@ -54,7 +54,9 @@ def test_every_shipped_file_is_served_under_its_type(site: Site) -> None:
         assert (200, kinds[path.suffix], path.read_bytes()) == (reply.status, reply.header("content-type"), reply.body)
 
 
-@pytest.mark.parametrize("name", ["..", "../app.py", "%2e%2e", "tokens.css/", "nothing.css", "", ".", "tokens.CSS", "a\x00"])
+@pytest.mark.parametrize(
+    "name", ["..", "../app.py", "%2e%2e", "tokens.css/", "nothing.css", "", ".", "tokens.CSS", "a\x00"]
+)
 def test_nothing_else_is_served(site: Site, name: str) -> None:
     assert 404 == site.call("GET", f"/static/{name}").status
 
@@ -82,4 +84,6 @@ def test_scripts_write_no_html() -> None:
 
     assert scripts
     for script in scripts:
-        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|localStorage|srcdoc", script)
+        assert not re.search(
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|localStorage|srcdoc", script
+        )

@@ -141,9 +141,9 @@ def test_looking_shows_every_delivery(site: Site) -> None:
 
     shown = site.get(address).json
 
-    assert [
-        {"at": "2026-11-18T11:06:40.000Z", "channel": "email", "status": "sent", "transport": "T1"}
-    ] == shown["deliveries"]
+    assert [{"at": "2026-11-18T11:06:40.000Z", "channel": "email", "status": "sent", "transport": "T1"}] == shown[
+        "deliveries"
+    ]
 
 
 def test_a_delivery_that_waits_has_no_transport_yet(site: Site) -> None:

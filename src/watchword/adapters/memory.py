@@ -142,7 +142,7 @@ class MemoryStore:
             raise UnknownError
         return found, self.tables.deliveries(verification)
 
-    async def attempt(  # noqa: PLR0913 - see the port
+    async def attempt(
         self,
         app: bytes,
         verification: bytes,
@@ -203,7 +203,7 @@ class MemoryStore:
 
     async def app_by_key(self, key_hash: bytes) -> App | None:
         key = self.tables.keys.get(key_hash)
-        return key and self.tables.apps.get(key.app)
+        return None if key is None else self.tables.apps.get(key.app)
 
     async def purge(self, *, made_before: Instant, now: Instant, step: int) -> int:
         tables, oldest = self.tables, ids.oldest_possible(made_before)

@@ -17,7 +17,7 @@ from watchword.core import verification as rules
 from watchword.core.app import ApiKey, App
 from watchword.core.delivery import Delivery, DeliveryStatus, Due, Settlement, claim, settle, settled
 from watchword.core.instant import Instant, Span, seconds_until
-from watchword.core.limit import Arrivals, Charge, GuessLimits, Guesses
+from watchword.core.limit import Arrivals, Charge, Guesses, GuessLimits
 from watchword.core.verification import Expected, Judgement, Resend, Verification, guess_key
 from watchword.errors import (
     ChannelClosedError,
@@ -170,9 +170,7 @@ def attempt(
     verification = _known(tables, app, raw)
     key = guess_key(verification)
     guesses = tables.guesses(key)
-    judgement = rules.judge(
-        verification, guesses, limits, digits=digits, matches=matches, expected=expected, now=now
-    )
+    judgement = rules.judge(verification, guesses, limits, digits=digits, matches=matches, expected=expected, now=now)
     if judgement.verification is not verification:
         tables.change_verification(judgement.verification)
     if judgement.guesses is not guesses:

@@ -57,7 +57,9 @@ def serve(
         str | None, Option("--bind", metavar="HOST:PORT", help="Where to listen, instead of WATCHWORD_BIND.")
     ] = None,
     data: Directory = None,
-    workers: Annotated[int, Option("--workers", min=1, max=64, help="Processes that answer requests.")] = 1,
+    workers: Annotated[
+        int, Option("--workers", metavar="N", min=1, max=64, help="Processes that answer requests.")
+    ] = 1,
     as_json: Json = False,
 ) -> None:
     """Run the service."""

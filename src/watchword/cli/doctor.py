@@ -3,7 +3,8 @@
 Four verdicts: ok, note (worth knowing), warning (works, and should not stay so), error (does not work). Errors make
 exit code 2 if settings or files must change, 4 if something does not answer.
 
-Rules: nothing is changed and nothing is sent; no secret is printed; what cannot be looked up from here is a note.
+Rules: nothing is sent, and nothing changed but the store's schema, which every opening brings up to date; no secret
+is printed; what cannot be looked up from here is a note.
 """
 
 from __future__ import annotations

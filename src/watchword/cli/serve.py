@@ -175,14 +175,13 @@ class Worker:
     def __call__(self) -> Gate:
         """Build the service of this worker."""
         threading.Thread(target=_leave_with_parent, args=(self.counts,), name="watchword-parent", daemon=True).start()
-        log = Log(SystemClock())
-        log.start()
         try:
             settings = Settings.load(os.environ, bind=self.bind, data=self.data)
             log = Log(SystemClock(), level=settings.log_level)
             listen_to_libraries(log, settings.log_level)
             return bootstrap.build(settings, minted=self.minted, counts=self.counts, log=log).asgi()
         except WatchwordError as error:
+            log = Log(SystemClock())
             log.record("worker.failed", detail=error.detail)
             log.close()
             sys.exit(STARTUP_FAILURE)

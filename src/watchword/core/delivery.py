@@ -94,9 +94,7 @@ def settled(
     )
 
 
-def claim(
-    delivery: Delivery, verification: Verification, now: Instant, lease: Span
-) -> tuple[Delivery, bool]:
+def claim(delivery: Delivery, verification: Verification, now: Instant, lease: Span) -> tuple[Delivery, bool]:
     """Decide what a courier does with a due delivery: the next state, and whether it is to be handed over."""
     if delivery.handed_over:  # an earlier try ended unseen, so the message may be there whatever is decided now
         delivery = msgspec.structs.replace(delivery, uncertain=True)

@@ -32,7 +32,7 @@ class Rate(NamedTuple):
     For wrong guesses (sliding log): at most ``count`` in any span ``per``, exactly.
     """
 
-    count: int
+    count: int  # type: ignore[assignment]  # hides a tuple's method that nobody misses
     per: Span
 
 

@@ -175,9 +175,7 @@ class Resend(StrEnum):
     EARLY = "early"
 
 
-def resend(
-    verification: Verification, schedule: tuple[Span, ...], now: Instant
-) -> tuple[Resend, Verification]:
+def resend(verification: Verification, schedule: tuple[Span, ...], now: Instant) -> tuple[Resend, Verification]:
     """Decide a resend: the same code again, if it is still wanted, allowed and not too early."""
     if verification.status_at(now) is not Status.PENDING:
         return Resend.ENDED, verification

@@ -65,7 +65,9 @@ class Apps:
     async def add_key(self, app: App, *, replace: bool = False) -> str:
         """Give out another key; with ``replace`` all earlier ones are revoked in the same step."""
         key = core.write_key(self._entropy.draw(core.KEY_RANDOM))
-        await self._store.add_key(ApiKey(core.hash_key(key), app.id, core.hint(key), self._clock.now()), replace=replace)
+        await self._store.add_key(
+            ApiKey(core.hash_key(key), app.id, core.hint(key), self._clock.now()), replace=replace
+        )
         self._audit.record("key.created", app=ids.to_text(ids.APP, app.id), hint=core.hint(key))
         return key
 

@@ -31,7 +31,9 @@ HAND_OVER: Span = 90 * SECOND  # below the lease, so that a slow relay is not gi
 POLL: Span = SECOND  # how long a message written by another process may wait to be seen
 
 
-def passcode_message(ring: Keyring, verification: Verification, number: int, app_name: str, now: Instant) -> PasscodeMessage:
+def passcode_message(
+    ring: Keyring, verification: Verification, number: int, app_name: str, now: Instant
+) -> PasscodeMessage:
     """Make the message of one send. ``number`` tells sends apart, so that a repeat keeps its Message-ID."""
     app, raw = verification.app, verification.id
     return PasscodeMessage(
@@ -54,7 +56,7 @@ def open_address(ring: Keyring, verification: Verification) -> str:
 class Courier:
     """One courier. ``run`` until cancelled; ``wake`` when a message was written; ``drain`` to work off what is due."""
 
-    def __init__(  # noqa: PLR0913 - the ports of the flow, wired once in bootstrap
+    def __init__(
         self,
         store: CourierStore,
         mailer: Mailer,

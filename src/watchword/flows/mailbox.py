@@ -6,6 +6,7 @@ Everything is derived again from the delivery rows, as a courier would. Wired on
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from watchword.core.delivery import Delivery
@@ -37,11 +38,10 @@ class Mailbox:
 
     async def mails(self, most: int = MOST) -> Sequence[Mail]:
         """The latest mails, newest first. ``message.key`` names each."""
-        return [
-            self._keys.with_ring(lambda ring, sent=sent: _mail(ring, *sent)) for sent in await self._store.recent(most)
-        ]
+        return [self._keys.with_ring(partial(_mail, sent)) for sent in await self._store.recent(most)]
 
 
-def _mail(ring: Keyring, verification: Verification, app_name: str, delivery: Delivery) -> Mail:
+def _mail(sent: tuple[Verification, str, Delivery], ring: Keyring) -> Mail:
+    verification, app_name, delivery = sent
     message = passcode_message(ring, verification, delivery.number, app_name, delivery.at)
     return Mail(open_address(ring, verification), delivery.at, message)

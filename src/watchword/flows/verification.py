@@ -94,7 +94,7 @@ class Shown:
 class Verifications:
     """The flow. ``rules`` may be replaced while running; ``wake`` tells the courier of this process about news."""
 
-    def __init__(  # noqa: PLR0913 - the ports of the flow, wired once in bootstrap
+    def __init__(
         self,
         store: VerificationStore,
         keys: Keys,
@@ -156,7 +156,9 @@ class Verifications:
         except KeyringError:
             await self._store.find(app.id, verification)  # an id that nobody made is unknown, not a missing key
             raise
-        expected = Expected(purpose, recipient.lookup(self._keys.ring, "email", recipient.read_email(to)) if to is not None else None)
+        expected = Expected(
+            purpose, recipient.lookup(self._keys.ring, "email", recipient.read_email(to)) if to is not None else None
+        )
         judgement = await self._store.attempt(
             app.id,
             verification,
@@ -254,9 +256,8 @@ class Verifications:
         charges = []
         if limits.recipient_sends:
             charges.append(Charge(b"r%d" % verification.lane + verification.recipient, limits.recipient_sends))
-        if source is not None:
-            if limits.source_sends:
-                charges.append(Charge(b"s" + ring.lookup(INDEX_SOURCE, _network(source)), limits.source_sends))
+        if source is not None and limits.source_sends:
+            charges.append(Charge(b"s" + ring.lookup(INDEX_SOURCE, _network(source)), limits.source_sends))
         if limits.app_sends:
             charges.append(Charge(b"a" + verification.app, limits.app_sends))
         if limits.global_sends:
@@ -304,7 +305,7 @@ def _compare(ring: Keyring, app: bytes, verification: bytes, digits: str) -> boo
 
 
 def _network(source: str) -> bytes:
-    """The network a source counts as: an IPv4 address, or the /64 of an IPv6 one (a home's whole choice of addresses)."""
+    """The network a source counts as: an IPv4 address, or the /64 of an IPv6 one, which is one home's."""
     try:
         address = ip_address(source)
     except ValueError:

@@ -152,7 +152,6 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 _CLOSE = (b"connection", b"close")
-_LEFT_UNREAD = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
 _encode = msgspec.json.Encoder().encode
 
 
@@ -201,8 +200,9 @@ def _headers(error: WatchwordError, status: int) -> Headers | None:
         return [(b"allow", error.allowed.encode())]
     if status == HTTPStatus.UNAUTHORIZED:
         return [(b"www-authenticate", b'Bearer realm="watchword"')]
-    # What is still on its way of a body nobody will read must not be taken for the next request.
-    return [_CLOSE] if status in _LEFT_UNREAD else None
+    # The rest of a body that never came must not be waited for. (Of one that is too long the server drops the rest
+    # by itself: closing in the middle of it would reset the connection before the client has read this answer.)
+    return [_CLOSE] if status == HTTPStatus.REQUEST_TIMEOUT else None
 
 
 def internal() -> Answer:

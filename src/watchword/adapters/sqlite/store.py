@@ -92,7 +92,7 @@ class SqliteStore:
                 raise UnknownError
             return found, self._read.deliveries(verification)
 
-    async def attempt(  # noqa: PLR0913 - see the port
+    async def attempt(
         self,
         app: bytes,
         verification: bytes,

@@ -134,7 +134,8 @@ class SqliteTables:
     def add_app(self, app: App) -> bool:
         try:
             self._execute(
-                "INSERT INTO apps VALUES (?, ?, ?, ?)", (app.id, app.name, app.created_at, json.dumps(app.redirect_uris))
+                "INSERT INTO apps VALUES (?, ?, ?, ?)",
+                (app.id, app.name, app.created_at, json.dumps(app.redirect_uris)),
             )
         except sqlite3.IntegrityError:
             return False
@@ -157,7 +158,8 @@ class SqliteTables:
     def apps(self) -> Sequence[tuple[App, Sequence[ApiKey]]]:
         """Every app with its keys, oldest first."""
         keys = [
-            ApiKey(*row) for row in self._execute("SELECT hash, app, hint, created_at FROM api_keys ORDER BY created_at")
+            ApiKey(*row)
+            for row in self._execute("SELECT hash, app, hint, created_at FROM api_keys ORDER BY created_at")
         ]
         apps = [_app(row) for row in self._execute("SELECT id, name, created_at, redirect_uris FROM apps ORDER BY id")]
         return [(app, [key for key in keys if key.app == app.id]) for app in apps]
@@ -175,9 +177,7 @@ class SqliteTables:
         self._execute("INSERT INTO api_keys VALUES (?, ?, ?, ?)", (key.hash, key.app, key.hint, key.created_at))
 
     def remove_keys(self, app: bytes, hint: str | None) -> int:
-        return self._execute(
-            "DELETE FROM api_keys WHERE app = ?1 AND (?2 IS NULL OR hint = ?2)", (app, hint)
-        ).rowcount
+        return self._execute("DELETE FROM api_keys WHERE app = ?1 AND (?2 IS NULL OR hint = ?2)", (app, hint)).rowcount
 
     def remove_verifications(self, ids: Sequence[bytes]) -> None:
         """Remove verifications with their deliveries."""
@@ -234,7 +234,9 @@ def joined(row: Sequence[Any]) -> tuple[Verification, str, Delivery]:
 
 
 def _verification(row: Sequence[Any]) -> Verification:
-    return Verification(*row[:_STATUS_AT], _STATUS[row[_STATUS_AT]], *row[_STATUS_AT + 1 :])
+    fields = [*row]
+    fields[_STATUS_AT] = _STATUS[fields[_STATUS_AT]]
+    return Verification(*fields)
 
 
 def _delivery(row: Sequence[Any]) -> Delivery:

@@ -39,7 +39,8 @@ class VerificationApi:
         """
         new: wire.NewVerification = request.payload
         shown = await self._flow.create(_app(request), _asked(new, request.headers.get(b"idempotency-key")))
-        return Answer(201, wire.encode(_shown(shown)), JSON, _REPLAYED if shown.replayed else None)
+        name = ids.to_text(ids.VERIFICATION, shown.verification.id)
+        return Answer(201, wire.encode(_shown(name, shown)), JSON, _REPLAYED if shown.replayed else None)
 
     async def check(self, request: Request) -> Answer:
         """Accept a right code, once. Everything else is a problem that says why, for your backend and not the person.
@@ -49,7 +50,7 @@ class VerificationApi:
         check: wire.Check = request.payload
         raw = ids.from_text(ids.VERIFICATION, request.key)
         shown = await self._flow.check(_app(request), raw, check.code, purpose=check.purpose, to=check.to)
-        return Answer(200, wire.encode(_shown(shown)))
+        return Answer(200, wire.encode(_shown(request.key, shown)))
 
     async def resend(self, request: Request) -> Answer:
         """Send the message again, with the same code, so that a mail that is still on its way stays valid."""
@@ -62,11 +63,11 @@ class VerificationApi:
     async def get(self, request: Request) -> Answer:
         """Show a verification, and what became of each time its message was sent."""
         shown = await self._flow.get(_app(request), ids.from_text(ids.VERIFICATION, request.key))
-        return Answer(200, wire.encode(_shown(shown, with_deliveries=True)))
+        return Answer(200, wire.encode(_shown(request.key, shown, with_deliveries=True)))
 
     async def _simple(self, verb: Verb, request: Request) -> Answer:
         shown = await verb(_app(request), ids.from_text(ids.VERIFICATION, request.key))
-        return Answer(200, wire.encode(_shown(shown)))
+        return Answer(200, wire.encode(_shown(request.key, shown)))
 
 
 def _app(request: Request) -> App:
@@ -94,10 +95,10 @@ def _asked(new: wire.NewVerification, idempotency_key: bytes | None) -> Asked:
     )
 
 
-def _shown(shown: Shown, *, with_deliveries: bool = False) -> wire.VerificationShown:
+def _shown(name: str, shown: Shown, *, with_deliveries: bool = False) -> wire.VerificationShown:
     verification = shown.verification
     return wire.VerificationShown(
-        ids.to_text(ids.VERIFICATION, verification.id),
+        name,
         shown.status.value,
         verification.channel,
         shown.to,

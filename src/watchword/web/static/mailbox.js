@@ -25,6 +25,7 @@ let opened = null;
 /** @type {View} */
 let view = "html";
 let listed = "";
+let asked = ""; // the mail asked for last: an answer that comes after another click is not shown
 
 /**
  * @template {HTMLElement} Kind
@@ -136,9 +137,12 @@ function time_of(at) {
 
 /** @param {string} key */
 async function open(key) {
+  asked = key;
   const answer = await fetch(`/mailbox/mails/${encodeURIComponent(key)}`).catch(() => null);
   if (!answer?.ok) return; // the next look tells what is wrong
-  opened = /** @type {Opened} */ (await answer.json());
+  const mail = /** @type {Opened} */ (await answer.json());
+  if (asked !== key) return;
+  opened = mail;
   element("subject", HTMLElement).textContent = opened.subject;
   element("to", HTMLElement).textContent = opened.to;
   const at = element("at", HTMLTimeElement);
@@ -184,6 +188,7 @@ function show_view(wanted) {
 function close() {
   const key = opened?.key;
   opened = null;
+  asked = "";
   mark(null);
   show("list");
   const line = [...list.children].find((each) => each instanceof HTMLElement && each.dataset["key"] === key);

@@ -1,0 +1,132 @@
+"""Recipients: four forms of one address."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.world import a_keyring
+from watchword.core import recipient
+from watchword.errors import InvalidInputError
+
+
+@pytest.mark.parametrize(
+    ("typed", "deliverable"),
+    [
+        ("ann@example.com", "ann@example.com"),
+        ("Ann.O+shop@example.com", "Ann.O+shop@example.com"),
+        ("ann@EXAMPLE.Com", "ann@example.com"),
+        ("o'brien@example.com", "o'brien@example.com"),
+        ("ann@bücher.example.org", "ann@xn--bcher-kva.example.org"),
+        ("jörg@example.com", "jörg@example.com"),
+        ("ann@mail.test", "ann@mail.test"),
+    ],
+)
+def test_an_address_is_kept_as_typed_with_its_domain_in_plain_letters(typed: str, deliverable: str) -> None:
+    assert deliverable == recipient.read_email(typed)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "",
+        "ann",
+        "@example.com",
+        "ann@",
+        "ann@example",
+        "ann@@example.com",
+        "ann@example.com ",
+        " ann@example.com",
+        "ann@example.com\n",
+        "ann@example.com\r\nBcc: eve@example.com",
+        "ann\r\n@example.com",
+        "ann\x00@example.com",
+        "ann@example.com\x00",
+        "ann@example.com,eve@example.com",
+        "ann@example.com;eve@example.com",
+        "Ann <ann@example.com>",
+        '"ann eve"@example.com',
+        "ann@[127.0.0.1]",
+        "ann@localhost",
+        "ann@host.invalid",
+        "ann@host.local",
+        "ann@example..com",
+        "ann..o@example.com",
+        ".ann@example.com",
+        "ann@-example.com",
+        "ann＠example.com",
+        "ann\u202e@example.com",
+        "ann\u200b@example.com",
+        "ann\u00a0o@example.com",
+        "ann\u2028@example.com",
+        "ann@exa\u202emple.com",
+        "a" * 65 + "@example.com",
+        "ann@" + "a" * 64 + ".com",
+        "a" * 10_000 + "@example.com",
+        "ann@" + "ü" * 120 + ".example.com",
+        "\ud800@example.com",
+    ],
+)
+def test_what_is_not_one_plain_mailbox_is_refused(typed: str) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        recipient.read_email(typed)
+    assert refused.value.field == "to"
+
+
+def test_an_address_that_grows_too_long_in_plain_letters_is_refused() -> None:
+    typed = "ann@" + ".".join(["ü" * 40] * 5) + ".org"
+    assert len(typed) < 254
+    with pytest.raises(InvalidInputError):
+        recipient.read_email(typed)
+
+
+def test_an_address_that_is_too_long_in_octets_is_refused() -> None:
+    typed = "é" * 60 + "@" + ".".join(["abcdefghij"] * 13) + ".org"
+    assert len(typed) < 254
+    with pytest.raises(InvalidInputError):
+        recipient.read_email(typed)
+
+
+def test_a_refusal_does_not_repeat_the_address() -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        recipient.read_email("sensitive-name@@example.com")
+    assert "sensitive" not in repr(refused.value) + refused.value.detail
+    assert refused.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "variant",
+    ["ann@example.org", "Ann@Example.org", "ANN@example.org", "ann+shop@example.org", "Ann+a+b@EXAMPLE.ORG"],
+)
+def test_case_and_tag_make_no_other_recipient(variant: str) -> None:
+    assert recipient.fold(variant) == "ann@example.org"
+
+
+@pytest.mark.parametrize(
+    "other", ["a.nn@example.org", "ann@mail.example.org", "änn@example.org", "аnn@example.org", "ann-shop@example.org"]
+)
+def test_nothing_else_is_guessed_to_be_the_same(other: str) -> None:
+    assert recipient.fold(other) != "ann@example.org"
+
+
+def test_an_address_that_is_all_tag_keeps_it() -> None:
+    assert recipient.fold("+shop@example.org") == "+shop@example.org"
+
+
+def test_two_spellings_of_one_letter_are_counted_as_one() -> None:
+    assert recipient.fold("jo\u0308rg@example.org") == recipient.fold("JÖRG@example.org")
+
+
+@pytest.mark.parametrize(
+    ("address", "masked"),
+    [("ann@example.com", "a***@example.com"), ("a@example.com", "***@example.com"), ("jö@example.com", "j***@example.com")],
+)
+def test_a_mask_shows_just_enough_to_recognise_ones_own_address(address: str, masked: str) -> None:
+    assert masked == recipient.mask(address)
+
+
+def test_variants_of_an_address_share_a_look_up_hash_and_channels_do_not() -> None:
+    ring = a_keyring(1)
+    ann = recipient.lookup(ring, "email", "ann@example.com")
+    assert ann == recipient.lookup(ring, "email", "ANN+x@example.com")
+    assert ann != recipient.lookup(ring, "sms", "ann@example.com")
+    assert len(ann) == 16
