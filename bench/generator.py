@@ -16,6 +16,7 @@ import sys
 import time
 from array import array
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import msgspec
 import uvloop
@@ -23,6 +24,8 @@ import uvloop
 from bench.machine import cpu_seconds
 from bench.requests import SCENARIOS, Script
 from bench.rows import Job, Row, quantile
+
+_PATIENCE = 30.0  # seconds that a phase may take beyond its time: checks go on until what was made is used up
 
 
 class Phase:
@@ -49,7 +52,8 @@ class Phase:
         await asyncio.sleep(max(0.0, self.began - time.perf_counter()))
         server, own = cpu_seconds(job.pid), time.process_time()
         self.began = time.perf_counter()
-        await self._over
+        async with asyncio.timeout(job.seconds + _PATIENCE):
+            await self._over
         elapsed = time.perf_counter() - self.began
         server, own = cpu_seconds(job.pid) - server, time.process_time() - own
         for transport, _ in made:
@@ -88,8 +92,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask the first time."""
-        assert isinstance(transport, asyncio.Transport)
-        self._write = transport.write
+        self._write = cast("asyncio.Transport", transport).write  # uvloop's own class, which is no subclass
         self._ask(b"")
 
     def data_received(self, data: bytes) -> None:

@@ -1,0 +1,95 @@
+"""A real Chromium and a real ``watchword serve``."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.support.service import WATCHWORD, plain_environment
+
+# What a browser would ask of its maker's servers has no business in a test, and no network to go to.
+FLAGS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+]
+
+
+@dataclass
+class Site:
+    """A running service in development mode, as its welcome describes it."""
+
+    url: str
+    mailbox: str
+    api_key: str
+
+    def ask(self, to: str, **more: Any) -> dict[str, Any]:
+        """Ask for a verification, as an application's backend."""
+        answer = httpx.post(
+            f"{self.url}/v1/verifications",
+            headers={"Authorization": f"Bearer {self.api_key}"},
+            json={"channel": "email", "to": to, "purpose": "login", **more},
+        )
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json())
+
+    def check(self, verification: str, code: str) -> int:
+        """Check a code, as an application's backend."""
+        return httpx.post(
+            f"{self.url}/v1/verifications/{verification}/check",
+            headers={"Authorization": f"Bearer {self.api_key}"},
+            json={"code": code},
+        ).status_code
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """A service with an empty mailbox."""
+    command = [WATCHWORD, "serve", "--json", "--bind", "127.0.0.1:0", "--data", str(tmp_path / "data")]
+    with (
+        (tmp_path / "log").open("wb") as log,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=plain_environment()) as server,
+    ):
+        assert server.stdout is not None
+        said = json.loads(server.stdout.readline())
+        try:
+            yield Site(said["url"], said["mailbox"], said["api_key"])
+        finally:
+            server.terminate()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, from the system."""
+    executable = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    assert executable is not None, "Chromium is not installed: `make test` does that"
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(params=[(390, "light"), (1280, "dark")], ids=["phone-day", "desktop-night"])
+def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A page of its own profile that fails the test for any script error, refused resource or foreign request."""
+    width, scheme = request.param
+    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page = context.new_page()
+    troubles: list[str] = []
+    hosts: set[str] = set()
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("console", lambda line: troubles.append(line.text) if "Content Security Policy" in line.text else None)
+    page.on("request", lambda asked: hosts.add(asked.url.split("/")[2]) if asked.url.startswith("http") else None)
+    yield page
+    context.close()
+    assert troubles == []
+    assert all(host.startswith("127.0.0.1:") for host in hosts)
