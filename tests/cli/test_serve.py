@@ -54,6 +54,11 @@ def seen(serving: Serving, event: str) -> list[dict[str, Any]]:
     raise AssertionError(serving.log)
 
 
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def requests_counted(serving: Serving, route: str) -> float:
     text = ask(serving, "/metrics")[1]
     lines = [line for line in text.splitlines() if line.startswith("watchword_http_requests_total{")]
@@ -98,6 +103,49 @@ def test_what_a_person_reads_holds_the_same_lines(tmp_path: Path) -> None:
     assert "/mailbox#" in text
     assert 3 == len([line for line in lines if "curl -sS" in line])
     assert not [line for line in lines if line.startswith(" ") and "curl" in line]
+
+
+def test_nobody_reading_the_welcome_is_no_reason_to_end(tmp_path: Path) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    with (tmp_path / "serve.log").open("wb") as log:
+        process = subprocess.Popen(
+            [*COMMAND, "serve", "--bind", f"127.0.0.1:{port}"],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=environment(),
+            cwd=tmp_path,
+        )
+    assert process.stdout is not None
+    process.stdout.close()
+
+    with process:
+        deadline = time.monotonic() + 20
+        while not listens(port):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)  # another process begins to listen; there is nothing here to wait on
+        process.terminate()
+        assert 0 == process.wait(20)
+    assert "BrokenPipe" not in (tmp_path / "serve.log").read_text()
+
+
+def test_a_result_that_nobody_reads_is_no_error(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "app", "create", "Shop"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+        cwd=tmp_path,
+        text=True,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+
+    with process:
+        assert process.stderr is not None
+        assert "Traceback" not in process.stderr.read()
+    assert 0 == process.returncode
 
 
 def test_the_development_key_is_another_one_at_each_start(start: Start) -> None:
@@ -373,12 +421,9 @@ def test_workers_leave_with_a_parent_that_was_killed(start: Start) -> None:
     port = urlsplit(serving.welcome["url"]).port
     assert port
     deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) != 0:
-                return
+    while listens(port):
+        assert time.monotonic() < deadline, serving.log
         time.sleep(0.05)  # other processes end; there is nothing here to wait on
-    raise AssertionError(serving.log)
 
 
 def test_a_hangup_brings_new_limits(start: Start, tmp_path: Path) -> None:

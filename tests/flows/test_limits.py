@@ -117,7 +117,7 @@ async def test_an_ipv4_address_written_as_ipv6_is_the_same_source(world: World) 
 @journey()
 async def test_a_known_device_still_gets_in_when_strangers_spent_the_sends(world: World) -> None:
     for _ in range(3):
-        await world.create()
+        await world.send()
     with pytest.raises(RateLimitedError):
         await world.create()
     raw, code = await world.send(known_device=True)

@@ -31,8 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except (KeyboardInterrupt, EOFError):
         sys.exit(exits.INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read our output has seen enough. Python would complain about it once more while it exits.
-        sys.stdout = None
+        console.give_up_output()
         sys.exit(exits.OK)
     except Exception as error:
         if not console.is_usage(error):

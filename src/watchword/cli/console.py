@@ -7,6 +7,7 @@ input, and at a terminal it is asked for without being shown.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from getpass import getpass
@@ -32,6 +33,13 @@ def result(text: str, document: object, *, as_json: bool) -> None:
 def say(text: str) -> None:
     """Tell a person something that is not the result."""
     print(plain(text), file=sys.stderr, flush=True)
+
+
+def give_up_output() -> None:
+    """Write to nowhere from now on: whoever read the output has gone, and Python would complain about it at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def plain(text: str) -> str:

@@ -61,7 +61,10 @@ def serve(settings: Settings, *, data: str | None, workers: int, as_json: bool) 
         log = Log(SystemClock(), level=settings.log_level)
 
         def greet() -> None:
-            welcome.welcome(settings, minted, as_json=as_json)
+            try:
+                welcome.welcome(settings, minted, as_json=as_json)
+            except OSError:  # nobody reads: no reason for a service to end
+                console.give_up_output()
 
         if workers == 1:
             _serve_alone(settings, minted, log, listener, greet, data=data)

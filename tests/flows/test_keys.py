@@ -1,0 +1,141 @@
+"""Keys: rotation without a restart, and values whose key is nowhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.flows.journeys import journey
+from tests.support.world import FrozenClock, World, a_keyring
+from watchword.core import ids
+from watchword.core.instant import HOUR, SECOND
+from watchword.core.keyring import Keyring
+from watchword.core.verification import Status
+from watchword.errors import KeyringError, UnknownError
+from watchword.flows.keys import Keys
+
+
+class KeyFile:
+    """A key file that can be written again, and counts how often it is read."""
+
+    def __init__(self, *numbers: int) -> None:
+        self.ring = a_keyring(*numbers)
+        self.reads = 0
+
+    def write(self, *numbers: int) -> None:
+        self.ring = a_keyring(*numbers)
+
+    def read(self) -> Keyring:
+        self.reads += 1
+        return self.ring
+
+
+def want(number: int, keys: Keys) -> int:
+    return keys.with_ring(lambda ring: ring.root(number).number)
+
+
+def test_a_key_that_is_there_is_used_without_reading_the_file_again() -> None:
+    file = KeyFile(1)
+    keys = Keys(file.read, FrozenClock())
+    assert want(1, keys) == 1
+    assert file.reads == 1
+
+
+def test_a_key_that_was_added_is_found_by_reading_the_file_once_more() -> None:
+    file, clock = KeyFile(1), FrozenClock()
+    keys = Keys(file.read, clock)
+    file.write(1, 2)
+    clock.move(SECOND)
+    assert want(2, keys) == 2
+    assert keys.ring.current == 2
+    assert file.reads == 2
+
+
+def test_made_up_keys_make_nobody_read_the_file_more_than_once_a_second() -> None:
+    file, clock = KeyFile(1), FrozenClock()
+    keys = Keys(file.read, clock)
+    for _ in range(1000):
+        clock.move(10)
+        with pytest.raises(KeyringError):
+            want(9, keys)
+    assert file.reads == 1 + 10
+
+
+def test_a_clock_that_steps_back_does_not_keep_a_new_key_away() -> None:
+    file, clock = KeyFile(1), FrozenClock()
+    keys = Keys(file.read, clock)
+    file.write(1, 2)
+    clock.move(-HOUR)
+    assert want(2, keys) == 2
+
+
+def test_a_reload_that_fails_leaves_the_keys_that_were_there() -> None:
+    file, clock = KeyFile(1), FrozenClock()
+    keys = Keys(file.read, clock)
+
+    def gone() -> Keyring:
+        raise KeyringError("the key file cannot be read")
+
+    keys._load = gone
+    clock.move(SECOND)
+    with pytest.raises(KeyringError):
+        want(2, keys)
+    assert want(1, keys) == 1
+
+
+@journey()
+async def test_a_code_made_before_a_rotation_is_accepted_after_it(world: World) -> None:
+    raw, code = await world.send()
+    world.keys.ring = a_keyring(1, 2)
+    new = await world.create()
+    assert (ids.key_number(raw), ids.key_number(new.verification.id)) == (1, 2)
+    assert (await world.check(raw, code)).status is Status.APPROVED
+
+
+@journey()
+async def test_a_code_made_by_a_process_with_a_newer_key_is_accepted_here(world: World) -> None:
+    file = KeyFile(1)
+    here = Keys(file.read, world.clock)
+    world.keys.ring = a_keyring(1, 2)
+    raw, code = await world.send()
+    file.write(1, 2)
+    world.clock.move(SECOND)
+    world.verifications._keys = here
+    assert (await world.check(raw, code)).status is Status.APPROVED
+
+
+@journey()
+async def test_a_rotation_leaves_the_recipients_budgets_as_they_were(world: World) -> None:
+    before = (await world.create()).verification.recipient
+    world.keys.ring = a_keyring(1, 2)
+    assert before == (await world.create()).verification.recipient
+
+
+@journey()
+async def test_without_its_key_a_verification_cannot_be_checked_and_nothing_is_counted(world: World) -> None:
+    world.keys.ring = a_keyring(2)
+    raw, code = await world.send()
+    world.keys.ring = a_keyring(1)
+    for _ in range(10):
+        with pytest.raises(KeyringError):
+            await world.check(raw, code)
+    world.keys.ring = a_keyring(1, 2)
+    assert (await world.check(raw, code)).verification.attempts == 0
+
+
+@journey()
+async def test_a_made_up_id_that_names_a_made_up_key_is_unknown(world: World) -> None:
+    with pytest.raises(UnknownError):
+        await world.check(ids.verification_id(world.clock.now(), 200, bytes(9)), "123456")
+
+
+@journey()
+async def test_a_message_whose_key_is_missing_waits_for_it(world: World) -> None:
+    world.keys.ring = a_keyring(2)
+    shown = await world.create()
+    world.keys.ring = a_keyring(1)
+    await world.courier.drain()
+    assert world.outbox.mails == []
+    world.keys.ring = a_keyring(1, 2)
+    world.clock.move(SECOND)
+    await world.courier.drain()
+    assert (await world.check(shown.verification.id, world.outbox.last_code)).status is Status.APPROVED
