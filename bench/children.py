@@ -62,7 +62,9 @@ def server(kind: str, folder: Path) -> Iterator[Running]:
             process.communicate(timeout=PATIENCE)
 
 
-def load(running: Running, scenario: str, connections: int, seconds: float, *, warm: float = 0, most: int = 0) -> list[Row]:
+def load(
+    running: Running, scenario: str, connections: int, seconds: float, *, warm: float = 0, most: int = 0
+) -> list[Row]:
     """Put a server under load for a while, from another process."""
     told = running.told
     job = Job(

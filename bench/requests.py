@@ -53,9 +53,12 @@ class Speaker:
         """Ask for a verification; returns the address and the request."""
         number = next(self._numbers)
         to = b"ann.%d@mail%d.example.org" % (number, number % 97)
-        body = (
-            b'{"channel":"email","to":"%s","purpose":"login","locale":"de","requester":{"ip":"10.%d.%d.%d"}}'
-        ) % (to, number >> 16 & 255, number >> 8 & 255, number & 255)
+        body = (b'{"channel":"email","to":"%s","purpose":"login","locale":"de","requester":{"ip":"10.%d.%d.%d"}}') % (
+            to,
+            number >> 16 & 255,
+            number >> 8 & 255,
+            number & 255,
+        )
         return to, self._post(b"/v1/verifications", body, b"Idempotency-Key: %036d\r\n" % number if idempotent else b"")
 
     def check(self, text: bytes, to: bytes, *, right: bool) -> bytes:

@@ -28,7 +28,7 @@ from watchword.adapters.mailbox import DevelopmentMailbox
 from watchword.adapters.memory import MemoryStore
 from watchword.adapters.metrics import Metrics
 from watchword.adapters.sqlite.store import SqliteStore
-from watchword.adapters.system import SystemClock, SystemEntropy
+from watchword.adapters.system import SystemClock, SystemEntropy, trim_memory
 from watchword.core import app as core
 from watchword.core.app import App
 from watchword.core.instant import Instant
@@ -145,7 +145,7 @@ class Service:
         mailer: Mailer = Post(self.letters, self.relay) if self.relay else DevelopmentMailbox()
         self.apps = Apps(store, clock, entropy, self.audit, minted=self._valid_keys)
         self.courier = Courier(store, mailer, self.keys, clock, entropy, self.audit, at_once=settings.mail.connections)
-        self.purge = Purge(store, clock, self.audit)
+        self.purge = Purge(store, clock, self.audit, trim_memory)
         self.verifications = Verifications(
             store, self.keys, clock, entropy, self.audit, settings.rules, self.courier.wake
         )

@@ -130,7 +130,7 @@ def test_nobody_reading_the_welcome_is_no_reason_to_end(tmp_path: Path) -> None:
     assert "BrokenPipe" not in (tmp_path / "serve.log").read_text()
 
 
-def test_a_result_that_nobody_reads_is_no_error(tmp_path: Path) -> None:
+def test_a_result_that_nobody_reads_is_told_by_the_exit_code_alone(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [*COMMAND, "app", "create", "Shop"],
         stdout=subprocess.PIPE,
@@ -145,7 +145,7 @@ def test_a_result_that_nobody_reads_is_no_error(tmp_path: Path) -> None:
     with process:
         assert process.stderr is not None
         assert "Traceback" not in process.stderr.read()
-    assert 0 == process.returncode
+    assert 1 == process.returncode
 
 
 def test_the_development_key_is_another_one_at_each_start(start: Start) -> None:

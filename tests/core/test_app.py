@@ -33,7 +33,8 @@ def test_what_cannot_be_a_key_is_seen_at_once(key: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "read"), [("Acme", "Acme"), ("  Acme & Söhne ", "Acme & Söhne"), ("So\u0308hne", "Söhne"), ("a" * 40, "a" * 40)]
+    ("name", "read"),
+    [("Acme", "Acme"), ("  Acme & Söhne ", "Acme & Söhne"), ("So\u0308hne", "Söhne"), ("a" * 40, "a" * 40)],
 )
 def test_a_name_is_trimmed_and_composed(name: str, read: str) -> None:
     assert read == app.read_name(name)

@@ -8,8 +8,17 @@ import msgspec
 import pytest
 
 from tests.core.test_verification import NOW, a_verification
-from watchword.core.delivery import POSSIBLE_DUPLICATE, USEFUL, Delivery, DeliveryStatus, Due, Settlement
-from watchword.core.delivery import claim, next_try, settle
+from watchword.core.delivery import (
+    POSSIBLE_DUPLICATE,
+    USEFUL,
+    Delivery,
+    DeliveryStatus,
+    Due,
+    Settlement,
+    claim,
+    next_try,
+    settle,
+)
 from watchword.core.instant import DAY, MINUTE, SECOND
 from watchword.core.verification import Status
 

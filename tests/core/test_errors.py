@@ -8,7 +8,14 @@ from collections.abc import Iterator
 import pytest
 
 from watchword import errors
-from watchword.errors import DeliveryError, EndedError, MismatchError, NotAcceptedError, RateLimitedError, WatchwordError
+from watchword.errors import (
+    DeliveryError,
+    EndedError,
+    MismatchError,
+    NotAcceptedError,
+    RateLimitedError,
+    WatchwordError,
+)
 
 
 def family(root: type[WatchwordError]) -> Iterator[type[WatchwordError]]:

@@ -6,8 +6,17 @@ import pytest
 
 from watchword.core.instant import DAY, HOUR, MINUTE
 from watchword.core.limit import GuessLimits
-from watchword.core.policy import BALANCED, CHANNELS, PROFILES, PURPOSES, Limits, Profile, Rules
-from watchword.core.policy import read_length, read_lifetime
+from watchword.core.policy import (
+    BALANCED,
+    CHANNELS,
+    PROFILES,
+    PURPOSES,
+    Limits,
+    Profile,
+    Rules,
+    read_length,
+    read_lifetime,
+)
 from watchword.errors import ChannelForbiddenError, InvalidInputError
 
 every_profile = pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)

@@ -118,7 +118,11 @@ def test_two_spellings_of_one_letter_are_counted_as_one() -> None:
 
 @pytest.mark.parametrize(
     ("address", "masked"),
-    [("ann@example.com", "a***@example.com"), ("a@example.com", "***@example.com"), ("jö@example.com", "j***@example.com")],
+    [
+        ("ann@example.com", "a***@example.com"),
+        ("a@example.com", "***@example.com"),
+        ("jö@example.com", "j***@example.com"),
+    ],
 )
 def test_a_mask_shows_just_enough_to_recognise_ones_own_address(address: str, masked: str) -> None:
     assert masked == recipient.mask(address)

@@ -9,7 +9,7 @@ import pytest
 
 from watchword.core import verification as rules
 from watchword.core.instant import DAY, HOUR, MINUTE, SECOND
-from watchword.core.limit import UNTRIED, GuessLimits, Guesses, Rate
+from watchword.core.limit import UNTRIED, Guesses, GuessLimits, Rate
 from watchword.core.verification import Expected, Judgement, Outcome, Resend, Status, Verification
 
 NOW = 1_795_000_000_000
@@ -42,7 +42,7 @@ def a_verification(**changed: Any) -> Verification:
     return msgspec.structs.replace(made, **changed)
 
 
-def judge(  # noqa: PLR0913 - the facts of one check
+def judge(
     verification: Verification,
     guesses: Guesses = UNTRIED,
     limits: GuessLimits = LIMITS,
@@ -154,7 +154,12 @@ def test_a_right_code_without_a_streak_writes_no_bucket() -> None:
 
 
 def test_lanes_and_apps_and_recipients_have_buckets_of_their_own() -> None:
-    variants = (a_verification(), a_verification(lane=1), a_verification(app=b"b" * 16), a_verification(recipient=b"q" * 16))
+    variants = (
+        a_verification(),
+        a_verification(lane=1),
+        a_verification(app=b"b" * 16),
+        a_verification(recipient=b"q" * 16),
+    )
     assert len({rules.guess_key(each) for each in variants}) == 4
 
 

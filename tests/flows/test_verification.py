@@ -298,7 +298,9 @@ async def test_what_cannot_be_a_code_costs_no_try(world: World, typed: str) -> N
     assert shown.verification.attempts == 0
 
 
-@pytest.mark.parametrize("change", [lambda code: code[:5], lambda code: code + "0", lambda code: code[-1], lambda code: code * 5])
+@pytest.mark.parametrize(
+    "change", [lambda code: code[:5], lambda code: code + "0", lambda code: code[-1], lambda code: code * 5]
+)
 @journey()
 async def test_a_code_of_another_length_is_a_counted_mismatch(world: World, change: Any) -> None:
     raw, code = await world.send()

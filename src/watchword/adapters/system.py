@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import time
 
@@ -14,6 +15,13 @@ class SystemClock:
     def now(self) -> Instant:
         """Milliseconds since the Unix epoch."""
         return time.time_ns() // 1_000_000
+
+
+def trim_memory() -> None:
+    """Give memory that is free back to the system. After a large purge the C library would keep it."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it; elsewhere there is nothing to do
+    if trim is not None:
+        trim(0)
 
 
 class SystemEntropy:

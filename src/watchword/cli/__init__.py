@@ -30,9 +30,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(exits.code_of(error))
     except (KeyboardInterrupt, EOFError):
         sys.exit(exits.INTERRUPTED)
-    except BrokenPipeError:
-        console.give_up_output()
-        sys.exit(exits.OK)
     except Exception as error:
         if not console.is_usage(error):
             raise

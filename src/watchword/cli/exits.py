@@ -20,7 +20,7 @@ INTERRUPTED = 130
 
 MEANING: Mapping[int, str] = {
     OK: "done; for `check`: the code was accepted",
-    REFUSED: "refused: the answer is no, and asking again changes nothing",
+    REFUSED: "refused: the answer is no, and asking again changes nothing; or nobody read the result",
     USAGE: "the command line, a value or a setting must be changed",
     LIMITED: "too many requests of this kind; later",
     UNAVAILABLE: "something that is needed does not answer; nothing was lost, try again",

@@ -8,6 +8,7 @@ streak of wrong guesses is not forgotten (NIST SP 800-63B-4, 3.2.2), only a righ
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from watchword.core.instant import DAY, MINUTE, SECOND, Span
 from watchword.errors import StoreError
@@ -21,7 +22,9 @@ STEP = 500  # rows a step: a few milliseconds of the writer's time
 class Purge:
     """Removes what is over, for ever or once."""
 
-    def __init__(self, store: PurgeStore, clock: Clock, audit: Audit) -> None:
+    def __init__(self, store: PurgeStore, clock: Clock, audit: Audit, tidy: Callable[[], None] = lambda: None) -> None:
+        """``tidy`` is called after much was removed, to give memory back."""
+        self._tidy = tidy
         self._store = store
         self._clock = clock
         self._audit = audit
@@ -42,6 +45,8 @@ class Purge:
         while removed := await self._store.purge(made_before=now - RETENTION, now=now, step=STEP):
             total += removed
             await asyncio.sleep(0)
+        if total > 10 * STEP:
+            self._tidy()
         if total:
             self._audit.record("purge.done", rows=total)
         return total

@@ -11,20 +11,22 @@ from pathlib import Path
 from typing import TypeVar
 
 from watchword.adapters.sqlite.database import as_store_error, connect
+from watchword.adapters.sqlite.writer import Writer
 
 Result = TypeVar("Result")
 
 EVERY = 0.5  # seconds
-LONG = 64 * 1024 * 1024  # bytes of log after which a checkpoint insists on starting the log afresh
 
 
 class Checkpointer:
     """Owns a background connection and its thread."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, written: Callable[[], int], writer: Writer) -> None:
+        """``written`` counts what this process has written so far; while it stands still there is nothing to do."""
         self._log = path.with_name(path.name + "-wal")
+        self._written = written
+        self._writer = writer
         self._connection = connect(path)
-        self._connection.execute("PRAGMA busy_timeout = 200")
         self._thread = ThreadPoolExecutor(1, "sqlite-background")
         self._task: asyncio.Task[None] | None = None
 
@@ -38,7 +40,7 @@ class Checkpointer:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
-        await self.read(lambda connection: _checkpoint(connection, "TRUNCATE"))
+        await self.read(write_back_all)
         self._thread.shutdown()
         self._connection.close()
 
@@ -53,14 +55,29 @@ class Checkpointer:
         seen = 0
         while True:
             await asyncio.sleep(EVERY)
-            size = self._log.stat().st_size if self._log.exists() else 0
-            if size not in {0, seen} or size > LONG:
-                mode = "RESTART" if size > LONG else "PASSIVE"
-                await asyncio.get_running_loop().run_in_executor(self._thread, _checkpoint, self._connection, mode)
-            seen = size
+            written = self._written()
+            if written != seen:
+                await self.read(write_back)
+                # What came meanwhile is little, and in the writer's own turn nothing is added: the log is then all
+                # written back and begins afresh. Under steady load it would otherwise never end.
+                await self._writer.maintain(write_back)
+            elif _size(self._log):
+                await self.read(write_back_all)
+            seen = written
 
 
-def _checkpoint(connection: sqlite3.Connection, mode: str) -> None:
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
+
+
+def write_back(connection: sqlite3.Connection) -> None:
+    """Write back what can be without anybody waiting."""
     # A busy file is checkpointed next time; a broken one is noticed by the writer, which answers for it.
     with suppress(sqlite3.Error):
-        connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
+
+def write_back_all(connection: sqlite3.Connection) -> None:
+    """Write back everything and empty the log, if no other process is in the way."""
+    with suppress(sqlite3.Error):
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

@@ -41,10 +41,11 @@ def connect(path: Path, *, cached_statements: int = 128) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, timeout=0, isolation_level=None, check_same_thread=False, cached_statements=cached_statements
     )
-    connection.execute("PRAGMA busy_timeout = 0")
+    connection.execute(f"PRAGMA busy_timeout = {int(PATIENCE * 1000)}")  # another process may just be letting go
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute("PRAGMA cache_size = -8192")  # KiB
+    connection.execute("PRAGMA journal_size_limit = 67108864")  # bytes that a log keeps when it begins afresh
     connection.execute("PRAGMA wal_autocheckpoint = 0")  # the checkpointer does it, on its own thread
     return connection
 

@@ -48,9 +48,10 @@ class SqliteStore:
             self._writer = Writer(connect(self._path))
             self._reader = connect(self._path)
             self._reader.execute("PRAGMA query_only = ON")
-            self._checkpointer = Checkpointer(self._path)
         self._read = SqliteTables(self._reader)
         self._batcher: Batcher[Step] = Batcher(self._writer.execute, waiting=self._waiting)
+        with our_words():
+            self._checkpointer = Checkpointer(self._path, lambda: self._batcher.batches, self._writer)
         self._checkpointer.start()
 
     async def aclose(self) -> None:

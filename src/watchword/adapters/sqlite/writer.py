@@ -32,6 +32,9 @@ class Writer:
     """Owns the writing connection; ``execute`` is what a Batcher calls."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
+        connection.execute(
+            "PRAGMA busy_timeout = 0"
+        )  # the loop never waits for a lock: begin_patiently does, on a thread
         self._connection = connection
         self._tables = SqliteTables(connection)
         self._thread = ThreadPoolExecutor(1, "sqlite-writer")

@@ -1,0 +1,93 @@
+"""The rounds: which load runs against which server, in which order.
+
+R and the mixed load take turns, so that whatever else the machine does meets both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from bench import profile
+from bench.children import Running, load, server
+from bench.footprint import Left, leave
+from bench.profile import Profile
+from bench.rows import Row
+
+CONNECTIONS = (64, 16, 1)
+WARM = 0.3  # seconds
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """How much is measured."""
+
+    rounds: int  # at 64 connections
+    fewer: int  # at 16 and 1
+    seconds: float
+    store_verifications: int
+    messages: int
+    starts: int
+    left: int  # verifications that are made and purged
+    profile_seconds: float
+
+
+FULL = Plan(
+    rounds=7,
+    fewer=3,
+    seconds=2.0,
+    store_verifications=10_000,
+    messages=4_000,
+    starts=5,
+    left=100_000,
+    profile_seconds=10,
+)
+QUICK = Plan(
+    rounds=2, fewer=1, seconds=0.7, store_verifications=2_000, messages=400, starts=1, left=4_000, profile_seconds=2
+)
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """What the servers under load have shown."""
+
+    rows: list[Row]
+    left: Left
+    profile: Profile
+
+
+def run(plan: Plan, folder: Path, say: Callable[[str], None]) -> Loaded:
+    """Run everything that needs a server."""
+    with server("watchword", folder / "memory") as service:
+        say(f"{plan.left} verifications made, checked and purged")
+        left = leave(service, plan.left)
+    with server("watchword", folder / "load") as service, server("reference", folder / "reference") as plain:
+        rows = []
+        for connections in CONNECTIONS:
+            say(f"load over {connections} connections")
+            rows += _at(service, plain, connections, plan)
+        say("profile")
+        return Loaded(rows, left, _profile(service, plan.profile_seconds))
+
+
+def _at(service: Running, plain: Running, connections: int, plan: Plan) -> list[Row]:
+    most = connections == max(CONNECTIONS)
+    seconds = plan.seconds
+    rows: list[Row] = []
+    for _ in range(plan.rounds if most else plan.fewer):
+        rows += load(plain, "reference", connections, seconds, warm=WARM)
+        rows += load(service, "mixed", connections, seconds, warm=WARM)
+    for _ in range(plan.fewer):
+        rows += load(service, "single", connections, seconds)
+    if most:
+        for _ in range(plan.fewer):
+            rows += load(service, "idempotent", connections, seconds, warm=WARM)
+    return rows
+
+
+def _profile(service: Running, seconds: float) -> Profile:
+    held = profile.recording(service.pid, seconds)
+    load(service, "mixed", max(CONNECTIONS), seconds + WARM)
+    native = profile.native_recording(service.pid, seconds)
+    load(service, "mixed", max(CONNECTIONS), seconds + WARM)
+    return profile.summarise(held.samples(), native.samples())

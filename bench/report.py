@@ -1,0 +1,168 @@
+"""``bench/RESULTS.md``: the figures with what they are held against, and how they came about.
+
+Not handled here: measuring. Nothing here decides whether a figure is good enough; the page says what was demanded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from statistics import median
+
+import msgspec
+
+from bench.courier import Drained
+from bench.footprint import Left, Started
+from bench.load import CONNECTIONS, Loaded
+from bench.profile import Profile
+from bench.rows import Summary, summarise
+from bench.store import Rates
+
+MOST = max(CONNECTIONS)
+MIXED = "create + check"
+R = "R"
+
+HOW = """\
+## How this was measured
+
+- **Load** comes from another process over loopback (`bench/generator.py`): a closed loop on each of 64, 16 or 1 kept
+  connections, raw bytes in and out on uvloop. It runs on the same cores; what it took of one core stands in each row.
+- **R** is a plain ASGI function that decodes a body of a create request with msgspec and encodes a small answer, and
+  nothing else, in the web server with the service's own settings (`watchword.cli.serve.server_config`). R and the mixed
+  load take turns, round by round, and get the same request bytes.
+- **create + check** is the mixed load: each connection asks for a verification and checks its code, in turns. Both are
+  requests. The generator computes the codes from the key file, as only the operator can.
+- **Everything is on**: API keys, limits (each request has a recipient and a `requester.ip` of its own, so every bucket is
+  looked up and written), the address sealed, the outbox row written, metrics counted, the access log written to a file,
+  SQLite with `synchronous=FULL`. One worker. Checks name `purpose` and `to`, as the SDK does.
+- **The courier is paused** under load, and its rate is measured apart.
+- Figures are medians of rounds. Latencies are the client's. Server CPU is user and system time of the whole process
+  from `/proc`, the threads for commits, checkpoints and the log included.
+- Rates move with the machine and with what else it does. Compare ratios.
+"""
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """Everything that was measured."""
+
+    when: str
+    command: str
+    machine: list[tuple[str, str]]
+    loaded: Loaded
+    rates: Rates
+    drained: Drained
+    started: Started
+
+
+def write(figures: Figures) -> str:
+    """The page."""
+    summaries = summarise(figures.loaded.rows)
+    parts = [
+        f"# Results\n\nWritten by `{figures.command}` on {figures.when}. Do not edit: run it again.",
+        _table(("Machine", ""), figures.machine),
+        "## Against what was demanded\n\n" + _verdicts(figures, summaries),
+        "## Requests\n\n" + _requests(summaries),
+        "## Store alone\n\n" + _store(figures.rates),
+        "## Courier\n\n" + _courier(figures.drained),
+        "## Memory, disk, start\n\n" + _footprint(figures.loaded.left, figures.started),
+        "## Where the time goes\n\n" + _profile(figures.loaded.profile),
+        HOW.rstrip(),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def ratio(summaries: Sequence[Summary], connections: int) -> float:
+    """The mixed load in units of R."""
+    return _find(summaries, MIXED, connections).rate / _find(summaries, R, connections).rate
+
+
+def _find(summaries: Sequence[Summary], scenario: str, connections: int) -> Summary:
+    return next(each for each in summaries if (each.scenario, each.connections) == (scenario, connections))
+
+
+def _verdicts(figures: Figures, summaries: Sequence[Summary]) -> str:
+    mixed = _find(summaries, MIXED, MOST)
+    share = median(ours / raw for ours, raw in zip(figures.rates.ours, figures.rates.raw, strict=True))
+    left = figures.loaded.left
+    rows = [
+        (f"create + check over {MOST} connections", f"{ratio(summaries, MOST):.2f} R", "0.3 R, aim 0.4 R"),
+        ("its p99 against its p50", f"{mixed.p99 / mixed.p50:.1f} times", "under 5 times"),
+        ("store alone against raw SQLite", f"{share:.2f}", "0.5"),
+        ("resident at rest", f"{figures.started.resident:.0f} MiB", "under 80 MiB"),
+        ("start to the first answer", f"{figures.started.milliseconds:.0f} ms", "under 1 s"),
+        (
+            f"after {left.verifications:,} verifications and their purge: rows, file, memory",
+            f"{left.rows[2]:,}, {left.file[2]:.1f} MiB, {left.resident[2]:.0f} MiB",
+            f"baseline: {left.rows[0]:,}, {left.file[0]:.1f} MiB, {left.resident[0]:.0f} MiB",
+        ),
+    ]
+    return _table(("What", "Measured", "Demanded"), rows)
+
+
+def _requests(summaries: Sequence[Summary]) -> str:
+    head = ("Load", "Connections", "Requests/s", "p50 ms", "p99 ms", "Server CPU µs", "Generator's share", "Of R")
+    rows = []
+    for each in summaries:
+        share = each.rate / _find(summaries, R, each.connections).rate
+        latency = (f"{each.p50:.2f}", f"{each.p99:.2f}")
+        cost = (f"{each.microseconds:.0f}", f"{each.own_share:.0%}", f"{share:.2f}")
+        rows.append((each.scenario, str(each.connections), f"{each.rate:,.0f}", *latency, *cost))
+    return _table(head, rows)
+
+
+def _store(rates: Rates) -> str:
+    rows = [
+        ("`SqliteStore`, 64 tasks", f"{median(rates.ours):,.0f}"),
+        (f"the same {rates.statements:.1f} statements an operation, batches of 64", f"{median(rates.raw):,.0f}"),
+    ]
+    return _table(("create and attempt, `synchronous=FULL`", "Operations/s"), rows)
+
+
+def _courier(drained: Drained) -> str:
+    own, there = (cpu / drained.seconds for cpu in (drained.own_cpu, drained.sink_cpu))
+    rows = [
+        ("messages/s into a TLS sink", f"{drained.messages / drained.seconds:,.0f}"),
+        ("connections", str(drained.connections)),
+        ("CPU µs a message, ours", f"{drained.own_cpu / drained.messages * 1e6:,.0f}"),
+        ("share of one core: ours, the sink's", f"{own:.0%}, {there:.0%}"),
+    ]
+    return _table((f"{drained.messages:,} messages", ""), rows)
+
+
+def _footprint(left: Left, started: Started) -> str:
+    moments = _table(
+        ("", "Before", f"After {left.verifications:,} verifications", "After their purge"),
+        [
+            ("rows", *(f"{rows:,}" for rows in left.rows)),
+            ("file, MiB", *(f"{size:.1f}" for size in left.file)),
+            ("resident, MiB", *(f"{size:.1f}" for size in left.resident)),
+        ],
+    )
+    rows = [
+        ("start on a new folder, with keys and tables to make, ms", f"{started.milliseconds:.0f}"),
+        ("start on the same folder, ms", f"{started.again:.0f}"),
+        ("resident at rest, MiB", f"{started.resident:.1f}"),
+    ]
+    purge = f"The purge took {left.purge_seconds:.1f} s, in steps between which requests are served."
+    return "\n\n".join((moments, purge, _table(("`watchword serve`, one worker, with a relay", ""), rows)))
+
+
+def _profile(profile: Profile) -> str:
+    text = (
+        f"Mixed load over {MOST} connections, py-spy. First who holds the interpreter lock, which is what limits a worker "
+        f"({profile.samples:,} samples), then with native frames, sleeping threads left out."
+    )
+    tables = [
+        _table(("Share", "Owner: the innermost frame of ours or of uvicorn's"), _shares(profile.owners)),
+        _table(("Share", "Function, self time"), _shares(profile.functions)),
+        _table(("Share", "Native function, self time, and its owner"), _shares(profile.native)),
+    ]
+    return "\n\n".join((text, *tables))
+
+
+def _shares(shares: Iterable[tuple[str, float]]) -> list[tuple[str, str]]:
+    return [(f"{share:.1%}", f"`{name}`") for name, share in shares]
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
