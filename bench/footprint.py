@@ -38,20 +38,28 @@ class Started(msgspec.Struct, frozen=True):
     resident: float
 
 
+class Moment(msgspec.Struct, frozen=True):
+    """Rows in the tables, resident memory and file size."""
+
+    rows: int
+    resident: float
+    file: float
+
+
 class Left(msgspec.Struct, frozen=True):
     """What the worker and its file hold: before, after that many verifications, and after the purge."""
 
     verifications: int
     purge_seconds: float
-    rows: tuple[int, int, int]
-    resident: tuple[float, float, float]
-    file: tuple[float, float, float]
+    moments: tuple[Moment, Moment, Moment]
 
 
 def start_up(folder: Path, times: int) -> Started:
     """Start ``watchword serve`` a few times on a new folder, and as often on the same one."""
     port = _free_port()
-    first, again, resident = [], [], []
+    first: list[float] = []
+    again: list[float] = []
+    resident: list[float] = []
     for number in range(times):
         for took in (first, again):
             with _service(folder / f"start-{number}", port) as (milliseconds, pid):
@@ -71,16 +79,14 @@ def leave(running: Running, verifications: int) -> Left:
     running.ask(b"purge")
     elapsed = time.perf_counter() - began
     time.sleep(_REST)  # the log is written back by the checkpointer, twice a second
-    rows, resident, file = zip(before, after, _look(running), strict=True)
-    return Left(verifications, elapsed, rows, resident, file)
+    return Left(verifications, elapsed, (before, after, _look(running)))
 
 
-def _look(running: Running) -> tuple[int, float, float]:
-    """Rows, resident memory and file size."""
+def _look(running: Running) -> Moment:
     path = running.folder / "watchword.db"
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
         rows = sum(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in TABLES)  # noqa: S608
-    return rows, resident_mib(running.pid), path.stat().st_size / 2**20
+    return Moment(rows, resident_mib(running.pid), path.stat().st_size / 2**20)
 
 
 @contextmanager

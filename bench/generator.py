@@ -16,6 +16,7 @@ import sys
 import time
 from array import array
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import cast
 
 import msgspec
@@ -46,7 +47,7 @@ class Phase:
         self.began = time.perf_counter() + job.warm
         self.ends = self.began + job.seconds
         made = [
-            await loop.create_connection(lambda script=script: Connection(self, script), "127.0.0.1", job.port)
+            await loop.create_connection(partial(Connection, self, script), "127.0.0.1", job.port)
             for script in self._scripts
         ]
         await asyncio.sleep(max(0.0, self.began - time.perf_counter()))

@@ -55,9 +55,9 @@ class Recording:
 
     def __init__(self, pid: int, seconds: float, *options: str) -> None:
         self._file = Path(tempfile.mkstemp(suffix=".txt")[1])
+        span = ("--duration", str(max(1, round(seconds))))
         self._process = subprocess.Popen(
-            [PY_SPY, "record", "--format", "raw", "--duration", str(max(1, round(seconds))), *options]
-            + ["--output", str(self._file), "--pid", str(pid)],
+            [str(PY_SPY), "record", "--format", "raw", *span, *options, "--output", str(self._file), "--pid", str(pid)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

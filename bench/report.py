@@ -14,7 +14,7 @@ from bench.courier import Drained
 from bench.footprint import Left, Started
 from bench.load import CONNECTIONS, Loaded
 from bench.profile import Profile
-from bench.rows import Summary, summarise
+from bench.rows import Row, Summary, summarise
 from bench.store import Rates
 
 MOST = max(CONNECTIONS)
@@ -31,9 +31,9 @@ HOW = """\
   load take turns, round by round, and get the same request bytes.
 - **create + check** is the mixed load: each connection asks for a verification and checks its code, in turns. Both are
   requests. The generator computes the codes from the key file, as only the operator can.
-- **Everything is on**: API keys, limits (each request has a recipient and a `requester.ip` of its own, so every bucket is
-  looked up and written), the address sealed, the outbox row written, metrics counted, the access log written to a file,
-  SQLite with `synchronous=FULL`. One worker. Checks name `purpose` and `to`, as the SDK does.
+- **Everything is on**: API keys, limits (each request has a recipient and a `requester.ip` of its own, so every bucket
+  is looked up and written), the address sealed, the outbox row written, metrics counted, the access log written to a
+  file, SQLite with `synchronous=FULL`. One worker. Checks name `purpose` and `to`, as the SDK does.
 - **The courier is paused** under load, and its rate is measured apart.
 - Figures are medians of rounds. Latencies are the client's. Server CPU is user and system time of the whole process
   from `/proc`, the threads for commits, checkpoints and the log included.
@@ -70,9 +70,13 @@ def write(figures: Figures) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def ratio(summaries: Sequence[Summary], connections: int) -> float:
-    """The mixed load in units of R."""
-    return _find(summaries, MIXED, connections).rate / _find(summaries, R, connections).rate
+def ratios(rows: Sequence[Row], connections: int) -> list[float]:
+    """The mixed load in units of R, each round against the R that ran just before it."""
+    mine, plain = (
+        [row.rate for row in rows if (row.scenario, row.connections) == (scenario, connections)]
+        for scenario in (MIXED, R)
+    )
+    return [one / other for one, other in zip(mine, plain, strict=True)]
 
 
 def _find(summaries: Sequence[Summary], scenario: str, connections: int) -> Summary:
@@ -81,18 +85,21 @@ def _find(summaries: Sequence[Summary], scenario: str, connections: int) -> Summ
 
 def _verdicts(figures: Figures, summaries: Sequence[Summary]) -> str:
     mixed = _find(summaries, MIXED, MOST)
+    of_r = ratios(figures.loaded.rows, MOST)
+    spread = f"{median(of_r):.2f} R (rounds: {min(of_r):.2f} to {max(of_r):.2f})"
     share = median(ours / raw for ours, raw in zip(figures.rates.ours, figures.rates.raw, strict=True))
     left = figures.loaded.left
+    before, _, purged = left.moments
     rows = [
-        (f"create + check over {MOST} connections", f"{ratio(summaries, MOST):.2f} R", "0.3 R, aim 0.4 R"),
+        (f"create + check over {MOST} connections", spread, "0.3 R, aim 0.4 R"),
         ("its p99 against its p50", f"{mixed.p99 / mixed.p50:.1f} times", "under 5 times"),
         ("store alone against raw SQLite", f"{share:.2f}", "0.5"),
         ("resident at rest", f"{figures.started.resident:.0f} MiB", "under 80 MiB"),
         ("start to the first answer", f"{figures.started.milliseconds:.0f} ms", "under 1 s"),
         (
             f"after {left.verifications:,} verifications and their purge: rows, file, memory",
-            f"{left.rows[2]:,}, {left.file[2]:.1f} MiB, {left.resident[2]:.0f} MiB",
-            f"baseline: {left.rows[0]:,}, {left.file[0]:.1f} MiB, {left.resident[0]:.0f} MiB",
+            f"{purged.rows:,}, {purged.file:.1f} MiB, {purged.resident:.0f} MiB",
+            f"baseline: {before.rows:,}, {before.file:.1f} MiB, {before.resident:.0f} MiB",
         ),
     ]
     return _table(("What", "Measured", "Demanded"), rows)
@@ -129,12 +136,13 @@ def _courier(drained: Drained) -> str:
 
 
 def _footprint(left: Left, started: Started) -> str:
-    moments = _table(
+    moments = [(moment.rows, moment.resident, moment.file) for moment in left.moments]
+    shown = _table(
         ("", "Before", f"After {left.verifications:,} verifications", "After their purge"),
         [
-            ("rows", *(f"{rows:,}" for rows in left.rows)),
-            ("file, MiB", *(f"{size:.1f}" for size in left.file)),
-            ("resident, MiB", *(f"{size:.1f}" for size in left.resident)),
+            ("rows", *(f"{rows:,}" for rows, _, _ in moments)),
+            ("file, MiB", *(f"{size:.1f}" for _, _, size in moments)),
+            ("resident, MiB", *(f"{size:.1f}" for _, size, _ in moments)),
         ],
     )
     rows = [
@@ -143,13 +151,13 @@ def _footprint(left: Left, started: Started) -> str:
         ("resident at rest, MiB", f"{started.resident:.1f}"),
     ]
     purge = f"The purge took {left.purge_seconds:.1f} s, in steps between which requests are served."
-    return "\n\n".join((moments, purge, _table(("`watchword serve`, one worker, with a relay", ""), rows)))
+    return "\n\n".join((shown, purge, _table(("`watchword serve`, one worker, with a relay", ""), rows)))
 
 
 def _profile(profile: Profile) -> str:
     text = (
-        f"Mixed load over {MOST} connections, py-spy. First who holds the interpreter lock, which is what limits a worker "
-        f"({profile.samples:,} samples), then with native frames, sleeping threads left out."
+        f"Mixed load over {MOST} connections, py-spy. First who holds the interpreter lock, which is what limits a "
+        f"worker ({profile.samples:,} samples), then with native frames, sleeping threads left out."
     )
     tables = [
         _table(("Share", "Owner: the innermost frame of ours or of uvicorn's"), _shares(profile.owners)),

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watchword.adapters import key_file
-from watchword.adapters.letter import Catalogues, Letters, MailFrom
+from watchword.adapters.catalogue import Catalogues
+from watchword.adapters.letter import Letters, MailFrom
 from watchword.adapters.log import Fanout, Log, describe
 from watchword.adapters.mailbox import DevelopmentMailbox
 from watchword.adapters.memory import MemoryStore

@@ -18,9 +18,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from watchword.adapters.letter import LOCALES, MAX_KEY, PURPOSES, Catalogues, Letter, Letters, MailFrom
+from watchword.adapters.catalogue import LOCALES, Catalogues
+from watchword.adapters.letter import MAX_KEY, Letter, Letters, MailFrom
 from watchword.core.instant import HOUR, MINUTE
 from watchword.core.message import MAX_ADDRESS, MAX_APP_NAME, PasscodeMessage
+from watchword.core.policy import PURPOSES
 from watchword.errors import InvalidInputError, SettingsError
 
 LETTERS = Letters(MailFrom.parse("Acme Codes <codes@acme.example>"), Catalogues.load())

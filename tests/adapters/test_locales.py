@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from watchword.adapters.letter import LOCALES, PURPOSES, Catalogue, Catalogues
+from watchword.adapters.catalogue import LOCALES, Catalogue, Catalogues
 from watchword.core.instant import HOUR, MINUTE, SECOND
+from watchword.core.policy import PURPOSES
 from watchword.errors import SettingsError
 
 ENGLISH = (LOCALES / "en.toml").read_text(encoding="utf-8")

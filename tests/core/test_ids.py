@@ -27,6 +27,12 @@ def test_a_verification_id_takes_nine_random_bytes_and_no_other_number(size: int
         ids.verification_id(NOW, 1, bytes(size))
 
 
+@pytest.mark.parametrize("size", [0, 9, 11])
+def test_an_app_id_takes_ten_random_bytes_and_no_other_number(size: int) -> None:
+    with pytest.raises(ValueError, match="10 random bytes"):
+        ids.app_id(NOW, bytes(size))
+
+
 def test_the_text_of_an_id_has_its_prefix_and_22_characters() -> None:
     assert ids.to_text(ids.VERIFICATION, bytes(16)) == "vf_" + "A" * 22
 

@@ -53,7 +53,7 @@ def test_an_address_is_kept_as_typed_with_its_domain_in_plain_letters(typed: str
         "ann..o@example.com",
         ".ann@example.com",
         "ann@-example.com",
-        "ann＠example.com",
+        "ann\uff20example.com",
         "ann\u202e@example.com",
         "ann\u200b@example.com",
         "ann\u00a0o@example.com",
@@ -102,7 +102,8 @@ def test_case_and_tag_make_no_other_recipient(variant: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "other", ["a.nn@example.org", "ann@mail.example.org", "änn@example.org", "аnn@example.org", "ann-shop@example.org"]
+    "other",
+    ["a.nn@example.org", "ann@mail.example.org", "änn@example.org", "\u0430nn@example.org", "ann-shop@example.org"],
 )
 def test_nothing_else_is_guessed_to_be_the_same(other: str) -> None:
     assert recipient.fold(other) != "ann@example.org"

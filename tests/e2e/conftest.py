@@ -54,7 +54,7 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     """A service with an empty mailbox."""
-    command = [WATCHWORD, "serve", "--json", "--bind", "127.0.0.1:0", "--data", str(tmp_path / "data")]
+    command = [str(WATCHWORD), "serve", "--json", "--bind", "127.0.0.1:0", "--data", str(tmp_path / "data")]
     with (
         (tmp_path / "log").open("wb") as log,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=plain_environment()) as server,

@@ -75,6 +75,20 @@ async def test_more_than_a_step_is_removed_in_several(world: World) -> None:
     assert world.journal.events[-1] == ("purge.done", {"rows": STEP + 7})
 
 
+@pytest.mark.parametrize(("steps", "tidied"), [(10, 0), (11, 1)])
+@journey(generous())
+async def test_memory_is_given_back_after_much_was_removed_and_not_after_little(
+    world: World, steps: int, tidied: int
+) -> None:
+    asked: list[str] = []
+    purge = Purge(world.store, world.clock, world.journal, lambda: asked.append("tidy"))
+    for number in range(steps * STEP):
+        await world.create(f"user{number}@example.com")
+    world.clock.move(RETENTION + 1)
+    await purge.once()
+    assert tidied == len(asked)
+
+
 @journey()
 async def test_a_purge_of_nothing_is_not_worth_an_event(world: World) -> None:
     assert await world.purge.once() == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -104,17 +105,13 @@ class Verifications(RuleBasedStateMachine):
 
     @rule(raw=made)
     def resend(self, raw: bytes) -> None:
-        try:
+        with suppress(RefusedError):
             self.run(self.world.verifications.resend(self.world.app, raw))
-        except RefusedError:
-            pass
 
     @rule(raw=made)
     def cancel(self, raw: bytes) -> None:
-        try:
+        with suppress(RefusedError):
             self.run(self.world.verifications.cancel(self.world.app, raw))
-        except RefusedError:
-            pass
 
     @rule(trouble=st.sampled_from([None, "greylisted", "timeout", "gone"]))
     def deliver(self, trouble: str | None) -> None:

@@ -18,7 +18,8 @@ from tests.support.relays import Relay, recording_relay
 from tests.support.service import Connection, Service, code_of
 from tests.support.tls import Authority
 from tests.support.world import FrozenClock, Journal, LoadedDice
-from watchword.adapters.letter import Catalogues, Letters, MailFrom
+from watchword.adapters.catalogue import Catalogues
+from watchword.adapters.letter import Letters, MailFrom
 from watchword.adapters.smtp import SmtpAddress, SmtpRelay, client_tls
 from watchword.adapters.sqlite import SqliteStore
 from watchword.adapters.system import SystemClock

@@ -1,7 +1,7 @@
 """Passcode mails: a message as data becomes a letter that a relay can send and a page can show.
 
 Not handled here: deriving the code (``core/passcode.py``), delivery (``adapters/smtp.py``), the development inbox
-(``adapters/mailbox.py``). The words are in ``locales/<tag>.toml``, the layout in ``adapters/letters/``.
+(``adapters/mailbox.py``). The words are in ``adapters/catalogue.py``, the layout in ``adapters/letters/``.
 
 Rules:
 
@@ -18,10 +18,8 @@ thousands a second; the tests read every shape of it back with ``email.parser``.
 from __future__ import annotations
 
 import re
-import tomllib
-import unicodedata
 from binascii import b2a_qp
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.header import Header
@@ -31,19 +29,16 @@ from pathlib import Path
 from typing import Final, Self
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from watchword.core.instant import HOUR, MINUTE, SECOND, Span
+from watchword.adapters.catalogue import BODY, Catalogue, Catalogues
+from watchword.core.instant import SECOND
 from watchword.core.message import MAX_ADDRESS, MAX_APP_NAME, Envelope, PasscodeMessage
+from watchword.core.policy import PURPOSES
 from watchword.errors import InvalidInputError, SettingsError
 
-LOCALES: Final = Path(__file__).parents[1] / "locales"
-DEFAULT_LOCALE: Final = "en"
-PURPOSES: Final = ("login", "step_up", "address_confirmation", "recovery", "binding")
-MAX_TAG: Final = 35  # characters of a language tag, RFC 5646 section 4.4.1
 MAX_SENDER_NAME: Final = 64  # characters; with the address it shares a line
 MAX_KEY: Final = 64  # characters of a message key; with "=_" it stays below the 70 of a MIME boundary (RFC 2046)
-HOURS_FROM: Final = 2 * HOUR
 
 _TEMPLATES: Final = Path(__file__).parent / "letters"
 _PLAIN_HEADER: Final = 64  # characters that share a line with the header's name (RFC 5322 asks for 78)
@@ -52,17 +47,6 @@ _MARKED: Final = {
     "countersign": Markup("<bdi><strong>{}</strong></bdi>"),  # the one word to compare
     "duration": Markup("<bdi>{}</bdi>"),
 }
-_PLACEHOLDERS: Final = frozenset(_MARKED)
-_HELD: Final = re.compile(r"\{([a-z]+)\}")
-_BODY: Final = {name: f"body.{name}" for name in ("countersign", "label", "validity", "not_you", "warning")}
-_REQUIRED: Final = (
-    {"meta.language", "meta.dir", "duration.moment"}
-    | set(_BODY.values())
-    | {f"{section}.{purpose}" for section in ("subject", "purpose") for purpose in PURPOSES}
-)
-_UNITS: Final = ("duration.minutes.", "duration.hours.")
-_NUMBERS: Final = re.compile(r"[0-9]{1,3}(-[0-9]{1,3})?( [0-9]{1,3}(-[0-9]{1,3})?)*")
-_TAG: Final = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 _KEY: Final = re.compile(r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*")
 _ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+"
 _LABEL: Final = r"[A-Za-z0-9\x80-\U0010ffff-]+"
@@ -112,156 +96,6 @@ class MailFrom:
         if self.name.isascii():
             return formataddr((self.name, self.address))
         return f"{_header(self.name)} <{self.address}>"
-
-
-@dataclass(frozen=True, slots=True)
-class Plural:
-    """The forms of a counted unit: those for listed numbers, and the one for all others."""
-
-    listed: Mapping[int, str]
-    other: str
-
-    def of(self, count: int) -> str:
-        return self.listed.get(count, self.other).format(n=count)
-
-
-@dataclass(frozen=True, slots=True)
-class Catalogue:
-    """The wording of one language. ``dir`` is ``ltr`` or ``rtl``; sentences are keyed ``section.name``.
-
-    ``markup`` holds the sentences of ``plain`` once more, escaped for HTML; as markup it escapes what is filled in.
-    """
-
-    tag: str
-    language: str
-    dir: str
-    plain: Mapping[str, str]
-    markup: Mapping[str, Markup]
-    minutes: Plural
-    hours: Plural
-
-    def duration(self, span: Span) -> str:
-        """Say a span in words, rounded down: nobody is promised a minute that is not there."""
-        if span < MINUTE:
-            return self.plain["duration.moment"]
-        return self.minutes.of(span // MINUTE) if span < HOURS_FROM else self.hours.of(span // HOUR)
-
-
-class Catalogues:
-    """Every language there is a file for."""
-
-    def __init__(self, catalogues: Mapping[str, Catalogue]) -> None:
-        self._by_tag = {tag.lower(): catalogue for tag, catalogue in catalogues.items()}
-        self._default = self._by_tag[DEFAULT_LOCALE]
-
-    @classmethod
-    def load(cls, directory: Path = LOCALES) -> Self:
-        """Read every ``<tag>.toml`` of a directory and hold each against ``en.toml``.
-
-        Raises:
-            SettingsError: a file cannot be read, or lacks or adds a key or placeholder. It names file and key.
-        """
-        files = {path.stem: _CatalogueFile.read(path) for path in sorted(directory.glob("*.toml"))}
-        if DEFAULT_LOCALE not in files:
-            detail = f"{directory}: {DEFAULT_LOCALE}.toml is missing, the measure for every other language."
-            raise SettingsError(detail, setting=f"{DEFAULT_LOCALE}.toml")
-        return cls({tag: file.catalogue(files[DEFAULT_LOCALE]) for tag, file in files.items()})
-
-    def choose(self, tag: str | None) -> Catalogue:
-        """Find the nearest language by RFC 4647 lookup: ``de-AT``, then ``de``, then English. Case does not matter."""
-        wanted = (tag or "").replace("_", "-").lower()
-        while wanted and len(wanted) <= MAX_TAG:
-            if wanted in self._by_tag:
-                return self._by_tag[wanted]
-            wanted = wanted.rpartition("-")[0]
-        return self._default
-
-
-@dataclass(frozen=True, slots=True)
-class _CatalogueFile:
-    """One file as read: ``texts`` and ``forms`` (of counted units) keyed ``section.name``. It says where a fault is."""
-
-    name: str
-    texts: Mapping[str, str]
-    forms: Mapping[str, str]
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """Read one file; every value must be one line of text that holds no link."""
-        try:
-            entries = dict(_flattened(tomllib.loads(path.read_text("utf-8"))))
-        except (OSError, ValueError) as error:
-            detail = f"{path.name} cannot be read as TOML: {error}"
-            raise SettingsError(detail, setting=path.name) from error
-        forms = {key: text for key, text in entries.items() if key.startswith(_UNITS)}
-        texts = {key: text for key, text in entries.items() if key not in forms}
-        file = cls(name=path.name, texts=texts, forms=forms)
-        if not _TAG.fullmatch(path.stem):
-            raise file.fault("its name", "must be a language tag, such as pt-BR.toml")
-        for key, text in entries.items():
-            file.check_text(key, text)
-        return file
-
-    def catalogue(self, reference: _CatalogueFile) -> Catalogue:
-        """Make the catalogue, held against the file of the default language."""
-        self.check_keys(reference)
-        if self.texts["meta.dir"] not in {"ltr", "rtl"}:
-            raise self.fault("meta.dir", "must be 'ltr' or 'rtl'")
-        minutes, hours = (self.plural(unit) for unit in _UNITS)
-        return Catalogue(
-            tag=self.name.removesuffix(".toml"),
-            language=self.texts["meta.language"],
-            dir=self.texts["meta.dir"],
-            plain=self.texts,
-            markup={key: escape(text) for key, text in self.texts.items()},
-            minutes=minutes,
-            hours=hours,
-        )
-
-    def check_text(self, key: str, text: str) -> None:
-        """Refuse what would break a header or smuggle a link, and braces that are more than a placeholder's."""
-        if not text.strip() or any(unicodedata.category(character) in {"Cc", "Zl", "Zp"} for character in text):
-            raise self.fault(key, "must be one line of text")
-        if "://" in text:
-            raise self.fault(key, "must not hold a link")
-        allowed = {"n"} if key in self.forms else _PLACEHOLDERS
-        if not allowed.issuperset(_HELD.findall(text)) or set("{}") & set(_HELD.sub("", text)):
-            raise self.fault(key, f"may only hold these placeholders: {', '.join(sorted(allowed))}")
-
-    def check_keys(self, reference: _CatalogueFile) -> None:
-        """Refuse keys and placeholders that are not exactly those of the default language."""
-        mine, theirs = self.texts.keys(), reference.texts.keys() | _REQUIRED
-        for key in sorted(mine ^ theirs):
-            raise self.fault(key, "is missing" if key in theirs else f"is not a key of {reference.name}")
-        for key, text in self.texts.items():
-            if set(_HELD.findall(text)) != set(_HELD.findall(reference.texts[key])):
-                raise self.fault(key, f"must have the placeholders of {reference.name}")
-
-    def plural(self, unit: str) -> Plural:
-        """Read the forms of one unit: ``other``, and any that are keyed by their numbers, ``"2-4 22-24"``."""
-        forms = {key.removeprefix(unit): text for key, text in self.forms.items() if key.startswith(unit)}
-        other = forms.pop("other", "")
-        if "{n}" not in other:
-            raise self.fault(f"{unit}other", "is missing or has no {n}")
-        listed: dict[int, str] = {}
-        for numbers, text in forms.items():
-            if not _NUMBERS.fullmatch(numbers):
-                raise self.fault(unit + numbers, 'must be numbers, such as "1" or "2-4 22-24"')
-            for first, _, last in (part.partition("-") for part in numbers.split(" ")):
-                listed.update(dict.fromkeys(range(int(first), int(last or first) + 1), text))
-        return Plural(listed=listed, other=other)
-
-    def fault(self, key: str, why: str) -> SettingsError:
-        return SettingsError(f"{self.name}: {key} {why}.", setting=f"{self.name}: {key}")
-
-
-def _flattened(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Walk nested tables. A value that is not text comes out empty, for ``check_text`` to refuse by its key."""
-    for key, value in table.items():
-        if isinstance(value, dict):
-            yield from _flattened(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, value if isinstance(value, str) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,7 +210,7 @@ def _worded(catalogue: Catalogue, purpose: str, values: Mapping[str, str]) -> tu
     """
     shown = values if catalogue.dir == "ltr" else {name: f"\u2068{value}\u2069" for name, value in values.items()}
     marked = {name: _MARKED[name].format(value) for name, value in values.items()}
-    keys = {"purpose": f"purpose.{purpose}"} | _BODY
+    keys = {"purpose": f"purpose.{purpose}"} | BODY
     # Values are arguments of the format, never part of it: "{0}" or "{{ x }}" in a name stays what it is.
     plain = {name: catalogue.plain[key].format_map(shown) for name, key in keys.items()}
     return plain, {name: catalogue.markup[key].format_map(marked) for name, key in keys.items()}

@@ -1,0 +1,96 @@
+"""The bench measures: every part of it runs with counts far too small to mean anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bench import courier, profile, report, store
+from bench.children import call, load, server
+from bench.footprint import Left, Moment, Started, leave
+from bench.load import Loaded
+from bench.rows import Row, summarise
+
+NOTHING = profile.Profile(0, [], [], [])
+EMPTY = Moment(0, 50.0, 0.1)
+
+
+def row(scenario: str, rate: int, connections: int = 64) -> Row:
+    return Row(scenario, connections, rate, 1.0, 1.0, 2.0, 0.5, 0.25)
+
+
+def test_the_service_answers_every_kind_of_load_as_it_should(tmp_path: Path) -> None:
+    with server("watchword", tmp_path) as service:
+        rows = [
+            row for scenario in ("mixed", "idempotent", "single") for row in load(service, scenario, 4, 10, most=40)
+        ]
+
+    assert {"create + check", "create + check, with Idempotency-Key", "create", "check, right", "check, wrong"} == {
+        row.scenario for row in rows
+    }
+    assert all(row.requests >= 16 and row.p50 <= row.p99 for row in rows)
+
+
+def test_the_yardstick_answers(tmp_path: Path) -> None:
+    with server("reference", tmp_path) as plain:
+        (shown,) = load(plain, "reference", 2, 10, most=20)
+
+    assert "R" == shown.scenario
+    assert shown.requests >= 20
+
+
+def test_what_was_left_behind_is_purged(tmp_path: Path) -> None:
+    with server("watchword", tmp_path) as service:
+        left = leave(service, 50)
+
+    before, made, purged = left.moments
+    assert (0, 0) == (before.rows, purged.rows)
+    assert made.rows >= 200
+
+
+def test_an_unexpected_answer_ends_the_run(tmp_path: Path) -> None:
+    with server("reference", tmp_path) as plain, pytest.raises(Exception, match="non-zero"):
+        load(plain, "single", 1, 10, most=4)
+
+
+def test_the_store_and_the_courier_are_measured_alone(tmp_path: Path) -> None:
+    order = msgspec.json.encode(store.Order(rounds=1, verifications=128, folder=str(tmp_path)))
+    rates = msgspec.json.decode(call("bench.store", order), type=store.Rates)
+    orders = msgspec.json.encode(courier.Order(messages=5, folder=str(tmp_path)))
+    drained = msgspec.json.decode(call("bench.courier", orders), type=courier.Drained)
+
+    assert min(rates.ours + rates.raw) > 0
+    assert 5 == drained.messages
+
+
+def test_rounds_are_compared_with_the_yardstick_beside_them() -> None:
+    rows = [row("R", 100), row("create + check", 40), row("R", 10), row("create + check", 3)]
+
+    assert [0.4, 0.3] == report.ratios(rows, 64)
+    assert [55.0, 21.5] == [each.rate for each in summarise(rows)]
+
+
+def test_the_page_says_what_was_demanded() -> None:
+    rows = [row("R", 100), row("create + check", 35)]
+    loaded = Loaded(rows, Left(10, 0.1, (EMPTY, EMPTY, EMPTY)), NOTHING)
+    drained = courier.Drained(10, 8, 1.0, 0.5, 0.1)
+
+    page = report.write(
+        report.Figures("today", "make bench", [], loaded, store.Rates([2], [4], 5), drained, Started(300, 200, 60))
+    )
+
+    assert "| create + check over 64 connections | 0.35 R (rounds: 0.35 to 0.35) | 0.3 R, aim 0.4 R |" in page
+    assert "| store alone against raw SQLite | 0.50 | 0.5 |" in page
+
+
+def test_a_sample_belongs_to_the_innermost_frame_that_has_an_owner() -> None:
+    held = [(["run (asyncio/runners.py:1)", "add (watchword/adapters/steps.py:9)", "digest (hmac.py:2)"], 3)]
+    native = [(["_worker (concurrent/futures/thread.py:1)", "_queue_SimpleQueue_get (q.c:1)", "wait (libc.so)"], 9)]
+
+    shown = profile.summarise(held, native)
+
+    assert [("SQLite statements (adapters/sqlite, steps)", 1.0)] == shown.owners
+    assert [("digest (hmac.py)", 1.0)] == shown.functions
+    assert [] == shown.native
