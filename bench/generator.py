@@ -44,6 +44,7 @@ class Phase:
     async def run(self) -> Row:
         """Run it and work out its figures."""
         loop, job = asyncio.get_running_loop(), self._job
+        loop.set_exception_handler(lambda _, context: self.fail(repr(context.get("exception", context["message"]))))
         self.began = time.perf_counter() + job.warm
         self.ends = self.began + job.seconds
         made = [

@@ -83,7 +83,7 @@ def cases(count: int) -> list[Case]:
     for number in range(count):
         raw = ids.verification_id(now + number // 20, 1, os.urandom(ids.VERIFICATION_RANDOM))
         verification = Verification(
-            *(raw, app, "email", "login", os.urandom(16), os.urandom(50), "de", 6, 5, 5),
+            *(raw, app, "email", "login", os.urandom(16), os.urandom(16), os.urandom(50), "de", 6, 5, 5),
             *(now, now + 600_000, now + 30_000),
         )
         buckets = (

@@ -327,7 +327,9 @@ def recipients() -> Iterator[Case]:
         local, _, domain = deliverable.rpartition("@")
         masked = (local[0] if len(local) > 1 else "") + "***@" + domain
         hashed = lookup("recipient", b"email\0" + folded.encode())
-        expect = {"deliverable": deliverable, "folded": folded, "masked": masked, "lookup": hashed}
+        lower = "".join(letter.lower() if letter.isascii() else letter for letter in deliverable)
+        same = lookup("address", b"email\0" + lower.encode())
+        expect = {"deliverable": deliverable, "folded": folded, "masked": masked, "lookup": hashed, "identity": same}
         yield case(name, expect, typed=text)
     for name, text in (
         ("empty", ""),
@@ -391,7 +393,8 @@ def gcra() -> Iterator[Case]:
     yield _sends("three at once, then one each 200 s", balanced, [0, 0, 0, 0, 199_999, 200_000, 200_001, 400_000])
     yield _sends("the long window refuses the eleventh", balanced, [n * 10 * MINUTE for n in range(12)])
     yield _sends("after a day of rest all is as new", balanced, [0, 0, 0, DAY, DAY, DAY, DAY])
-    yield _sends("a clock that steps back waits, it gains nothing", [[1, MINUTE]], [10 * MINUTE, 0, 11 * MINUTE])
+    yield _sends("after a step back it waits", [[1, MINUTE]], [2 * MINUTE, 3 * MINUTE, 2 * MINUTE, MINUTE, 4 * MINUTE])
+    yield _sends("a clock that leapt and came back locks nobody out", [[1, MINUTE]], [DAY, 0, 1, MINUTE])
     yield _sends("a span that does not divide is cut to milliseconds", [[7, 10 * SECOND]], [0] * 9 + [1428, 1429])
     yield _sends("no limit", [], [0, 0, 0])
 
@@ -400,8 +403,11 @@ def _sends(name: str, limits: list[list[int]], moments: list[int]) -> Case:
     level = [0 for _ in limits]  # how far ahead of the epoch each window is paid for
     waits = []
     for now in (NOON + moment for moment in moments):
-        paid = [max(old, now) + per // count for old, (count, per) in zip(level, limits, strict=True)]
-        wait = max([0, *(new - now - per for new, (_, per) in zip(paid, limits, strict=True))])
+        shares = [(per + count - 1) // count for count, per in limits]
+        honest = [old if now < old <= now + 2 * per else now for old, (_, per) in zip(level, limits, strict=True)]
+        paid = [old + share for old, share in zip(honest, shares, strict=True)]
+        room = [share * count for share, (count, _) in zip(shares, limits, strict=True)]
+        wait = max([0, *(new - now - most for new, most in zip(paid, room, strict=True))])
         level = level if wait else paid
         waits.append(wait)
     return case(name, {"waits": waits}, rates=limits, start=NOON, moments=moments)
@@ -411,7 +417,7 @@ def waiting(wrong: Iterable[int], budgets: list[list[int]], now: int) -> int:
     """Milliseconds until every window has room; ``wrong`` holds all wrong guesses ever, in order."""
     wait = 0
     for count, per in budgets:
-        inside = [at for at in wrong if at + per > now]
+        inside = [at for at in wrong if now - per < at <= now + per]
         if len(inside) >= count:
             wait = max(wait, inside[-count] + per - now)
     return wait
@@ -434,7 +440,8 @@ def _guesses(name: str, budgets: list[list[int]], moments: list[int]) -> Case:
     for now in (NOON + moment for moment in moments):
         waits.append(waiting(wrong, budgets, now))
         if not waits[-1]:
-            wrong.append(max([now, *wrong[-1:]]))
+            longest = max([0, *(per for _, per in budgets)])
+            wrong = sorted([at for at in wrong if at <= now + longest] + [now])
     expect = {"waits": waits, "streak": len(wrong)}
     return case(name, expect, budgets=budgets, start=NOON, moments=moments)
 

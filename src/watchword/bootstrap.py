@@ -25,18 +25,18 @@ from watchword.adapters import key_file
 from watchword.adapters.catalogue import Catalogues
 from watchword.adapters.letter import Letters, MailFrom
 from watchword.adapters.log import Fanout, Log, describe
-from watchword.adapters.mailbox import DevelopmentMailbox
+from watchword.adapters.mailbox import DevelopmentMailbox, RenderedMailbox
 from watchword.adapters.memory import MemoryStore
 from watchword.adapters.metrics import Metrics
+from watchword.adapters.post import Post
+from watchword.adapters.sqlite.look import Schema, holds_verifications, look_at_schema
 from watchword.adapters.sqlite.store import SqliteStore
 from watchword.adapters.system import SystemClock, SystemEntropy, trim_memory
 from watchword.core import app as core
 from watchword.core.app import App
-from watchword.core.instant import Instant
 from watchword.core.keyring import Keyring
-from watchword.core.message import PasscodeMessage, Receipt
 from watchword.core.policy import Rules
-from watchword.errors import InvalidInputError, KeyringError, SettingsError, StoreError, UnknownError
+from watchword.errors import InvalidInputError, KeyringError, SettingsError, UnavailableError, UnknownError
 from watchword.flows.app import Apps
 from watchword.flows.courier import Courier
 from watchword.flows.keys import Keys
@@ -71,50 +71,6 @@ def mint() -> Minted:
     dice = SystemEntropy()
     token = urlsafe_b64encode(dice.draw(24)).decode()
     return Minted(core.write_key(dice.draw(core.KEY_RANDOM)), token)
-
-
-@dataclass(frozen=True, slots=True)
-class RenderedMail:
-    """A mail of the development mailbox as its reader would get it (``web.services.RenderedMail``)."""
-
-    key: str
-    to: str
-    at: Instant
-    subject: str
-    text: str = field(repr=False)
-    html: str = field(repr=False)
-    source: str = field(repr=False)
-
-
-class RenderedMailbox:
-    """The development mailbox with its mails rendered (``web.services.MailboxView``)."""
-
-    def __init__(self, mailbox: Mailbox, letters: Letters) -> None:
-        self._mailbox = mailbox
-        self._letters = letters
-
-    async def mails(self) -> Sequence[RenderedMail]:
-        """The latest mails, newest first."""
-        shown = []
-        for mail in await self._mailbox.mails():
-            letter = self._letters.compose(mail.to, mail.message)
-            source = letter.source.decode()
-            shown.append(
-                RenderedMail(mail.message.key, mail.to, mail.at, letter.subject, letter.text, letter.html, source)
-            )
-        return shown
-
-
-class Post:
-    """Renders a message and hands it to the relay (``ports.Mailer``)."""
-
-    def __init__(self, letters: Letters, relay: SmtpRelay) -> None:
-        self._letters = letters
-        self._relay = relay
-
-    async def deliver(self, recipient: str, message: PasscodeMessage) -> Receipt:
-        """As the port says."""
-        return await self._relay.send(self._letters.compose(recipient, message).envelope())
 
 
 class Service:
@@ -255,7 +211,7 @@ class Service:
 
     async def _tell_figures(self) -> None:
         while True:
-            with suppress(StoreError):
+            with suppress(UnavailableError):
                 self.metrics.note_backlog(await self.store.backlog(now=self._clock.now()))
             self.metrics.publish()
             await asyncio.sleep(TICK)
@@ -292,9 +248,14 @@ def prepare(settings: Settings) -> bool:
     """Make the data directory and the key file where they are missing; returns whether the key file is new.
 
     Raises:
-        SettingsError: they cannot be made.
+        SettingsError: they cannot be made, or the key file is gone while the database still needs it.
     """
     make_directory(settings)
+    database, keys = settings.storage.database, settings.storage.key_file
+    if not keys.exists() and database is not None and holds_verifications(database):
+        # A new key would open nothing that is there, and count every limit from nought.
+        detail = f"The key file {keys} is gone, and {database} needs it: bring it back, or move the database away."
+        raise SettingsError(detail, setting="WATCHWORD_KEY_FILE")
     return key_file.ensure(settings.storage.key_file, SystemEntropy().draw, SystemClock().now())
 
 
@@ -335,17 +296,31 @@ def open_relay(settings: Settings) -> SmtpRelay | None:
     )
 
 
+def schema_of(settings: Settings) -> Schema | None:
+    """Which schema the store's file has and which one this version writes, changing nothing; None without a file.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    database = settings.storage.database
+    return look_at_schema(database) if database is not None and database.exists() else None
+
+
 @asynccontextmanager
-async def opened_apps(settings: Settings, audit: Audit) -> AsyncIterator[Apps]:
+async def opened_apps(settings: Settings, audit: Audit, *, must_exist: bool = False) -> AsyncIterator[Apps]:
     """The flow of apps on the store as it lies, without a running service. Needs no keys.
 
     Raises:
-        SettingsError: the store keeps nothing, or cannot be used.
+        SettingsError: the store keeps nothing, is not there although it ``must_exist``, or cannot be used.
         StoreError: it cannot be read.
     """
-    if settings.storage.database is None:
+    database = settings.storage.database
+    if database is None:
         detail = "With WATCHWORD_STORE=memory nothing is kept between commands."
         raise SettingsError(detail, setting="WATCHWORD_STORE")
+    if must_exist and not database.exists():
+        detail = f"There is no database at {database}: is --data (or WATCHWORD_DATA) right?"
+        raise SettingsError(detail, setting="WATCHWORD_DATA")
     make_directory(settings)
     store = open_store(settings)
     await store.open()

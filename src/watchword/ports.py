@@ -124,7 +124,14 @@ class VerificationStore(Protocol):
         ...
 
     async def resend(
-        self, app: bytes, verification: bytes, *, charges: Sequence[Charge], schedule: tuple[Span, ...], now: Instant
+        self,
+        app: bytes,
+        verification: bytes,
+        *,
+        charges: Sequence[Charge],
+        schedule: tuple[Span, ...],
+        guesses: GuessLimits,
+        now: Instant,
     ) -> Verification:
         """Charge every bucket and queue the same message again. A send still queued is superseded.
 
@@ -132,6 +139,7 @@ class VerificationStore(Protocol):
             UnknownError: there is none of that id in that app.
             EndedError: it is over.
             SendsSpentError: it has no sends left.
+            ChannelClosedError: the code could not be checked any more, see ``add``.
             RateLimitedError: too early by its schedule, or a bucket is empty.
         """
         ...

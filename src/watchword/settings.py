@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from watchword.core.limit import Rate, read_rates
+from watchword.core.instant import DAY
+from watchword.core.limit import LONGEST_GUESS_SPAN, LONGEST_SPAN, Rate, read_rates
 from watchword.core.policy import PROFILES, Limits, Rules
 from watchword.errors import SettingsError
 
@@ -209,7 +210,7 @@ def _given(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _nearest(name: str, known: set[str]) -> str:
-    nearest = get_close_matches(name, known, n=1)
+    nearest = get_close_matches(name, known, n=1, cutoff=0.85)  # of which the prefix makes 0.7
     return f" Did you mean {nearest[0]}?" if nearest else ""
 
 
@@ -326,10 +327,19 @@ def _mail(given: Mapping[str, str], file: Mapping[str, object]) -> MailSettings:
 
 
 def _demand_relay(settings: Settings) -> None:
-    if settings.development and not is_loopback(urlsplit(settings.server.public_url).hostname or ""):
+    """Keep development mode, whose mailbox shows every code, on this machine."""
+    if not settings.development:
+        return
+    if not is_loopback(urlsplit(settings.server.public_url).hostname or ""):
         detail = (
             "WATCHWORD_PUBLIC_URL is not this machine, and there is no relay: set WATCHWORD_SMTP to "
             "smtps://user:password@host and WATCHWORD_MAIL_FROM to the sender."
+        )
+        raise SettingsError(detail, setting="WATCHWORD_SMTP")
+    if not is_loopback(settings.server.bind.host):
+        detail = (
+            "WATCHWORD_BIND is reachable from elsewhere, and there is no relay: set WATCHWORD_SMTP to "
+            "smtps://user:password@host and WATCHWORD_MAIL_FROM to the sender, or bind to 127.0.0.1."
         )
         raise SettingsError(detail, setting="WATCHWORD_SMTP")
 
@@ -371,10 +381,14 @@ def _rates(file: Mapping[str, object], name: str, default: tuple[Rate, ...]) -> 
     text = file.get(name)
     if text is None:
         return default
+    longest = LONGEST_GUESS_SPAN if name == "limits.wrong_guesses" else LONGEST_SPAN
     try:
-        return read_rates(text if isinstance(text, str) else "?")
+        return read_rates(text if isinstance(text, str) else "?", longest)
     except ValueError:
-        detail = f"{name} must be one or two rates, as '3/10min, 10/d' (units s, min, h, d), or '' for no limit."
+        detail = (
+            f"{name} must be one or two rates, as '3/10min, 10/d' (units s, min, h, d) of at most {longest // DAY} days, "
+            "or '' for no limit."
+        )
         raise SettingsError(detail, setting=name) from None
 
 

@@ -13,7 +13,8 @@ import pytest
 from tests.contract.stores import a_world, run
 from tests.contract.test_verification_store import UNLIMITED
 from tests.support.world import World, wrong
-from watchword.adapters.sqlite import SqliteStore, database
+from watchword.adapters.sqlite import SqliteStore, writer
+from watchword.adapters.sqlite.database import begin_patiently
 from watchword.adapters.sqlite.tables import SqliteTables
 from watchword.core.app import App
 from watchword.core.instant import DAY
@@ -147,7 +148,8 @@ def test_a_bug_in_a_step_is_a_store_error_and_writes_nothing(tmp_path: Path) -> 
 def test_a_file_locked_for_too_long_is_unavailable_and_recovers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database.begin_patiently, "__defaults__", (0.05,))
+    monkeypatch.setattr(writer, "PATIENCE", 0.05)
+    monkeypatch.setattr(writer, "LESS_PATIENCE", 0.05)
 
     async def journey() -> None:
         async with a_world("sqlite", tmp_path) as world:
@@ -162,6 +164,33 @@ def test_a_file_locked_for_too_long_is_unavailable_and_recovers(
             other.close()
             await world.store.ping()
             assert (await world.check(raw, code)).status is Status.APPROVED
+
+    run(journey())
+
+
+def test_a_locked_file_fails_everybody_who_waits_at_once_and_sends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "PATIENCE", 0.05)
+    waits: list[float] = []
+
+    def begin(connection: sqlite3.Connection, patience: float) -> None:
+        waits.append(patience)
+        begin_patiently(connection, patience)
+
+    monkeypatch.setattr(writer, "begin_patiently", begin)
+
+    async def journey() -> None:
+        async with a_world("sqlite", tmp_path, UNLIMITED) as world:
+            other = sqlite3.connect(the_file(tmp_path), isolation_level=None)
+            other.execute("BEGIN IMMEDIATE")
+            creating = [world.create(f"user{number}@example.com") for number in range(50)]
+            answers = await asyncio.gather(*creating, return_exceptions=True)
+            other.execute("ROLLBACK")
+            other.close()
+            assert {type(answer) for answer in answers} == {StoreError}
+            assert len(waits) == 1
+            assert await world.store.backlog(now=world.clock.now()) == 0
 
     run(journey())
 
@@ -199,6 +228,18 @@ def test_a_full_disk_is_unavailable_and_loses_nothing(tmp_path: Path) -> None:
             await world.store._writer.maintain(lambda connection: limit(connection, 1_000_000))
             assert (await world.create("late@example.com")).status is Status.PENDING
             assert (await world.check(raw, code)).status is Status.APPROVED
+
+    run(journey())
+
+
+def test_a_file_that_was_taken_away_takes_nothing_more(tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world("sqlite", tmp_path) as world:
+            the_file(tmp_path).unlink()
+            with pytest.raises(StoreError, match="taken away"):
+                await world.create()
+            with pytest.raises(StoreError):
+                await world.store.ping()
 
     run(journey())
 

@@ -6,6 +6,8 @@ import asyncio
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Command
 from watchword.bootstrap import opened_apps
 from watchword.core.app import App
@@ -77,6 +79,8 @@ def test_listing_shows_hints_and_no_keys(command: Command) -> None:
 
 
 def test_an_empty_list_says_how_to_begin_and_prints_nothing(command: Command) -> None:
+    command("migrate")
+
     ran = command("app", "list")
 
     assert (0, "") == (ran.code, ran.out)
@@ -108,13 +112,15 @@ def test_a_key_is_revoked_by_its_hint(command: Command) -> None:
     assert 1 == command("app", "revoke", "Shop", key[:7]).code
 
 
-def test_a_whole_key_given_as_hint_is_not_repeated(command: Command) -> None:
+def test_anything_longer_than_a_hint_is_refused_and_not_repeated(command: Command) -> None:
     key = command("app", "create", "Shop").out.strip()
 
-    ran = command("app", "revoke", "Shop", key)
-
-    assert 0 == ran.code
-    assert key[8:] not in ran.out + ran.err
+    for longer in (key, key[:8]):
+        ran = command("app", "revoke", "Shop", longer)
+        assert (2, "") == (ran.code, ran.out)
+        assert "a whole key has no business on a command line" in ran.err
+        assert key[7:] not in ran.err
+    assert [key[:7]] == [each["hint"] for each in command("app", "list", "--json").document[0]["keys"]]
 
 
 def test_an_app_is_renamed_and_its_key_stays(command: Command) -> None:
@@ -138,11 +144,38 @@ def test_an_update_of_nothing_is_a_wrong_command_line(command: Command) -> None:
 
 
 def test_an_unknown_app_is_refused(command: Command) -> None:
+    command("migrate")
+
     for arguments in (["key", "Nobody"], ["revoke", "Nobody", "wk_abcd"], ["update", "Nobody", "--name", "X"]):
         assert 1 == command("app", *arguments).code
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["list"], ["key", "Shop"], ["revoke", "Shop", "wk_abcd"], ["update", "Shop", "--name", "Store"]],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_folder_without_a_database_is_a_mistake_and_stays_as_it_is(
+    command: Command, tmp_path: Path, arguments: list[str]
+) -> None:
+    ran = command("app", *arguments, "--data", str(tmp_path / "typo"))
+
+    assert (2, "") == (ran.code, ran.out)
+    assert f"There is no database at {tmp_path / 'typo' / 'watchword.db'}: is --data" in ran.err
+    assert not (tmp_path / "typo").exists()
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_creating_the_first_app_says_which_database_it_made(command: Command, tmp_path: Path, more: list[str]) -> None:
+    made = f"Made a new database: {tmp_path / 'watchword-data' / 'watchword.db'}\n"
+
+    assert made in command("app", "create", "Shop", *more).err
+    assert made not in command("app", "create", "Store", *more).err
+
+
 def test_control_characters_never_reach_the_terminal(command: Command) -> None:
+    command("migrate")
+
     ran = command("app", "key", "\x1b[2J")
 
     assert "\x1b" not in ran.out + ran.err

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import inspect
+import shlex
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Command
+from tests.cli.conftest import COMMAND, Command, environment
 from watchword import errors
 from watchword.cli import exits
+from watchword.cli.commands import commands
 from watchword.errors import DeliveryError, MismatchError, RateLimitedError, SettingsError, WatchwordError
+
+COMMANDS = [
+    f"watchword {name} {inner}".strip()
+    for name, command in getattr(commands, "commands").items()  # noqa: B009 (a group's, which its type does not tell)
+    for inner in getattr(command, "commands", [""])
+]
 
 
 def classes() -> list[type[WatchwordError]]:
@@ -45,6 +56,7 @@ def test_a_child_of_a_known_error_exits_like_its_parent() -> None:
         (RateLimitedError(retry_after=30), 3, "Try again in 30 s."),
         (DeliveryError(reason="refused"), 4, "Nothing was lost"),
         (SettingsError("It must be set.", setting="WATCHWORD_SMTP"), 2, "(WATCHWORD_SMTP)"),
+        (SettingsError("It must be another.", setting="base_url"), 2, "another.\n"),
     ],
 )
 def test_an_error_is_one_sentence_and_a_code(
@@ -121,11 +133,34 @@ def test_help_is_a_result(command: Command) -> None:
 
 
 @pytest.mark.parametrize("arguments", [[], ["app"], ["keys"]])
-def test_a_command_that_needs_another_word_shows_help(command: Command, arguments: list[str]) -> None:
+def test_a_command_that_needs_another_word_shows_help_as_if_asked_for_it(
+    command: Command, arguments: list[str]
+) -> None:
     ran = command(*arguments)
 
-    assert 2 == ran.code
-    assert "Usage" in ran.out + ran.err
+    assert (0, "") == (ran.code, ran.err)
+    assert ran.out.startswith("Usage: watchword")
+    assert command(*arguments, "--help") == ran
+
+
+def test_help_that_nobody_reads_is_no_trace(tmp_path: Path) -> None:
+    line = f"{shlex.join(COMMAND)} app | true"
+
+    ran = subprocess.run(["sh", "-c", line], env=environment(), cwd=tmp_path, capture_output=True, check=True)
+    assert b"" == ran.stdout + ran.stderr
+
+
+def test_the_version_is_the_packages(command: Command) -> None:
+    ran = command("--version")
+
+    assert (0, f"{version('watchword')}\n", "") == (ran.code, ran.out, ran.err)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_usage_names_arguments_plainly(command: Command, name: str) -> None:
+    ran = command(*name.split()[1:], "--help")
+
+    assert not set("{}") & set(ran.out)
 
 
 def test_an_unknown_setting_stops_every_command(command: Command) -> None:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Command
+from watchword.adapters.memory import MemoryStore
+from watchword.adapters.sqlite.look import look_at_schema
 from watchword.bootstrap import prepare
 from watchword.core.policy import BALANCED
+from watchword.errors import StoreError
 from watchword.settings import Settings
 
 FILE = Path("watchword-data/keys.json")
+DATABASE = Path("watchword-data/watchword.db")
 
 
 @pytest.fixture
@@ -111,6 +117,63 @@ def test_doctor_finds_a_fresh_folder_in_order_and_changes_nothing(command: Comma
 
     assert {"settings ok", "keys note", "store note", "relay note", "policy note"} == set(found)
     assert not Path("watchword-data").exists()
+
+
+def traces() -> dict[str, tuple[int, bytes]]:
+    """Every file in the data directory, with its time and its content."""
+    return {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in DATABASE.parent.iterdir()}
+
+
+def with_schema(number: int) -> None:
+    with closing(sqlite3.connect(DATABASE)) as connection:
+        connection.execute(f"PRAGMA user_version = {number}")
+        connection.commit()
+
+
+@pytest.mark.parametrize("step", [-1, 1])
+def test_doctor_leaves_a_store_of_another_version_as_it_is(command: Command, step: int) -> None:
+    command("migrate")
+    known = look_at_schema(DATABASE).known
+    with_schema(known + step)
+    before = traces()
+
+    text, *_ = findings(command, 0 if step < 0 else 2)[f"store {'note' if step < 0 else 'error'}"]
+    assert f"has schema {known + step}, this version writes {known}: " in text
+    assert ("`watchword migrate` (or the next serve) upgrades it" in text) == (step < 0)
+    assert before == traces()
+    assert (known + step, known) == look_at_schema(DATABASE)
+
+
+def test_doctor_reads_the_schema_of_a_store_that_is_in_use(command: Command) -> None:
+    command("migrate")
+    with closing(sqlite3.connect(DATABASE)) as connection:
+        connection.execute("PRAGMA user_version = 0")  # in the log beside the file, and not in the file
+        connection.commit()
+        assert "has schema 0" in findings(command)["store note"][0]
+
+
+def test_doctor_writes_a_heartbeat_to_a_store_of_this_version(command: Command) -> None:
+    command("migrate")
+    known = look_at_schema(DATABASE).known
+
+    assert [f"{DATABASE} can be read and written, schema {known}"] == findings(command)["store ok"]
+
+
+def test_doctor_closes_the_store_that_does_not_answer(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = []
+
+    class Broken(MemoryStore):
+        async def ping(self) -> None:
+            raise StoreError("It does not answer.")
+
+        async def aclose(self) -> None:
+            closed.append(self)
+
+    command("migrate")
+    monkeypatch.setattr("watchword.bootstrap.open_store", lambda _settings: Broken())
+
+    assert ["It does not answer."] == findings(command, 4)["store error"]
+    assert 1 == len(closed)
 
 
 @pytest.mark.usefixtures("_prepared")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from watchword.cli.commands import commands
+from watchword.cli.commands import Purposes, commands
 from watchword.cli.exits import EXITS, MEANING
+from watchword.core.policy import PURPOSES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "cli.md").read_text()
 
@@ -75,8 +76,13 @@ def test_every_default_is_there() -> None:
                 assert f"Default: `{parameter.default}`." in rows(shown[name])[spelling(parameter)]
 
 
+def test_every_purpose_can_be_chosen_and_no_other() -> None:
+    assert set(PURPOSES) == set(get_args(Purposes))
+
+
 def test_no_text_names_an_option_that_does_not_exist() -> None:
-    known = {option for command in COMMANDS.values() for parameter in command.params for option in parameter.opts}
+    every = [commands, *COMMANDS.values()]
+    known = {option for command in every for parameter in command.params for option in parameter.opts} | {"--help"}
 
     assert set(re.findall(r"--[a-z][a-z-]+", PAGE)) <= known
 

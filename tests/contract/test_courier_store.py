@@ -179,6 +179,11 @@ def test_recent_mails_are_those_that_were_sent_newest_first(store: str, tmp_path
             await world.courier.drain()
             await world.create("waiting@example.com")
             assert [row.id for row, name, _ in await world.store.recent(10) if name == "Acme"] == [second, first]
+            world.clock.move(MINUTE)
+            await world.verifications.resend(world.app, first)
+            await world.courier.drain()
+            latest = [row.id for row, _, _ in await world.store.recent(10) if row.id in {first, second}]
+            assert latest == [first, second, first]
 
     run(journey())
 

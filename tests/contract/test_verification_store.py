@@ -253,6 +253,9 @@ def test_a_closed_channel_opens_only_by_binding_again(store: str, tmp_path: Path
                 await world.check(raw, code)
             with pytest.raises(ChannelClosedError):
                 await world.create()
+            world.clock.move(MINUTE)
+            with pytest.raises(ChannelClosedError):
+                await world.verifications.resend(world.app, raw)
             bound, new_code = await world.send(purpose="binding")
             await world.check(bound, new_code)
             assert (await world.check(raw, code)).status is Status.APPROVED

@@ -64,6 +64,9 @@ def test_an_address_is_kept_as_typed_with_its_domain_in_plain_letters(typed: str
         "a" * 10_000 + "@example.com",
         "ann@" + "ü" * 120 + ".example.com",
         "\ud800@example.com",
+        "=?utf-8?q?eve=40example.org?=@example.com",
+        "a=?b@example.com",
+        "a?=b@example.com",
     ],
 )
 def test_what_is_not_one_plain_mailbox_is_refused(typed: str) -> None:
@@ -127,6 +130,23 @@ def test_two_spellings_of_one_letter_are_counted_as_one() -> None:
 )
 def test_a_mask_shows_just_enough_to_recognise_ones_own_address(address: str, masked: str) -> None:
     assert masked == recipient.mask(address)
+
+
+@pytest.mark.parametrize(
+    "address", ["ann@[192.0.2.1]", '"ann eve"@example.com', "ann@example.com\n", "a, b@example.com"]
+)
+def test_what_some_parser_could_read_as_another_address_is_not_sendable(address: str) -> None:
+    assert not recipient.is_sendable(address)
+    assert recipient.is_sendable("j\u00f6rg+x@example.com")
+
+
+def test_two_mailboxes_that_share_a_bucket_are_still_told_apart() -> None:
+    ring = a_keyring(1)
+    ann = recipient.identify(ring, "email", "ann@example.com")
+    assert ann == recipient.identify(ring, "email", "Ann@Example.com")
+    assert ann != recipient.identify(ring, "email", "ann+x@example.com")
+    assert recipient.identify(ring, "email", "s@example.com") != recipient.identify(ring, "email", "\u017f@example.com")
+    assert recipient.identify(ring, "email", "S\u00e9@a.com") == recipient.identify(ring, "email", "s\u00e9@a.com")
 
 
 def test_variants_of_an_address_share_a_look_up_hash_and_channels_do_not() -> None:

@@ -31,6 +31,7 @@ def a_verification(**changed: Any) -> Verification:
         channel="email",
         purpose="login",
         recipient=b"r" * 16,
+        address=b"a" * 16,
         sealed=b"",
         locale="en",
         digits=6,
@@ -120,7 +121,7 @@ def test_a_check_of_something_else_costs_an_attempt_and_no_budget(expected: Expe
     assert judgement.guesses is UNTRIED
 
 
-@pytest.mark.parametrize("expected", [Expected("login"), Expected(None, b"r" * 16), Expected("login", b"r" * 16)])
+@pytest.mark.parametrize("expected", [Expected("login"), Expected(None, b"a" * 16), Expected("login", b"a" * 16)])
 def test_a_check_of_what_was_asked_for_is_approved(expected: Expected) -> None:
     assert judge(a_verification(), expected=expected).outcome is Outcome.APPROVED
 

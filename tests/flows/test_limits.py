@@ -76,6 +76,17 @@ async def test_a_resend_pays_into_the_recipients_bucket(world: World) -> None:
 
 
 @journey()
+async def test_resends_leave_less_for_the_next_verification(world: World) -> None:
+    raw, _ = await world.send()
+    for seconds in (30, 60):
+        world.clock.move(seconds * SECOND)
+        await world.verifications.resend(world.app, raw)
+    with pytest.raises(RateLimitedError) as refused:
+        await world.create()
+    assert refused.value.retry_after == 200 - 90
+
+
+@journey()
 async def test_one_address_that_asks_for_many_users_is_stopped(world: World) -> None:
     for number in range(20):
         await world.create(f"user{number}@example.com", source="192.0.2.1")
@@ -363,10 +374,10 @@ async def test_an_exhausted_verification_takes_no_more_from_the_budget(world: Wo
 async def test_a_clock_that_steps_back_gives_no_sends_back(world: World) -> None:
     for _ in range(3):
         await world.create()
-    world.clock.move(-30 * MINUTE)
+    world.clock.move(-5 * MINUTE)
     with pytest.raises(RateLimitedError) as refused:
         await world.create()
-    assert refused.value.retry_after == 30 * 60 + 200
+    assert refused.value.retry_after == 5 * 60 + 200
 
 
 @journey(Rules(limits=Limits((), (), (), (), (Rate(10, HOUR),))))

@@ -1,162 +1,416 @@
-"""No secret where none belongs: every flow at debug level against a real relay, then every sink is searched."""
+"""No secret where none belongs: every flow at debug level, in every mode, then everything that is left is searched."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+import json
+import logging
+import traceback
+from base64 import urlsafe_b64decode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.service.test_races import app_id
+from tests.service.test_relay import through, until
+from tests.support.hostile_relays import Script, scripted_relay
 from tests.support.relays import Relay, recording_relay
-from tests.support.service import Connection, Service, code_of, running
+from tests.support.service import Connection, Service, code_of, get, running
+from tests.support.sinks import Sinks
 from tests.support.tls import Authority
 from tests.support.world import wrong
-from watchword.core import ids, passcode
+from watchword.client import Client
+from watchword.core import ids, keyring, passcode
+from watchword.errors import MismatchError, UnauthenticatedError, UnavailableError
 
-SMTP_PASSWORD = "canary-relay-password"
-SENDER = "Acme Codes <codes@ours.example>"
+SMTP_PASSWORD = "a-password"  # the one that test_relay.through gives
+KEY_FILE = "keys.json"
 DIGITS = 10  # long enough never to appear by chance in a time or an id
+PURPOSES = ("login", "step_up", "recovery", "binding", "address_confirmation")
+DEBUG = {"WATCHWORD_LOG_LEVEL": "debug"}
+SOURCE = "203.0.113.77"
+AGENT = "Canary/1.0 (a browser)"
 
 
-@dataclass
-class Sinks:
-    """Everything somebody might read later, by name, and the secrets that must be in none of it."""
+class Canary:
+    """Uses one service in every way, and notes everything it is told."""
 
-    texts: dict[str, bytes] = field(default_factory=dict)
-    secrets: dict[str, str] = field(default_factory=dict)
+    def __init__(self, service: Service, app: str = "Canary", key: str = "") -> None:
+        self.service = service
+        self.sinks = Sinks()
+        self.key = key or service.command("app", "create", app).decode().strip()
+        self.sinks.secret("API key", self.key)
+        self.app = app_id(service.command("app", "list", "--json"), app)
+        self.connection = Connection(service, self.key)
 
-    def note(self, name: str, text: bytes) -> None:
-        self.texts[name] = self.texts.get(name, b"") + text
+    def close(self) -> None:
+        self.connection.close()
 
-    def leaks(self) -> Iterator[str]:
-        for sink, text in self.texts.items():
-            for secret, value in self.secrets.items():
-                if value.encode() in text:
-                    yield f"{secret} in {sink}"
+    async def ask(self, method: str, path: str, body: dict[str, Any] | None = None, headers: str = "") -> Any:
+        _, answer = await self.connection.ask(method, path, body, headers)
+        self.sinks.answer(f"{method} {path.partition('vf_')[0].partition('?')[0]}", self.connection.heard)
+        return answer
+
+    async def create(self, address: str, headers: str = "", **more: Any) -> str:
+        """Ask for a verification; its address, code and watchword are secrets from now on. Returns its id."""
+        self.sinks.secret(f"address {address}", address)
+        asked = {"channel": "email", "to": address, "purpose": "login", "digits": DIGITS, **more}
+        made = await self.ask("POST", "/v1/verifications", asked, headers)
+        assert self.connection.heard.status == 201, made
+        self.keep(made["id"], DIGITS)
+        assert made["watchword"].encode() in self.sinks.secrets[f"watchword of {made['id']}"]
+        return str(made["id"])
+
+    def keep(self, verification: str, digits: int) -> str:
+        """Note what belongs to a verification; returns its code."""
+        ring = self.service.keyring()
+        code = code_of(ring, self.app, verification, digits)
+        self.sinks.secret(f"code of {verification}", code)
+        words = passcode.derive_watchword(ring, self.app, ids.from_text(ids.VERIFICATION, verification))
+        self.sinks.secret(f"watchword of {verification}", " ".join(words))
+        return code
+
+    def code(self, verification: str) -> str:
+        return code_of(self.service.keyring(), self.app, verification, DIGITS)
+
+    async def misuse(self, verification: str, address: str) -> None:
+        """Put secrets where they do not belong."""
+        code, path = self.code(verification), f"/v1/verifications/{verification}"
+        await self.ask("POST", f"{path}/check", {"code": wrong(code), "to": address, "purpose": "login"})
+        await self.ask("POST", f"{path}/check", {"code": code, "to": "someone.else@example.org"})
+        await self.ask("POST", f"{path}/check", {"code": code + "²", "to": address})
+        await self.ask("POST", f"{path}/check", {"code": [code], "to": address})
+        await self.ask("POST", f"{path}/check", {code: address, "code": code})
+        await self.ask("POST", f"{path}/check?code={code}&to={address}", {"code": None})
+        await self.ask("POST", f"{path}/{code}", {})
+        await self.ask("GET", f"/v1/verifications?key={self.key}")
+        await self.ask("GET", f"/v1/verifications/{self.key}")
+        await self.ask("GET", f"/{self.key}/{address}/{code}")
+        await self.ask("GET", path, headers=f"Authorization: Bearer {self.key}\r\nReferer: https://a/{self.key}\r\n")
+        create = {"channel": "email", "to": address, "purpose": "login"}
+        await self.ask("POST", "/v1/verifications", create | {"channel": "sms"})
+        await self.ask("POST", "/v1/verifications", create | {"purpose": code})
+        await self.ask("POST", "/v1/verifications", create | {"to": f"{address}\r\nBcc: a@b.c"})
+        await self.ask("POST", "/v1/verifications", create | {"to": 1, address: code})
+        await self.ask("POST", "/v1/verifications", create | {"requester": {"ip": address}})
+        await self.ask("POST", "/v1/verifications", create | {"locale": code})
+
+    def run(self, *arguments: str, lines: tuple[str, ...] = ()) -> str:
+        """A command over the API: the key and whatever else is secret come by standard input. Returns its result."""
+        stdin = "\n".join((self.key, *lines, "")).encode()
+        done = self.service.run(*arguments, "--url", self.service.url, stdin=stdin)
+        self.sinks.note("CLI result", done.stdout, done.stderr)
+        return f"{done.returncode} {done.stdout.decode().strip()}"
+
+    def look_at_processes(self, *, environment: bool) -> None:
+        """What any user of the machine sees of the processes, and what their owner sees."""
+        for process in self.service.processes():
+            self.sinks.note("command line", " ".join(process.cmdline()).encode())
+            if environment:
+                self.sinks.note("environment", "\n".join(process.environ().values()).encode())
+
+    async def metrics(self) -> None:
+        heard = await get(self.service, "/metrics")
+        assert b"watchword_verifications_total" in heard.body
+        self.sinks.note("metrics", heard.head, heard.body)
+
+    def search(self) -> None:
+        """Look at every file while it runs, end it, look again: nothing is anywhere."""
+        self.connection.close()
+        folder = self.service.folder
+        self.sinks.files(folder, but={KEY_FILE})
+        assert self.service.stop() == 0
+        self.sinks.files(folder, but={KEY_FILE})
+        document = json.loads((folder / "data" / KEY_FILE).read_bytes())
+        texts = {f"root key {number}": stored["key"] for number, stored in document["keys"].items()}
+        for name, text in {**texts, "index key": document["index"]}.items():
+            secret = urlsafe_b64decode(text + "=")
+            self.sinks.key(name, secret)
+            for label in (keyring.CODE, keyring.WORD, keyring.SEAL, keyring.INDEX_RECIPIENT, keyring.INDEX_SOURCE):
+                self.sinks.key(f"{name}, {label.decode()}", keyring.derive(secret, label))
+        assert {"file service.log", "file data/watchword.db", "metrics"} <= self.sinks.texts.keys()
+        assert list(self.sinks.leaks()) == []
+
+
+def mail_headers(relay: Relay) -> bytes:
+    """All headers of all mails, but for the one that holds the address."""
+    lines = []
+    for message in relay.messages:
+        parsed = message_from_bytes(message.content, policy=policy.default)
+        lines += [f"{name}: {value}" for name, value in parsed.items() if name.lower() != "to"]
+    return "\n".join(lines).encode()
 
 
 @asynccontextmanager
-async def a_service_with_a_relay(folder: Path) -> AsyncIterator[tuple[Service, Relay]]:
+async def a_canary_with_a_relay(folder: Path, *, workers: int = 1, **more: str) -> AsyncIterator[tuple[Canary, Relay]]:
     authority = Authority(folder)
     async with recording_relay(authority.valid(), login=("ours", SMTP_PASSWORD)) as relay:
-        settings = {
-            "WATCHWORD_SMTP": relay.url("ours", SMTP_PASSWORD),
-            "WATCHWORD_SMTP_CA": str(authority.ca_file),
-            "WATCHWORD_MAIL_FROM": SENDER,
-            "WATCHWORD_LOG_LEVEL": "debug",
-        }
-        async with running(folder, settings=settings) as service:
-            yield service, relay
+        settings = through(relay, authority) | DEBUG | more
+        async with running(folder, settings=settings, workers=workers) as service:
+            with closing(Canary(service)) as canary:
+                canary.sinks.secret("relay's password", SMTP_PASSWORD)
+                yield canary, relay
 
 
-async def every_flow(service: Service, relay: Relay, sinks: Sinks) -> None:
-    """Do everything the API can do, right and wrong, and note every answer that is not the one place for a value."""
-    key = service.command("app", "create", "Canary").decode().strip()
-    sinks.secrets["the API key"] = key
-    app = app_id(service.command("app", "list", "--json"), "Canary")
-    ring = service.keyring()
-    connection = Connection(service, key)
+def test_no_secret_of_any_flow_is_in_an_answer_a_log_a_table_a_metric_or_a_header(tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_canary_with_a_relay(tmp_path) as (canary, relay):
+            for number, purpose in enumerate(PURPOSES):
+                address = f"canary.person{number}@example.org"
+                made = await canary.create(address, purpose=purpose, locale="de")
+                await relay.until(partial(_has_taken, relay, number + 1))
+                path = f"/v1/verifications/{made}"
+                await canary.ask("POST", f"{path}/resend")
+                await canary.ask("GET", path)
+                right = {"code": canary.code(made), "to": address, "purpose": purpose}
+                await canary.ask("POST", f"{path}/check", right | {"code": wrong(right["code"])})
+                approved = await canary.ask("POST", f"{path}/check", right)
+                assert approved["status"] == "approved"
+                await canary.ask("POST", f"{path}/check", right)
+                await canary.ask("POST", f"{path}/cancel")
+            address = "canary.misused@example.org"
+            made = await canary.create(address)
+            await canary.misuse(made, address)
+            await canary.ask("POST", f"/v1/verifications/{made}/cancel")
+            await canary.metrics()
+            canary.look_at_processes(environment=False)
+            canary.sinks.note("mail headers", mail_headers(relay))
+            canary.search()
+            assert len(canary.sinks.secrets) > 30
+            assert b"verification.approved" in canary.sinks.texts["file service.log"]
 
-    async def ask(method: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
-        status, answer = await connection.ask(method, path, body)
-        sinks.note(f"answer to {method} {path.partition('vf_')[0]}", str(answer).encode())
-        return status, answer
-
-    code = path = ""
-    for number, purpose in enumerate(("login", "step_up", "recovery", "binding", "address_confirmation")):
-        address = f"canary.person{number}@example.org"
-        asked = {"channel": "email", "to": address, "purpose": purpose, "digits": DIGITS, "locale": "de"}
-        status, made = await connection.ask("POST", "/v1/verifications", asked)
-        assert status == 201
-        raw = ids.from_text(ids.VERIFICATION, made["id"])
-        code = code_of(ring, app, made["id"], DIGITS)
-        sign, countersign = passcode.derive_watchword(ring, app, raw)
-        sinks.secrets |= {f"code {number}": code, f"address {number}": address}
-        sinks.secrets[f"watchword {number}"] = f"{sign} {countersign}"
-        path = f"/v1/verifications/{made['id']}"
-        await ask("POST", f"{path}/check", {"code": wrong(code), "to": address, "purpose": purpose})
-        await ask("POST", f"{path}/check", {"code": code, "to": "someone.else@example.org"})
-        await ask("POST", f"{path}/check", {"code": code + "²", "to": address})
-        await ask("POST", f"{path}/check", {"code": [code], "to": address})
-        await ask("POST", f"{path}/check?code={'9' * DIGITS}", {"code": None})
-        await ask("POST", f"{path}/resend")
-        await relay.until(partial(_has_taken, relay, number + 1))
-        await connection.ask("GET", path)
-        await connection.ask("POST", f"{path}/check", {"code": code, "to": address, "purpose": purpose})
-        await ask("POST", f"{path}/check", {"code": code, "to": address, "purpose": purpose})
-        await ask("POST", f"{path}/cancel")
-    await ask("POST", "/v1/verifications", {"channel": "sms", "to": "canary.person0@example.org", "purpose": "login"})
-    await ask("POST", "/v1/verifications", {"channel": "email", "to": "canary.person0@example.org\r\nBcc: a@b.c"})
-    await ask("POST", "/v1/verifications", {"to": 1, "canary.person0@example.org": code})
-    await ask("GET", f"/v1/verifications?key={'k' * 10}")
-    _, metrics = await raw_get(service, "/metrics")
-    sinks.note("metrics", metrics)
-    head, _ = await raw_get(service, path, key=key)
-    sinks.note("response headers", head)
-    connection.close()
+    asyncio.run(journey())
 
 
 def _has_taken(relay: Relay, mails: int) -> bool:
     return len(relay.messages) >= mails
 
 
-async def raw_get(service: Service, path: str, key: str = "") -> tuple[bytes, bytes]:
-    """A response as it came: head and body."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
-    authorization = f"Authorization: Bearer {key}\r\n" if key else ""
-    writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{authorization}Connection: close\r\n\r\n".encode())
-    answer = await reader.read()
-    writer.close()
-    await writer.wait_closed()
-    head, _, body = answer.partition(b"\r\n\r\n")
-    return head, body
-
-
-def test_no_secret_is_in_any_log_table_header_metric_or_error(tmp_path: Path) -> None:
+def test_decoys_idempotency_keys_and_what_is_told_of_the_requester_leave_no_trace(tmp_path: Path) -> None:
     async def journey() -> None:
-        sinks = Sinks()
-        async with a_service_with_a_relay(tmp_path) as (service, relay):
-            sinks.secrets["the relay's password"] = SMTP_PASSWORD
-            await every_flow(service, relay, sinks)
-            for message in relay.messages:
-                parsed = message_from_bytes(message.content, policy=policy.default)
-                without_to = [f"{name}: {value}" for name, value in parsed.items() if name.lower() != "to"]
-                sinks.note("mail headers", "\n".join(without_to).encode())
-            assert service.stop() == 0
-            sinks.note("log", service.log.read_bytes())
-        for file in (tmp_path / "data").iterdir():
-            sinks.note(f"file {file.name}", file.read_bytes())
-        assert len(sinks.secrets) > 15
-        assert b"verification.approved" in sinks.texts["log"]
-        assert list(sinks.leaks()) == []
+        async with a_canary_with_a_relay(tmp_path) as (canary, relay):
+            canary.sinks.secret("idempotency key", "canary-idempotency-key")
+            canary.sinks.secret("requester's address", SOURCE)
+            canary.sinks.secret("requester's browser", AGENT)
+            requester: dict[str, Any] = {"requester": {"ip": SOURCE, "user_agent": AGENT, "known_device": True}}
+            once = "Idempotency-Key: canary-idempotency-key\r\n"
+            decoy = await canary.create("canary.decoy@example.org", decoy=True, **requester)
+            first = await canary.create("canary.once@example.org", once, **requester)
+            assert await canary.create("canary.once@example.org", once, **requester) == first
+            assert b"idempotency-replayed: true" in canary.connection.heard.head
+            asked = {"channel": "email", "to": "canary.other@example.org", "purpose": "login"}
+            canary.sinks.secret("the other address", asked["to"])
+            refused = await canary.ask("POST", "/v1/verifications", asked, headers=once)
+            assert refused["code"] == "idempotency_reused"
+            for name in (decoy, first):
+                await canary.ask("POST", f"/v1/verifications/{name}/check", {"code": canary.code(name)})
+                await canary.ask("GET", f"/v1/verifications/{name}")
+            await canary.create("canary.last@example.org")  # what was asked for before it has left before it
+            await relay.until(lambda: any(mail.recipient == "canary.last@example.org" for mail in relay.messages))
+            assert {mail.recipient for mail in relay.messages} == {"canary.once@example.org", "canary.last@example.org"}
+            canary.sinks.note("mail headers", mail_headers(relay))
+            for mail in relay.messages:
+                assert canary.code(decoy).encode() not in mail.content
+            await canary.metrics()
+            canary.search()
 
     asyncio.run(journey())
+
+
+def test_a_relay_that_fails_and_quotes_what_it_was_told_brings_nothing_into_the_log(tmp_path: Path) -> None:
+    address = "canary.refused@example.org"
+    quoted = f"5.1.1 <{address}> no such user; you logged in as ours with {SMTP_PASSWORD}\r\n".encode()
+    script = Script(
+        {
+            "AUTH": (b"454 4.7.0 " + quoted, b"235 2.7.0 welcome\r\n"),
+            "MAIL": (b"451 4.3.0 " + quoted, b"250 2.0.0 OK\r\n"),
+            "RCPT": (b"550 " + quoted, b"250 2.0.0 OK\r\n"),
+            ".": b"554 5.7.1 this is spam: " + quoted,
+        },
+        offers_over_tls=("8BITMIME", "AUTH PLAIN LOGIN"),
+    )
+
+    async def journey() -> None:
+        authority = Authority(tmp_path)
+        async with (
+            scripted_relay(authority.valid(), script, implicit=True) as relay,
+            running(tmp_path, settings=through(relay, authority) | DEBUG) as service,
+        ):
+            canary = Canary(service)
+            canary.sinks.secret("relay's password", SMTP_PASSWORD)
+            for _ in range(2):
+                made = await canary.create(address)
+                await until(canary.connection, made, lambda shown: shown["status"] == "failed")
+                canary.sinks.answer("GET", canary.connection.heard)
+            assert {"AUTH", "MAIL", "RCPT", "."} <= set(relay.verbs)
+            await canary.metrics()
+            canary.search()
+            assert b"delivery.failed" in canary.sinks.texts["file service.log"]
+
+    asyncio.run(journey())
+
+
+def test_the_command_line_and_the_sdk_let_nothing_slip(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+
+    async def journey() -> None:
+        async with a_canary_with_a_relay(tmp_path) as (canary, relay):
+            canary.sinks.secret("CLI's address", "canary.cli@example.org")
+            canary.sinks.secret("SDK's address", "canary.sdk@example.org")
+            await asyncio.to_thread(by_command_line, canary)
+            await asyncio.to_thread(by_sdk, canary)
+            await relay.until(partial(_has_taken, relay, 2))
+            canary.sinks.note("logging", caplog.text.encode())
+            assert b"HTTP Request: POST" in canary.sinks.texts["logging"]
+            await canary.metrics()
+            canary.search()
+
+    asyncio.run(journey())
+
+
+def by_command_line(canary: Canary) -> None:
+    to, purpose = "canary.cli@example.org", ("--purpose", "login")
+    told, made = canary.run("send", to, *purpose).split()
+    assert told == "0"
+    code = canary.keep(made, 6)
+    check = ("check", made, *purpose, "--to", to)
+    assert canary.run(*check, lines=(wrong(code),)).startswith("1")
+    assert canary.run(*check, "--json", lines=(wrong(code),)).startswith("1")
+    assert canary.run(*check, lines=(code,)) == "0 approved"
+    assert canary.run(*check, "--json", lines=(code,)).startswith("1")
+    canary.service.command("keys", "rotate")
+    for quiet in (("keys", "list"), ("app", "list"), ("app", "list", "--json"), ("doctor",), ("doctor", "--json")):
+        done = canary.service.run(*quiet)
+        canary.sinks.note(" ".join(quiet), done.stdout, done.stderr)
+
+
+def by_sdk(canary: Canary) -> None:
+    to = "canary.sdk@example.org"
+    with Client(canary.service.url, canary.key) as client:
+        made = client.create(to=to, purpose="login", digits=DIGITS, requester_ip=SOURCE, user_agent=AGENT)
+        code = canary.keep(made.id, DIGITS)
+        with noting(canary.sinks, MismatchError):
+            client.check(made.id, wrong(code), purpose="login", to=to)
+        seen = (client, made, client.get(made.id), client.check(made.id, code, purpose="login", to=to))
+        canary.sinks.note("SDK objects", *(repr(each).encode() for each in seen))
+    with Client(canary.service.url, "wk_" + canary.key[:2:-1]) as client, noting(canary.sinks, UnauthenticatedError):
+        client.create(to=to, purpose="login")
+    nobody = Client("http://127.0.0.1:1", canary.key, sleep=lambda _: None)
+    with nobody, noting(canary.sinks, UnavailableError):
+        nobody.check(made.id, code, purpose="login", to=to)
+
+
+@contextmanager
+def noting(sinks: Sinks, expected: type[Exception]) -> Any:
+    """Expect an exception, and note everything a program could print of it."""
+    with pytest.raises(expected) as caught:
+        yield
+    error = caught.value
+    sinks.note("SDK errors", *(text.encode() for text in (repr(error), str(error), str(vars(error)))))
+    sinks.note("SDK errors", "".join(traceback.format_exception(error)).encode())
+
+
+def test_two_workers_share_figures_and_no_secrets(tmp_path: Path) -> None:
+    async def journey() -> None:
+        shared = tmp_path / "run"
+        shared.mkdir()
+        async with a_canary_with_a_relay(tmp_path, workers=2, TMPDIR=str(shared)) as (canary, relay):
+            for number in range(10):  # each on a connection of its own, so that both workers get some
+                canary.connection.close()
+                address = f"canary.person{number}@example.org"
+                made = await canary.create(address)
+                await canary.misuse(made, address)
+                await canary.ask("POST", f"/v1/verifications/{made}/check", {"code": canary.code(made), "to": address})
+            await relay.until(partial(_has_taken, relay, 10))
+            await canary.metrics()
+            canary.look_at_processes(environment=False)
+            canary.sinks.files(shared)
+            counts = [name for name in canary.sinks.texts if name.endswith(".counts")]
+            assert len(counts) == 2
+            canary.search()
+            assert list(shared.iterdir()) == []
+
+    asyncio.run(journey())
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_development_mode_mints_is_printed_once_and_is_nowhere_else(tmp_path: Path, workers: int) -> None:
+    async def journey() -> None:
+        async with running(tmp_path, settings=DEBUG, workers=workers) as service:
+            canary = Canary(service, "default", service.welcome["api_key"])
+            token = service.welcome["mailbox"].partition("#")[2]
+            assert len(token) > 20
+            canary.sinks.secret("mailbox token", token)
+            address = "canary.developer@example.org"
+            made = await canary.create(address)
+            await canary.misuse(made, address)
+            await read_mailbox(canary, token, made)
+            await canary.ask("POST", f"/v1/verifications/{made}/check", {"code": canary.code(made), "to": address})
+            await canary.metrics()
+            canary.look_at_processes(environment=True)
+            canary.search()
+
+    asyncio.run(journey())
+
+
+async def read_mailbox(canary: Canary, token: str, made: str) -> None:
+    """Read the mail in every way there is, and try to. Mails are the one place for what they hold."""
+    service, bearer = canary.service, {"Authorization": f"Bearer {token}"}
+    newest = await get(service, "/mailbox/latest.txt", **bearer)
+    assert canary.code(made).encode() in newest.body
+    for path in ("/mailbox/mails", f"/mailbox/mails/{made}.1", f"/mailbox/mails/{made}.1/html"):
+        heard = await get(service, path, **bearer)
+        assert heard.status == 200
+        canary.sinks.note("head of a mail", heard.head)
+    canary.sinks.answer("GET /mailbox", await get(service, "/mailbox"))
+    for path in (
+        f"/mailbox?token={token}",
+        f"/mailbox/mails?token={token}",
+        f"/mailbox/mails/{token}",
+        "/mailbox/mails",
+    ):
+        canary.sinks.answer("GET /mailbox", await get(service, path, Referer=f"{service.url}/mailbox#{token}"))
+    canary.sinks.answer("GET /mailbox", await get(service, "/mailbox/mails", **bearer, **{"X-Forwarded-For": SOURCE}))
+    assert (await canary.connection.ask("POST", "/mailbox/session", {"token": token}))[0] == 200
+    ticket = canary.connection.heard.head.partition(b"set-cookie: ")[2].partition(b"=")[2].partition(b";")[0].decode()
+    assert len(ticket) > 20
+    canary.sinks.secret("mailbox ticket", ticket)
+    await canary.ask("POST", "/mailbox/session", {"token": token[::-1]})
+    await canary.ask("POST", "/mailbox/session", {"tokens": token})
+    await canary.ask("POST", "/mailbox/session", {"token": [token]})
 
 
 def test_the_message_and_nothing_else_carries_the_code(tmp_path: Path) -> None:
     async def journey() -> None:
-        async with a_service_with_a_relay(tmp_path) as (service, relay):
-            key = service.command("app", "create", "Canary").decode().strip()
-            app = app_id(service.command("app", "list", "--json"), "Canary")
-            connection = Connection(service, key)
-            _, made = await connection.create("ann@example.org", digits=DIGITS)
+        async with a_canary_with_a_relay(tmp_path) as (canary, relay):
+            made = await canary.create("ann@example.org")
             await relay.until(lambda: len(relay.messages) == 1)
-            connection.close()
-            code = code_of(service.keyring(), app, made["id"], DIGITS)
-            parsed = message_from_bytes(relay.messages[0].content, policy=policy.default)
+            (mail,) = relay.messages
+            parsed = message_from_bytes(mail.content, policy=policy.default)
             assert isinstance(parsed, EmailMessage)
             for kind in ("plain", "html"):
                 part = parsed.get_body((kind,))
                 assert part is not None
-                assert part.get_content().count(code) == 1
-            assert made["watchword"].split()[1] in str(parsed.get_body(("plain",)))
-            assert relay.messages[0].recipient == "ann@example.org"
-            assert relay.messages[0].encrypted
+                assert part.get_content().count(canary.code(made)) == 1
+            (words,) = canary.sinks.secrets[f"watchword of {made}"]
+            assert words.decode().split()[1] in str(parsed.get_body(("plain",)))
+            assert mail.recipient == "ann@example.org"
+            assert mail.encrypted
 
     asyncio.run(journey())
+
+
+def test_a_secret_in_any_form_would_be_found() -> None:
+    sinks = Sinks()
+    sinks.key("key", bytes(range(200, 232)))
+    sinks.secret("watchword", "amber kite")
+    texts = (bytes(range(200, 232)), b"c8c9cacb", b"yMnKy8zNzs_Q0dLT", b"yMnKy8zNzs/Q0dLT", b"amber kite")
+    sinks.note("a log", *texts)
+    sinks.note("2xx answer to POST", b"amber kite")
+    assert list(sinks.leaks()) == ["key in a log", "watchword in a log"]

@@ -20,10 +20,10 @@ from tests.support.tls import Authority
 from tests.support.world import FrozenClock, Journal, LoadedDice
 from watchword.adapters.catalogue import Catalogues
 from watchword.adapters.letter import Letters, MailFrom
+from watchword.adapters.post import Post
 from watchword.adapters.smtp import SmtpAddress, SmtpRelay, client_tls
 from watchword.adapters.sqlite import SqliteStore
 from watchword.adapters.system import SystemClock
-from watchword.bootstrap import Post
 from watchword.core import ids
 from watchword.core.delivery import POSSIBLE_DUPLICATE, DeliveryStatus
 from watchword.core.keyring import Keyring

@@ -72,6 +72,11 @@ def test_an_unknown_variable_is_an_error_that_names_the_nearest_one() -> None:
     assert "Did you mean WATCHWORD_TRUSTED_PROXIES?" in error.detail
 
 
+def test_an_unknown_variable_that_is_near_to_none_suggests_none() -> None:
+    for name in ("WATCHWORD_FOO", "WATCHWORD_PORT", "WATCHWORD_DB"):
+        assert f"{name} is no setting of Watchword." == refused({name: "1"}).detail
+
+
 def test_the_fast_store_is_said_to_be_for_later() -> None:
     error = refused({"WATCHWORD_FAST_STORE": "valkey://:hunter2@host"})
 
@@ -201,6 +206,17 @@ def test_a_public_address_without_a_relay_says_what_to_set() -> None:
 
 def test_listening_everywhere_asks_for_the_public_address() -> None:
     assert "WATCHWORD_PUBLIC_URL" == refused({"WATCHWORD_BIND": "0.0.0.0:8000"}).setting
+
+
+@pytest.mark.parametrize("bind", ["0.0.0.0:8000", "[::]:8000", "192.0.2.7:8000", "box.internal:8000"])
+def test_without_a_relay_only_this_machine_is_listened_on(bind: str) -> None:
+    environ = {"WATCHWORD_BIND": bind, "WATCHWORD_PUBLIC_URL": "http://localhost:8000"}
+
+    error = refused(environ)
+
+    assert "WATCHWORD_SMTP" == error.setting
+    assert "or bind to 127.0.0.1" in error.detail
+    assert not Settings.load(environ | RELAY).development
 
 
 def test_a_secret_may_lie_in_a_file(tmp_path: Path) -> None:

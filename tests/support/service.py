@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
+
+import psutil
 
 from watchword.adapters import key_file
 from watchword.core import ids, passcode
@@ -63,11 +66,20 @@ class Service:
             WATCHWORD_CONFIG=str(config), WATCHWORD_DATA=str(self.folder / "data"), **self.settings
         )
 
-    def command(self, *arguments: str, stdin: bytes = b"") -> bytes:
-        """Run another command on the same folder; returns its stdout."""
-        done = subprocess.run(
-            [WATCHWORD, *arguments], input=stdin, env=self.environment(), capture_output=True, check=True, timeout=60
+    @property
+    def database(self) -> Path:
+        return self.folder / "data" / "watchword.db"
+
+    def run(self, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        """Run another command on the same folder, however it ends."""
+        return subprocess.run(
+            [WATCHWORD, *arguments], input=stdin, env=self.environment(), capture_output=True, check=False, timeout=60
         )
+
+    def command(self, *arguments: str, stdin: bytes = b"") -> bytes:
+        """Run another command that succeeds; returns its stdout."""
+        done = self.run(*arguments, stdin=stdin)
+        done.check_returncode()
         return done.stdout
 
     async def start(self) -> None:
@@ -85,6 +97,32 @@ class Service:
             raise AssertionError(f"it did not start:\n{self.log.read_text()}")
         self.welcome = json.loads(line)
         self.port = int(self.welcome["url"].rpartition(":")[2])
+
+    def processes(self) -> list[psutil.Process]:
+        """The process that was started and everything it started."""
+        assert self.process is not None
+        whole = psutil.Process(self.process.pid)
+        return [whole, *whole.children(recursive=True)]
+
+    def worker_processes(self) -> list[psutil.Process]:
+        """The workers of a service that has several; Python's resource tracker is a child, too, and none of them."""
+        found = []
+        for child in self.processes()[1:]:
+            try:
+                if "spawn_main" in " ".join(child.cmdline()) and child.status() != psutil.STATUS_ZOMBIE:
+                    found.append(child)
+            except psutil.NoSuchProcess:  # it went between the two looks
+                continue
+        return found
+
+    def limit_files(self, size: int) -> None:
+        """No process of this service may let a file grow beyond ``size`` bytes from now on; -1 lifts the limit.
+
+        To the service this is what a full disk is: writes of any file fail, reads succeed.
+        """
+        for process in self.processes():
+            _, most = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most if size < 0 else size, most))
 
     def kill(self) -> None:
         """Kill -9, the supervisor and its workers alike."""
@@ -127,8 +165,53 @@ async def running(folder: Path, **how: Any) -> AsyncIterator[Service]:
             service.kill()
 
 
+class Heard(NamedTuple):
+    """A response as it came."""
+
+    status: int
+    head: bytes
+    body: bytes
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.body)
+
+
+async def get(service: Service, path: str, **headers: str) -> Heard:
+    """Ask for anything, on a connection of its own."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    host = f"127.0.0.1:{service.port}"
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{lines}Connection: close\r\n\r\n".encode())
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return Heard(int(head[9:12]), head, body)
+
+
+async def ready(service: Service, holds: Callable[[Heard], bool], within: float = 30) -> Heard:
+    """Ask /readyz until its answer is as awaited."""
+    async with asyncio.timeout(within):
+        while True:
+            heard = await get(service, "/readyz")
+            if holds(heard):
+                return heard
+
+
+def is_ready(heard: Heard) -> bool:
+    return heard.status == 200
+
+
+def is_not_ready(heard: Heard) -> bool:
+    return heard.status == 503
+
+
 class Connection:
-    """One keep-alive HTTP connection, as lean as a test with a hundred thousand requests needs it."""
+    """One keep-alive HTTP connection, as lean as a test with a hundred thousand requests needs it.
+
+    ``heard`` is the last response as it came.
+    """
 
     def __init__(self, service: Service, key: str) -> None:
         self._service = service
@@ -137,8 +220,11 @@ class Connection:
         )
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
+        self.heard = Heard(0, b"", b"")
 
-    async def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, Any]:
+    async def ask(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, headers: str = ""
+    ) -> tuple[int, Any]:
         """Send a request and read its answer. Raises ConnectionError where the server goes away."""
         if self._writer is None:
             self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._service.port)
@@ -146,7 +232,8 @@ class Connection:
         assert reader is not None
         content = b"" if body is None else json.dumps(body).encode()
         writer.write(
-            f"{method} {path} HTTP/1.1\r\n{self._head}Content-Length: {len(content)}\r\n\r\n".encode() + content
+            f"{method} {path} HTTP/1.1\r\n{self._head}{headers}Content-Length: {len(content)}\r\n\r\n".encode()
+            + content
         )
         try:
             head = await reader.readuntil(b"\r\n\r\n")
@@ -155,7 +242,8 @@ class Connection:
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             self.close()
             raise ConnectionResetError from error
-        return int(head[9:12]), json.loads(answer)
+        self.heard = Heard(int(head[9:12]), head, answer)
+        return self.heard.status, self.heard.document
 
     async def create(self, to: str, **more: Any) -> tuple[int, Any]:
         return await self.ask("POST", "/v1/verifications", {"channel": "email", "to": to, "purpose": "login", **more})

@@ -187,6 +187,7 @@ def test_recipients(case: Case) -> None:
             "folded": recipient.fold(address),
             "masked": recipient.mask(address),
             "lookup": recipient.lookup(RING, "email", address).hex(),
+            "identity": recipient.identify(RING, "email", address).hex(),
         }
 
     holds(case, read_address)
@@ -238,7 +239,8 @@ def pending(given: Case) -> rules.Verification:
         app=bytes(16),
         channel="email",
         purpose=given.get("purpose", "login"),
-        recipient=ANN,
+        recipient=b"the bucket of hs",
+        address=ANN,
         sealed=b"",
         locale="en",
         digits=6,

@@ -33,8 +33,9 @@ from markupsafe import Markup
 
 from watchword.adapters.catalogue import BODY, Catalogue, Catalogues
 from watchword.core.instant import SECOND
-from watchword.core.message import MAX_ADDRESS, MAX_APP_NAME, Envelope, PasscodeMessage
+from watchword.core.message import MAX_APP_NAME, Envelope, PasscodeMessage
 from watchword.core.policy import PURPOSES
+from watchword.core.recipient import is_sendable
 from watchword.errors import InvalidInputError, SettingsError
 
 MAX_SENDER_NAME: Final = 64  # characters; with the address it shares a line
@@ -48,21 +49,7 @@ _MARKED: Final = {
     "duration": Markup("<bdi>{}</bdi>"),
 }
 _KEY: Final = re.compile(r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*")
-_ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+"
-_LABEL: Final = r"[A-Za-z0-9\x80-\U0010ffff-]+"
-_ADDRESS: Final = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*")
 _NAMED: Final = re.compile(r'(?:"(?P<quoted>[^"\\<>]+)"|(?P<name>[^"\\<>@,;:()\[\]]+)) *<(?P<address>[^<>]+)>')
-
-
-def _is_address(text: str) -> bool:
-    """Tell whether ``text`` is one plain address and nothing that any parser reads as more than that.
-
-    Quoted local parts, comments and groups are out. So is ``=?``: some parsers decode encoded words even inside an
-    address, which turns one recipient into another.
-    """
-    if not text.isprintable() or len(text.encode()) > MAX_ADDRESS or "=?" in text:
-        return False
-    return _ADDRESS.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +70,7 @@ class MailFrom:
         address = named["address"] if named else text.strip(" ")
         name = (named["quoted"] or named["name"] or "").strip() if named else ""
         nameable = name.isprintable() and "=?" not in name and len(name) <= MAX_SENDER_NAME
-        if not (nameable and address.isascii() and _is_address(address)):
+        if not (nameable and address.isascii() and is_sendable(address)):
             detail = "Write one sender, as 'Acme Codes <codes@acme.example>' or 'codes@acme.example'."
             raise SettingsError(detail, setting="WATCHWORD_MAIL_FROM")
         return cls(address=address, name=name)
@@ -184,7 +171,7 @@ class Letters:
 def _check(recipient: str, message: PasscodeMessage) -> None:
     """Refuse what must not reach a header or a body, whatever was checked before."""
     requirements = (
-        ("recipient", _is_address(recipient), "The recipient is not one plain email address."),
+        ("recipient", is_sendable(recipient), "The recipient is not one plain email address."),
         ("key", len(message.key) <= MAX_KEY and _KEY.fullmatch(message.key), "A message's key must be an ASCII id."),
         ("code", message.code.isascii() and message.code.isdigit(), "A code is ASCII digits."),
         ("purpose", message.purpose in PURPOSES, "There is no such purpose."),

@@ -41,6 +41,7 @@ RANKS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 # Events that are not plain information. Everything else is "info".
 LEVELS = {
+    "courier.broke": "error",
     "courier.store_failed": "error",
     "purge.store_failed": "error",
     "rules.refused": "error",

@@ -1,11 +1,18 @@
-"""Mail of development mode: nothing goes over a network and nothing is kept.
+"""Mail of development mode: nothing goes over a network, nothing is kept, and everything can be looked at.
 
-Not handled here: what ``/mailbox`` shows. It is derived again from the delivery rows (``flows/mailbox.py``).
+Not handled here: what there is to look at, which is derived again from the delivery rows (``flows/mailbox.py``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from watchword.adapters.letter import Letters
+from watchword.core.instant import Instant
 from watchword.core.message import PasscodeMessage, Receipt
+from watchword.errors import InvalidInputError
+from watchword.flows.mailbox import Mail, Mailbox
 
 
 class DevelopmentMailbox:
@@ -13,3 +20,36 @@ class DevelopmentMailbox:
 
     async def deliver(self, recipient: str, message: PasscodeMessage) -> Receipt:  # noqa: ARG002 (the port's arguments)
         return Receipt("T0")
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedMail:
+    """A mail of the development mailbox as its reader would get it (``web.services.RenderedMail``)."""
+
+    key: str
+    to: str
+    at: Instant
+    subject: str
+    text: str = field(repr=False)
+    html: str = field(repr=False)
+    source: str = field(repr=False)
+
+
+class RenderedMailbox:
+    """The development mailbox with its mails rendered (``web.services.MailboxView``)."""
+
+    def __init__(self, mailbox: Mailbox, letters: Letters) -> None:
+        self._mailbox = mailbox
+        self._letters = letters
+
+    async def mails(self) -> Sequence[RenderedMail]:
+        """The latest mails, newest first, without any that no letter can be made of: one must not hide the others."""
+        return [shown for mail in await self._mailbox.mails() for shown in self._rendered(mail)]
+
+    def _rendered(self, mail: Mail) -> Iterator[RenderedMail]:
+        try:
+            letter = self._letters.compose(mail.to, mail.message)
+        except InvalidInputError:
+            return
+        source = letter.source.decode()
+        yield RenderedMail(mail.message.key, mail.to, mail.at, letter.subject, letter.text, letter.html, source)

@@ -156,9 +156,16 @@ class MemoryStore:
         return steps.attempt(self.tables, app, verification, digits, matches, expected, guesses, now)
 
     async def resend(
-        self, app: bytes, verification: bytes, *, charges: Sequence[Charge], schedule: tuple[Span, ...], now: Instant
+        self,
+        app: bytes,
+        verification: bytes,
+        *,
+        charges: Sequence[Charge],
+        schedule: tuple[Span, ...],
+        guesses: GuessLimits,
+        now: Instant,
     ) -> Verification:
-        return steps.resend(self.tables, app, verification, charges, schedule, now)
+        return steps.resend(self.tables, app, verification, charges, schedule, guesses, now)
 
     async def cancel(self, app: bytes, verification: bytes, *, now: Instant) -> Verification:
         return steps.cancel(self.tables, app, verification, now)

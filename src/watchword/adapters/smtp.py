@@ -17,8 +17,10 @@ The only ways out are a Receipt, which records what the handshake proved (transp
     8bitmime_unavailable  8-bit content, a relay without it         permanent
     unsendable            an address that is not one SMTP argument  permanent
 
+After one of the first five the relay is left alone for a while, and whoever sends is told the same reason at once.
+
 Not handled here: what the message says (``letter.py``), when to try again (``flows/courier.py``), opening
-(``smtp_connection.py``) and keeping (``smtp_pool.py``) connections.
+(``smtp_connection.py``) and keeping (``smtp_pool.py``) connections, how long a while is (``smtp_circuit.py``).
 
 Rules: nothing is tried twice once the relay accepted MAIL. No error carries an address, content or password, nor what
 the relay said beyond its code.
@@ -26,17 +28,21 @@ the relay said beyond its code.
 
 from __future__ import annotations
 
-import re
 import ssl
+import time
 from typing import TYPE_CHECKING, Final
 
 from watchword.adapters.smtp_address import SmtpAddress, client_tls
+from watchword.adapters.smtp_circuit import Circuit
 from watchword.adapters.smtp_connection import Connection, open_connection, own_name, refusal
 from watchword.adapters.smtp_pool import ConnectionPool, Loan
 from watchword.core.message import Envelope, Receipt
+from watchword.core.recipient import is_sendable
 from watchword.errors import DeliveryError, SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from watchword.core.message import TlsFacts
 
 __all__ = ["SmtpAddress", "SmtpRelay", "client_tls"]
@@ -44,8 +50,6 @@ __all__ = ["SmtpAddress", "SmtpRelay", "client_tls"]
 _OK: Final = 250
 _WILL_FORWARD: Final = 251
 _START_INPUT: Final = 354
-# What would end the address, and begin a parameter or another command, on the line of MAIL or RCPT.
-_ENDS_AN_ADDRESS = re.compile(r"[\s<>\x00-\x1f\x7f]")
 
 
 class SmtpRelay:
@@ -53,7 +57,7 @@ class SmtpRelay:
 
     ``timeout`` is what opening a connection may take, and each answer after that; ``idle`` is how long an unused
     connection is kept and ``recheck_after`` how long it is trusted unasked, all in seconds. ``client_name`` is said in
-    EHLO and ends up in the message's Received field; None is this machine's own name.
+    EHLO and ends up in the message's Received field; None is this machine's own name. ``now`` is a monotonic clock.
     """
 
     def __init__(
@@ -66,13 +70,16 @@ class SmtpRelay:
         idle: float = 30.0,
         recheck_after: float = 3.0,
         client_name: str | None = None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         _demand_verification(tls)
         self._address = address
         self._tls = tls
         self._timeout = timeout
         self._client_name = client_name
-        self._pool = ConnectionPool(self._open, size=max_connections, idle=idle, recheck_after=recheck_after)
+        self._pool = ConnectionPool(
+            self._open, Circuit(now), size=max_connections, idle=idle, recheck_after=recheck_after
+        )
 
     async def send(self, envelope: Envelope) -> Receipt:
         """Hand over one message.
@@ -90,16 +97,18 @@ class SmtpRelay:
     async def ping(self) -> Receipt:
         """Open a new connection, prove all that sending would prove, and send nothing.
 
+        It is for a person who asks: a relay that is left alone is asked as well.
+
         Raises:
             DeliveryError: what ``send`` would raise before it comes to a message.
         """
-        async with self._pool.lend(fresh=True) as loan:
-            loan.connection.settled = False
-            code = await loan.connection.ask(b"NOOP")
+        async with self._pool.lend_new() as connection:
+            connection.settled = False
+            code = await connection.ask(b"NOOP")
             if code != _OK:
                 raise _not_permanent(refusal(code))
-            loan.connection.settled = True
-            return self._receipt(loan.connection.facts)
+            connection.settled = True
+            return self._receipt(connection.facts)
 
     async def aclose(self) -> None:
         """Leave the relay politely."""
@@ -128,7 +137,7 @@ def _path(address: str) -> bytes:
 
     aiosmtplib's own MAIL and RCPT run it through ``email.utils.parseaddr`` first, which may find another address in it.
     """
-    if not address or _ENDS_AN_ADDRESS.search(address):
+    if not is_sendable(address):
         raise DeliveryError("An address cannot be written in SMTP.", reason="unsendable", permanent=True)
     return b"<" + address.encode() + b">"
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 import aiosmtplib
 
-from watchword.adapters.smtp_address import SmtpAddress, is_host
+from watchword.adapters.smtp_address import SmtpAddress
 from watchword.core.message import TlsFacts
 from watchword.errors import DeliveryError
 
@@ -36,6 +36,10 @@ GOODBYE: Final = 2.0  # seconds a relay has to answer QUIT
 _ONE_REPLY = re.compile(rb"(?:[^\n]{3}-[^\n]*\n)*(?![^\n]{3}-)[^\n]*\n")
 _AUTH_CODES: Final = frozenset({530, 534, 535, 538})  # RFC 4954 section 6: about who we are, not about the message
 _REPLY_CLASS: Final = 100
+
+# Letters, digits and hyphens, and at least one dot: relays turn away names that are not fully qualified.
+_FULL_NAME = re.compile(r"(?=.{1,253}\Z)(?:(?!-)[A-Za-z0-9-]{1,63}(?<!-)\.)+(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
+_NAMELESS: Final = "[127.0.0.1]"
 
 
 def refusal(code: int) -> DeliveryError:
@@ -301,6 +305,9 @@ async def _authenticate(client: _Client, address: SmtpAddress) -> None:
 
 
 async def own_name() -> str:
-    """Find the name this machine goes by, for EHLO."""
-    name = await asyncio.to_thread(socket.getfqdn)
-    return name if is_host(name) else "localhost"
+    """Find the name this machine goes by, for EHLO; one without a name says an address (RFC 5321 section 4.1.3)."""
+    try:
+        name = await asyncio.to_thread(socket.getfqdn)
+    except (OSError, UnicodeError):  # the resolver's idna codec chokes on a host name that is none
+        return _NAMELESS
+    return name if _FULL_NAME.fullmatch(name) else _NAMELESS

@@ -1,7 +1,7 @@
 """A bounded set of live connections to one relay.
 
 Not handled here: how a connection is opened and what it must prove (``smtp_connection.py``), what is said over it
-(``smtp.py``).
+(``smtp.py``), when the relay is left alone (``smtp_circuit.py``).
 
 Rules:
 
@@ -22,6 +22,7 @@ from watchword.errors import DeliveryError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from watchword.adapters.smtp_circuit import Circuit
     from watchword.adapters.smtp_connection import Connection
 
 _NOOP_SECONDS = 5.0  # a relay that takes longer to say nothing is replaced
@@ -47,9 +48,16 @@ class ConnectionPool:
     """Lends connections, newest first, and opens one when none is idle."""
 
     def __init__(
-        self, open_new: Callable[[], Awaitable[Connection]], *, size: int, idle: float, recheck_after: float
+        self,
+        open_new: Callable[[], Awaitable[Connection]],
+        circuit: Circuit,
+        *,
+        size: int,
+        idle: float,
+        recheck_after: float,
     ) -> None:
         self._open_new = open_new
+        self._circuit = circuit
         self._slots = asyncio.Semaphore(size)
         self._idle_seconds = idle
         self._recheck_after = recheck_after
@@ -58,17 +66,42 @@ class ConnectionPool:
         self._closed = False
 
     @asynccontextmanager
-    async def lend(self, *, fresh: bool = False) -> AsyncIterator[Loan]:
-        """Lend one connection, waiting while all are out. ``fresh`` asks for one that was opened just now."""
+    async def lend(self) -> AsyncIterator[Loan]:
+        """Lend one connection, waiting while all are out.
+
+        Raises:
+            DeliveryError: none can be opened, or the relay is left alone.
+        """
+        self._circuit.demand()
         async with self._slots:
-            if fresh:
-                await self._make_room()
-            rested = None if fresh else await self._wake()
-            loan = Loan(self._open_new, rested or await self._open_new(), reused=rested is not None)
+            self._circuit.demand()
+            rested = await self._wake()
+            loan = Loan(self._connect, rested or await self._connect(), reused=rested is not None)
             try:
                 yield loan
+            except DeliveryError as error:
+                self._circuit.failed(error)
+                raise
+            else:
+                if not loan.reused:
+                    self._circuit.succeeded()
             finally:
                 self._take_back(loan.connection)
+
+    @asynccontextmanager
+    async def lend_new(self) -> AsyncIterator[Connection]:
+        """Lend a connection that was opened just now, also while the relay is left alone. Nothing is learnt from it.
+
+        Raises:
+            DeliveryError: none can be opened.
+        """
+        async with self._slots:
+            await self._make_room()
+            connection = await self._open_new()
+            try:
+                yield connection
+            finally:
+                self._take_back(connection)
 
     async def aclose(self) -> None:
         """Say QUIT on every idle connection. One that is lent is closed when its sender is done with it."""
@@ -76,6 +109,9 @@ class ConnectionPool:
         for connection in tuple(self._resting):
             self._dismiss(connection)
         await asyncio.gather(*self._farewells)
+
+    async def _connect(self) -> Connection:
+        return await self._circuit.connect(self._open_new)
 
     async def _make_room(self) -> None:
         """Let the connection that rests longest go, and wait until it is gone."""

@@ -116,31 +116,39 @@ def add(
     now: Instant,
 ) -> Added:
     """``VerificationStore.add``."""
+    stale = False
     if idempotency is not None:
-        earlier = _replay(tables, verification.app, idempotency, now)
+        earlier, stale = _replay(tables, verification.app, idempotency, now)
         if earlier is not None:
             return Added(earlier, replayed=True)
-    if verification.purpose != "binding" and tables.guesses(guess_key(verification)).streak >= guesses.ceiling:
-        raise ChannelClosedError
+    _refuse_closed(tables, verification, guesses)
     charged = _charge(tables, charges, now)
     for key, arrivals in charged:
         tables.set_arrivals(key, arrivals)
+    if idempotency is not None and stale:
+        tables.forget_replay(verification.app, idempotency.key)
     tables.add_verification(verification, idempotency)
     tables.queue_delivery(verification.id, 1, now)
     return Added(verification, replayed=False)
 
 
-def _replay(tables: Tables, app: bytes, idempotency: Idempotency, now: Instant) -> Verification | None:
+def _replay(tables: Tables, app: bytes, idempotency: Idempotency, now: Instant) -> tuple[Verification | None, bool]:
+    """What was made under this key, and whether the key is taken by something too old to count."""
     found = tables.replay(app, idempotency.key)
     if found is None:
-        return None
+        return None, False
     verification, request = found
     if now - verification.created_at >= idempotency.lifetime:
-        tables.forget_replay(app, idempotency.key)
-        return None
+        return None, True
     if request != idempotency.request:
         raise IdempotencyReusedError
-    return verification
+    return verification, False
+
+
+def _refuse_closed(tables: Tables, verification: Verification, guesses: GuessLimits) -> None:
+    """Refuse to send what could not be checked: after too many wrong guesses in a row only ``binding`` goes on."""
+    if verification.purpose != "binding" and tables.guesses(guess_key(verification)).streak >= guesses.ceiling:
+        raise ChannelClosedError
 
 
 def _charge(tables: Tables, charges: Iterable[Charge], now: Instant) -> list[tuple[bytes, Arrivals]]:
@@ -179,7 +187,13 @@ def attempt(
 
 
 def resend(
-    tables: Tables, app: bytes, raw: bytes, charges: Sequence[Charge], schedule: tuple[Span, ...], now: Instant
+    tables: Tables,
+    app: bytes,
+    raw: bytes,
+    charges: Sequence[Charge],
+    schedule: tuple[Span, ...],
+    guesses: GuessLimits,
+    now: Instant,
 ) -> Verification:
     """``VerificationStore.resend``."""
     verification = _known(tables, app, raw)
@@ -190,6 +204,7 @@ def resend(
         raise SendsSpentError
     if answer is Resend.EARLY:
         raise RateLimitedError(retry_after=seconds_until(verification.resend_at, now))
+    _refuse_closed(tables, verification, guesses)
     charged = _charge(tables, charges, now)
     for key, arrivals in charged:
         tables.set_arrivals(key, arrivals)

@@ -10,7 +10,7 @@ asked at a terminal only; no secret is an argument; an error is one sentence and
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from watchword.cli import console, exits
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     asked = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in asked
     try:
-        code = commands(args=asked, prog_name="watchword", standalone_mode=False)
+        code = _run(commands, asked)
     except WatchwordError as error:
         console.complain(error, as_json=as_json)
         sys.exit(exits.code_of(error))
@@ -36,3 +36,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         console.complain_usage(error, as_json=as_json)
         sys.exit(exits.USAGE)
     sys.exit(code if isinstance(code, int) else exits.OK)
+
+
+def _run(commands: Callable[..., object], asked: Sequence[str]) -> object:
+    """Run the command; one that needs another word, as ``watchword app``, shows its help as if asked for it."""
+    try:
+        return commands(args=list(asked), prog_name="watchword", standalone_mode=False)
+    except Exception as error:
+        if not console.is_question(error):
+            raise
+        return commands(args=[*asked, "--help"], prog_name="watchword", standalone_mode=False)

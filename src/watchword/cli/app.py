@@ -1,6 +1,10 @@
 """``watchword app …``: apps and their API keys, directly on the store.
 
-Rules: a key is printed alone on standard output, once; what a person wants to know about it goes to standard error.
+Rules:
+
+* a key is printed alone on standard output, once; what a person wants to know about it goes to standard error;
+* only ``create`` makes a database, and says so: anywhere else a missing one is a wrong folder;
+* a whole key is refused where its hint is asked for.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from watchword.core import ids
 from watchword.core.app import ApiKey, App
 from watchword.core.app import hint as hint_of
 from watchword.core.instant import rfc3339
+from watchword.errors import InvalidInputError
 from watchword.flows.app import Apps
 from watchword.settings import Settings
 
@@ -28,9 +33,9 @@ class _Unheard:
         """Say nothing."""
 
 
-def _on_store(settings: Settings, work: Callable[[Apps], Awaitable[Result]]) -> Result:
+def _on_store(settings: Settings, work: Callable[[Apps], Awaitable[Result]], *, must_exist: bool = True) -> Result:
     async def run() -> Result:
-        async with opened_apps(settings, _Unheard()) as apps:
+        async with opened_apps(settings, _Unheard(), must_exist=must_exist) as apps:
             return await work(apps)
 
     return asyncio.run(run())
@@ -38,7 +43,15 @@ def _on_store(settings: Settings, work: Callable[[Apps], Awaitable[Result]]) -> 
 
 def create(settings: Settings, name: str, redirect_uris: Sequence[str], *, as_json: bool) -> None:
     """Make an app and print its first key."""
-    app, key = _on_store(settings, lambda apps: apps.create(name, redirect_uris))
+    database = settings.storage.database
+    is_new = database is not None and not database.exists()
+
+    async def work(apps: Apps) -> tuple[App, str]:
+        if is_new and database is not None:
+            console.say(f"Made a new database: {database.resolve()}")
+        return await apps.create(name, redirect_uris)
+
+    app, key = _on_store(settings, work, must_exist=False)
     if not as_json:
         console.say(f"App {app.name} is made. Its key is shown this once; what is kept is its hash.")
     console.result(key, _document(app) | {"key": key}, as_json=as_json)
@@ -74,7 +87,13 @@ def add_key(settings: Settings, name: str, *, replace: bool, as_json: bool) -> N
 
 
 def revoke(settings: Settings, name: str, hint: str, *, as_json: bool) -> None:
-    """Revoke a key."""
+    """Revoke a key by its hint. A whole key is refused, because the shell's history would keep it."""
+    if hint != hint_of(hint):
+        detail = (
+            f"Give the hint, the first {len(hint_of(hint))} characters that `app list` shows; a whole key has no "
+            "business on a command line."
+        )
+        raise InvalidInputError(detail, field="hint")
 
     async def work(apps: Apps) -> App:
         app = await apps.named(name)
@@ -82,8 +101,7 @@ def revoke(settings: Settings, name: str, hint: str, *, as_json: bool) -> None:
         return app
 
     app = _on_store(settings, work)
-    shown = hint_of(hint)
-    console.result(f"revoked {shown}…", _document(app) | {"revoked": shown}, as_json=as_json)
+    console.result(f"revoked {hint}…", _document(app) | {"revoked": hint}, as_json=as_json)
 
 
 def update(

@@ -7,18 +7,19 @@ Each command's work is in the module of its name, imported when the command runs
 from __future__ import annotations
 
 import os
+from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import typer
 from typer import Argument, Option
+from typer.core import TyperCommand
 
 from watchword.core.policy import PURPOSES
 from watchword.settings import Settings
 
 _root = typer.Typer(
     name="watchword",
-    help="One-time passcodes by email, sent and checked properly.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -33,12 +34,23 @@ Json = Annotated[bool, Option("--json", help="Print the result, and errors, as J
 Directory = Annotated[
     str | None, Option("--data", metavar="PATH", help="The data directory, instead of WATCHWORD_DATA.")
 ]
-Url = Annotated[str, Option("--url", metavar="URL", help="Where the service is.")]
+Url = Annotated[
+    str,
+    Option(
+        "--url",
+        metavar="URL",
+        envvar="WATCHWORD_PUBLIC_URL",
+        show_envvar=False,
+        help="Where the service is, instead of WATCHWORD_PUBLIC_URL.",
+    ),
+]
 KeyFile = Annotated[
     Path | None,
     Option("--key-file", metavar="PATH", help="A file with the API key. Without it: the first line of standard input."),
 ]
-Purpose = Annotated[str, Option("--purpose", metavar="PURPOSE", help=f"What it is for: {', '.join(PURPOSES)}.")]
+# The parser reads its choices from the type, and a type cannot be made of PURPOSES; a test compares the two.
+Purposes = Literal["login", "step_up", "address_confirmation", "recovery", "binding"]
+Purpose = Annotated[Purposes, Option("--purpose", metavar="PURPOSE", help=f"What it is for: {', '.join(PURPOSES)}.")]
 Name = Annotated[str, Argument(metavar="NAME", help="The app's name or id.")]
 RedirectUris = Annotated[
     list[str] | None, Option("--redirect-uri", metavar="URI", help="An address people may be sent back to. Repeatable.")
@@ -47,8 +59,31 @@ RedirectUris = Annotated[
 _LOCAL = "http://127.0.0.1:8000"
 
 
+class _Plain(TyperCommand):
+    """A command whose usage line names its arguments as its help does: ADDRESS, not {ADDRESS}."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ANN401 (typer keeps the type of ctx to itself)
+        """The words after the command's name."""
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+
+
 def _settings(data: str | None = None, bind: str | None = None) -> Settings:
     return Settings.load(os.environ, data=data, bind=bind)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        print(version("watchword"))
+        raise typer.Exit
+
+
+@_root.callback()
+def root(
+    _version: Annotated[
+        bool, Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """One-time passcodes by email, sent and checked properly."""
 
 
 @_root.command()
@@ -68,7 +103,7 @@ def serve(
     run(_settings(data, bind), data=data, workers=workers, as_json=as_json)
 
 
-@_root.command()
+@_root.command(cls=_Plain)
 def send(
     to: Annotated[str, Argument(metavar="ADDRESS", help="The email address.")],
     purpose: Purpose,
@@ -83,7 +118,7 @@ def send(
     passcode.send(url, key_file, to=to, purpose=purpose, locale=locale, as_json=as_json)
 
 
-@_root.command()
+@_root.command(cls=_Plain)
 def check(
     verification: Annotated[str, Argument(metavar="ID", help="The id that `send` printed.")],
     purpose: Purpose,
@@ -114,7 +149,7 @@ def migrate(data: Directory = None, as_json: Json = False) -> None:
     run(_settings(data), as_json=as_json)
 
 
-@_app.command("create")
+@_app.command("create", cls=_Plain)
 def app_create(name: Name, redirect_uri: RedirectUris = None, data: Directory = None, as_json: Json = False) -> None:
     """Make an app and print its first API key, alone."""
     from watchword.cli import app  # noqa: PLC0415
@@ -130,7 +165,7 @@ def app_list(data: Directory = None, as_json: Json = False) -> None:
     app.show(_settings(data), as_json=as_json)
 
 
-@_app.command("key")
+@_app.command("key", cls=_Plain)
 def app_key(
     name: Name,
     replace: Annotated[bool, Option("--replace", help="Revoke all earlier keys in the same step.")] = False,
@@ -143,10 +178,10 @@ def app_key(
     app.add_key(_settings(data), name, replace=replace, as_json=as_json)
 
 
-@_app.command("revoke")
+@_app.command("revoke", cls=_Plain)
 def app_revoke(
     name: Name,
-    hint: Annotated[str, Argument(metavar="HINT", help="The beginning of the key, as `app list` shows it.")],
+    hint: Annotated[str, Argument(metavar="HINT", help="The first 7 characters of the key, as `app list` shows them.")],
     data: Directory = None,
     as_json: Json = False,
 ) -> None:
@@ -156,7 +191,7 @@ def app_revoke(
     app.revoke(_settings(data), name, hint, as_json=as_json)
 
 
-@_app.command("update")
+@_app.command("update", cls=_Plain)
 def app_update(
     name: Name,
     new_name: Annotated[str | None, Option("--name", metavar="NAME", help="A new name.")] = None,

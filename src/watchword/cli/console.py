@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from getpass import getpass
 from pathlib import Path
 
+from watchword import settings
 from watchword.errors import (
     InvalidInputError,
     NotAcceptedError,
@@ -23,6 +24,9 @@ from watchword.errors import (
 
 # What a person's terminal may be told to do by a value is nothing: control characters are shown, not sent.
 _VISIBLE = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) != "\n"}
+
+# What an operator can set. The SDK's errors name its own parameters, which nobody at a terminal has heard of.
+_SETTINGS = {setting.name for setting in (*settings.ENVIRONMENT, *settings.FILE)}
 
 
 def result(text: str, document: object, *, as_json: bool) -> None:
@@ -67,6 +71,11 @@ def is_usage(error: Exception) -> bool:
     return hasattr(error, "format_message")
 
 
+def is_question(error: Exception) -> bool:
+    """Whether it is the parser's way to say that a command such as ``watchword app`` needs another word."""
+    return type(error).__name__ == "NoArgsIsHelpError"
+
+
 def complain_usage(error: Exception, *, as_json: bool) -> None:
     """Say what is wrong with the command line."""
     text = str(getattr(error, "format_message")())  # noqa: B009 (is_usage looked)
@@ -102,6 +111,6 @@ def _advice(error: WatchwordError) -> str:
         return f" Reason: {error.reason}. Tries left: {error.attempts_remaining}."
     if isinstance(error, NotAcceptedError):
         return f" Reason: {error.reason}."
-    if isinstance(error, SettingsError) and error.setting and error.setting not in error.detail:
+    if isinstance(error, SettingsError) and error.setting in _SETTINGS and error.setting not in error.detail:
         return f" ({error.setting})"
     return ""

@@ -3,8 +3,12 @@
 Four verdicts: ok, note (worth knowing), warning (works, and should not stay so), error (does not work). Errors make
 exit code 2 if settings or files must change, 4 if something does not answer.
 
-Rules: nothing is sent, and nothing changed but the store's schema, which every opening brings up to date; no secret
-is printed; what cannot be looked up from here is a note.
+Rules:
+
+* nothing is sent, nothing is made, and no schema is changed: a store of this version's schema is asked to write its
+  heartbeat, as ``/readyz`` does, and any other is only read;
+* no secret is printed;
+* what cannot be looked up from here is a note.
 """
 
 from __future__ import annotations
@@ -12,12 +16,13 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 from watchword import bootstrap
 from watchword.adapters.letter import MailFrom
 from watchword.cli import console, exits
-from watchword.errors import DeliveryError, SettingsError, StoreError
+from watchword.errors import DeliveryError, SettingsError, UnavailableError
 from watchword.settings import Settings
 
 LOW_SPACE = 1 << 30  # bytes free on the disk of the database
@@ -82,19 +87,34 @@ async def _store(settings: Settings) -> list[Finding]:
         return [Finding("warning", "store", "memory: everything is gone with the process")]
     if not database.exists():
         return [Finding("note", "store", f"{database} does not exist yet; the first `watchword serve` makes it")]
-    store = bootstrap.open_store(settings)
     try:
-        await store.open()
-        await store.ping()
-        await store.aclose()
-    except StoreError as error:
+        found = await _schema(settings, database)
+    except UnavailableError as error:
         return [Finding("error", "store", error.detail, exits.UNAVAILABLE)]
     except SettingsError as error:
         return [Finding("error", "store", error.detail, exits.USAGE)]
     free = shutil.disk_usage(database.parent).free
-    found = [Finding("ok", "store", f"{database} can be read and written")]
     text = f"{free / (1 << 30):.1f} GiB are free"
-    return [*found, Finding("warning" if free < LOW_SPACE else "ok", "disk", text)]
+    return [found, Finding("warning" if free < LOW_SPACE else "ok", "disk", text)]
+
+
+async def _schema(settings: Settings, database: Path) -> Finding:
+    """Look at the schema, and only where it is this version's, write: opening any other would change it."""
+    schema = bootstrap.schema_of(settings)
+    if schema is None:
+        return Finding("note", "store", f"{database} is gone again")
+    numbers = f"{database} has schema {schema.written}, this version writes {schema.known}"
+    if schema.written > schema.known:
+        return Finding("error", "store", f"{numbers}: a newer version wrote it, and this one refuses it", exits.USAGE)
+    if schema.written < schema.known:
+        return Finding("note", "store", f"{numbers}: `watchword migrate` (or the next serve) upgrades it")
+    store = bootstrap.open_store(settings)
+    await store.open()
+    try:
+        await store.ping()
+    finally:
+        await store.aclose()
+    return Finding("ok", "store", f"{database} can be read and written, schema {schema.written}")
 
 
 async def _relay(settings: Settings) -> list[Finding]:
@@ -103,8 +123,10 @@ async def _relay(settings: Settings) -> list[Finding]:
     try:
         relay = bootstrap.open_relay(settings)
         assert relay is not None  # noqa: S101 (not development)
-        receipt = await relay.ping()
-        await relay.aclose()
+        try:
+            receipt = await relay.ping()
+        finally:
+            await relay.aclose()
     except SettingsError as error:
         return [Finding("error", "relay", error.detail, exits.USAGE)]
     except DeliveryError as error:

@@ -23,5 +23,7 @@ def migrate(settings: Settings, *, as_json: bool) -> None:
 async def _open_and_close(settings: Settings) -> None:
     store = open_store(settings)
     await store.open()
-    await store.ping()
-    await store.aclose()
+    try:
+        await store.ping()
+    finally:
+        await store.aclose()

@@ -8,7 +8,8 @@ Rules:
 * the socket is bound here once, so that a taken port is said clearly and workers share it;
 * workers get what was minted as an argument, and leave with their parent;
 * SIGTERM and SIGINT finish what is under way; SIGHUP takes new rules (alone: in place; with workers: one worker
-  after the other is replaced).
+  after the other is replaced, unless a new one could not start with what is set now);
+* a process has file descriptors for as many connections as it takes, or takes fewer.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -40,10 +42,13 @@ from watchword.cli import console, welcome
 from watchword.core.policy import Rules
 from watchword.errors import SettingsError, StoreError, WatchwordError
 from watchword.settings import Bind, Settings
+from watchword.web.connection import BoundedConfig, Bounds
 from watchword.web.gate import Gate
 
 BACKLOG = 2_048
 GRACE = 10  # seconds for requests that are under way at a shutdown
+CONNECTIONS = 4_096  # at once in one process, or twice the requests it may have under way
+OWN_FILES = 128  # file descriptors for everything that is no client: store, relay, log, libraries
 READY = 30.0  # seconds for workers to be ready before the welcome is printed all the same
 
 
@@ -85,14 +90,14 @@ def _listen(bind: Bind) -> socket.socket:
     return listener
 
 
-def server_config(app: Callable[..., object], *, workers: int = 1) -> uvicorn.Config:
+def server_config(app: Callable[..., object], *, workers: int = 1, bounds: Bounds | None = None) -> uvicorn.Config:
     """How the web server is set up. ``make bench`` measures its plain function under the very same."""
-    return uvicorn.Config(
+    return BoundedConfig(
         app,
+        bounds=bounds or Bounds(),
         factory=workers > 1,
         workers=workers,
         loop="uvloop",
-        http="httptools",
         ws="none",
         lifespan="on",
         log_config=None,
@@ -102,6 +107,17 @@ def server_config(app: Callable[..., object], *, workers: int = 1) -> uvicorn.Co
         backlog=BACKLOG,
         timeout_graceful_shutdown=GRACE,
     )
+
+
+def bounds_of(settings: Settings) -> Bounds:
+    """What strangers may cost one process, within what the system gives it. Workers inherit the limit that is set."""
+    wanted = max(CONNECTIONS, 2 * settings.server.max_at_once)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted + OWN_FILES:
+        soft = wanted + OWN_FILES if hard == resource.RLIM_INFINITY else min(hard, wanted + OWN_FILES)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        wanted = min(wanted, max(1, soft - OWN_FILES))
+    return Bounds(connections=wanted)
 
 
 # --- one process -----------------------------------------------------------------------------------
@@ -144,7 +160,7 @@ def _serve_alone(
 ) -> None:
     service = bootstrap.build(settings, minted=minted, log=log)
     listen_to_libraries(log, settings.log_level)
-    config = server_config(service.asgi())
+    config = server_config(service.asgi(), bounds=bounds_of(settings))
 
     def again() -> Rules:
         return Settings.load(os.environ, bind=str(settings.server.bind), data=data).rules
@@ -200,16 +216,34 @@ def _leave_with_parent(counts: Path) -> None:
 
 
 class _Supervisor(Multiprocess):
-    """uvicorn's supervisor of workers, which says when all are ready."""
+    """uvicorn's supervisor of workers, which says when all are ready. ``check`` finds what would stop a new one."""
 
-    def __init__(self, config: uvicorn.Config, listener: socket.socket, ready: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        listener: socket.socket,
+        ready: Callable[[], None],
+        check: Callable[[], object],
+        log: Log,
+    ) -> None:
         super().__init__(config, [listener])
         self._ready = ready
+        self._check = check
+        self._log = log
 
     def init_processes(self) -> None:
         super().init_processes()
         if all(process.wait_until_ready(READY, self.should_exit) for process in self.processes):
             self._ready()
+
+    def handle_hup(self) -> None:
+        """Replace the workers, or leave them be where new ones could not start."""
+        try:
+            self._check()
+        except WatchwordError as error:
+            self._log.record("rules.refused", detail=error.detail)
+            return
+        super().handle_hup()
 
     @property
     def failed(self) -> bool:
@@ -230,9 +264,15 @@ def _serve_together(
     asyncio.run(_try_out(settings, minted))
     listen_to_libraries(log, settings.log_level)
     log.start()
+    bind = str(settings.server.bind)
+
+    def check() -> None:
+        bootstrap.build(Settings.load(os.environ, bind=bind, data=data), minted=minted, courier=False)
+
     with tempfile.TemporaryDirectory(prefix="watchword-run-") as counts:
-        worker = Worker(str(settings.server.bind), data, minted, Path(counts))
-        supervisor = _Supervisor(server_config(worker, workers=workers), listener, greet)
+        worker = Worker(bind, data, minted, Path(counts))
+        config = server_config(worker, workers=workers, bounds=bounds_of(settings))
+        supervisor = _Supervisor(config, listener, greet, check, log)
         supervisor.run()
     log.close()
     if supervisor.failed:

@@ -34,6 +34,7 @@ WORD = b"watchword/v1/word"
 SEAL = b"watchword/v1/seal"
 
 INDEX_RECIPIENT = b"watchword/v1/index/recipient"
+INDEX_ADDRESS = b"watchword/v1/index/address"
 INDEX_SOURCE = b"watchword/v1/index/source"
 INDEX_IDEMPOTENCY = b"watchword/v1/index/idempotency"
 
@@ -116,7 +117,7 @@ class Keyring:
 
     @cached_property
     def _index_keys(self) -> dict[bytes, bytes]:
-        labels = (INDEX_RECIPIENT, INDEX_SOURCE, INDEX_IDEMPOTENCY)
+        labels = (INDEX_RECIPIENT, INDEX_ADDRESS, INDEX_SOURCE, INDEX_IDEMPOTENCY)
         return {label: derive(self._index, label) for label in labels}
 
     def lookup(self, label: bytes, value: bytes) -> bytes:

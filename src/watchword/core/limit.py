@@ -7,7 +7,7 @@ Not handled here: which buckets a request pays into (``flows/verification.py``),
 written in one atomic step (the stores).
 
 Rules: a refused request changes no bucket at all; success or failure elsewhere never refills one; instants that
-lie in the future, after a clock step, count as inside every window.
+lie in the future, after a clock stepped back, count as they stand, but for those that no honest clock wrote.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from watchword.core.instant import DAY, HOUR, MINUTE, SECOND, Instant, Span
 
 WINDOWS = 2  # a send bucket holds at most two rates, so that it is one row of two numbers
 
-LONGEST_GUESS_WINDOW: Span = 2 * DAY  # no budget reaches further back, so older guesses may be purged
+LONGEST_SPAN: Span = 30 * DAY  # of a rate
+LONGEST_GUESS_SPAN: Span = 2 * DAY  # of a budget of wrong guesses; older ones may be purged
 
 Arrivals = tuple[Instant, Instant]
 FRESH: Arrivals = (0, 0)
@@ -46,8 +47,10 @@ class Charge(NamedTuple):
 _UNITS = {"s": SECOND, "min": MINUTE, "h": HOUR, "d": DAY}
 
 
-def read_rates(text: str) -> tuple[Rate, ...]:
+def read_rates(text: str, longest: Span = LONGEST_SPAN) -> tuple[Rate, ...]:
     """Read ``3/10min, 10/d``: at most two rates, units s, min, h and d. An empty text is no limit.
+
+    ``longest`` is the longest span a rate may have.
 
     Raises:
         ValueError: it is not of that form, or a count or span is not positive.
@@ -60,8 +63,8 @@ def read_rates(text: str) -> tuple[Rate, ...]:
         if not slash or unit is None or not count.isdecimal() or (number and not number.isdecimal()):
             raise ValueError(f"'{part}' is not a rate such as 3/10min")
         rates.append(Rate(int(count), int(number or 1) * unit))
-    if len(rates) > WINDOWS or any(rate.count < 1 or rate.per < rate.count for rate in rates):
-        raise ValueError(f"'{text}' is not one or two rates such as 3/10min, 10/d")
+    if len(rates) > WINDOWS or any(rate.count < 1 or not rate.count <= rate.per <= longest for rate in rates):
+        raise ValueError(f"'{text}' is not one or two rates such as 3/10min, 10/d, of at most {longest // DAY} days")
     return tuple(rates)
 
 
@@ -74,8 +77,14 @@ def send(arrivals: Arrivals, rates: tuple[Rate, ...], now: Instant) -> tuple[Arr
     moved = list(arrivals)
     wait = 0
     for window, rate in enumerate(rates):
-        arrival = max(arrivals[window], now) + rate.per // rate.count
-        wait = max(wait, arrival - rate.per - now)
+        # Rounded up, so that a rate which does not divide its span lets no more through at once than it says.
+        share = -(-rate.per // rate.count)
+        arrival = arrivals[window]
+        # So far ahead it was written by a clock that leapt and came back: it must not lock people out for as long.
+        if not now <= arrival <= now + 2 * rate.per:
+            arrival = now
+        arrival += share
+        wait = max(wait, arrival - share * rate.count - now)
         moved[window] = arrival
     if wait > 0:
         return arrivals, wait
@@ -106,23 +115,32 @@ def guess_wait(log: Sequence[Instant], budgets: tuple[Rate, ...], now: Instant) 
     """How long until another guess may be evaluated; 0 where one may be now."""
     wait = 0
     for count, per in budgets:
+        # What lies further ahead than a whole span was written by a clock that leapt and came back.
+        credible = bisect_right(log, now + per)
         # The guess that must leave the window before another fits in is the count-th youngest.
-        if len(log) >= count:
-            wait = max(wait, log[-count] + per - now)
+        if credible >= count:
+            wait = max(wait, log[credible - count] + per - now)
     return wait
 
 
 def note_wrong(guesses: Guesses, limits: GuessLimits, now: Instant) -> Guesses:
     """Add one evaluated wrong guess, and forget those that no window reaches any more."""
-    oldest = now - max((rate.per for rate in limits.budgets), default=0)
-    kept = guesses.log[bisect_right(guesses.log, oldest) :]
-    # A clock that stepped back must not unsort the log: the newest entry is never before the last.
-    return Guesses((*kept, max(now, kept[-1]) if kept else now), guesses.streak + 1)
+    longest = max((rate.per for rate in limits.budgets), default=0)
+    kept = guesses.log[bisect_right(guesses.log, now - longest) : bisect_right(guesses.log, now + longest)]
+    return Guesses(tuple(sorted((*kept, now))), guesses.streak + 1)
 
 
 def is_idle(guesses: Guesses, now: Instant) -> bool:
-    """Whether a bucket of wrong guesses limits nothing any more. A streak is not forgotten by waiting."""
-    return guesses.streak == 0 and (not guesses.log or guesses.log[-1] <= now - LONGEST_GUESS_WINDOW)
+    """Whether a bucket of wrong guesses limits nothing any more."""
+    at = idle_at(guesses)
+    return at is not None and at <= now
+
+
+def idle_at(guesses: Guesses) -> Instant | None:
+    """From when on a bucket limits nothing; None for a streak, which is not forgotten by waiting."""
+    if guesses.streak:
+        return None
+    return guesses.log[-1] + LONGEST_GUESS_SPAN if guesses.log else 0
 
 
 def note_right(guesses: Guesses) -> Guesses:

@@ -17,7 +17,7 @@ import unicodedata
 
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
-from watchword.core.keyring import INDEX_RECIPIENT, Keyring
+from watchword.core.keyring import INDEX_ADDRESS, INDEX_RECIPIENT, Keyring
 from watchword.core.message import MAX_ADDRESS
 from watchword.errors import InvalidInputError
 
@@ -30,6 +30,11 @@ _ORDINARY = re.compile(
 _SPECIAL = frozenset(name.rpartition(".")[2] for name in SPECIAL_USE_DOMAIN_NAMES)
 MAX_LOCAL = 64  # octets, RFC 5321 section 4.5.3.1.1
 
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+"
+_LABEL = r"[A-Za-z0-9\x80-\U0010ffff-]+"
+_ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*")
+
+_ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 _MASK = "***"
 
 
@@ -38,17 +43,26 @@ def _checked(typed: str) -> str:
         checked = validate_email(typed, check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         raise InvalidInputError("This is not an email address.", field="to") from None
-    local, domain = checked.local_part, checked.ascii_domain
-    if any(unicodedata.category(character) in {"Cf", "Cc", "Zs", "Zl", "Zp"} for character in local):
-        raise InvalidInputError("This is not an email address.", field="to")
-    return f"{local}@{domain.lower()}"
+    return f"{checked.local_part}@{checked.ascii_domain.lower()}"
+
+
+def is_sendable(address: str) -> bool:
+    """Tell whether a header and an SMTP command can carry this, and every parser reads it as this one address.
+
+    Quoted local parts, comments, groups and domain literals are out. So are the marks of an encoded word: some
+    parsers decode one even inside an address, which turns one recipient into another.
+    """
+    if not address.isprintable() or len(address.encode()) > MAX_ADDRESS or "=?" in address or "?=" in address:
+        return False
+    return _ADDRESS.fullmatch(address) is not None
 
 
 def read_email(typed: str) -> str:
-    """Check an address and return its deliverable form.
+    """Check an address and return its deliverable form. What is accepted here can be sent to.
 
     Raises:
-        InvalidInputError: not one plain mailbox (CR, LF, NUL, bidi marks, two addresses, a display name, too long).
+        InvalidInputError: not one plain mailbox (CR, LF, NUL, bidi marks, two addresses, a display name, too long),
+            or one that no mail can be addressed to (``is_sendable``).
     """
     if len(typed) > MAX_ADDRESS:
         raise InvalidInputError(f"An email address has at most {MAX_ADDRESS} characters.", field="to")
@@ -58,6 +72,8 @@ def read_email(typed: str) -> str:
     address = _checked(typed)
     if len(address.encode()) > MAX_ADDRESS or len(address.rpartition("@")[0].encode()) > MAX_LOCAL:
         raise InvalidInputError(f"An email address has at most {MAX_ADDRESS} characters.", field="to")
+    if not is_sendable(address):
+        raise InvalidInputError("This is not an email address that mail can be sent to.", field="to")
     return address
 
 
@@ -74,6 +90,19 @@ def mask(address: str) -> str:
     return f"{local[0] if len(local) > 1 else ''}{_MASK}@{domain}"
 
 
+def identify(keyring: Keyring, channel: str, address: str) -> bytes:
+    """The keyed hash that tells whether two addresses are the same mailbox: 16 bytes.
+
+    Only the case of ASCII letters is folded. What is one bucket for limits may be two mailboxes: not every provider
+    reads ``+`` as a tag, and a long s (U+017F) folds to ``s``.
+    """
+    return keyring.lookup(INDEX_ADDRESS, f"{channel}\0{_ascii_lower(address)}".encode())
+
+
+def _ascii_lower(address: str) -> str:
+    return address.lower() if address.isascii() else address.translate(_ASCII_LOWER)
+
+
 def lookup(keyring: Keyring, channel: str, address: str) -> bytes:
-    """The keyed hash of the folded form: 16 bytes."""
+    """The keyed hash of the folded form, under which limits count: 16 bytes."""
     return keyring.lookup(INDEX_RECIPIENT, f"{channel}\0{fold(address)}".encode())

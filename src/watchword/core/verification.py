@@ -41,7 +41,8 @@ class Status(StrEnum):
 class Verification(msgspec.Struct, frozen=True):
     """One request to prove control of an address. Holds no code and nothing a code could be computed from.
 
-    ``recipient`` is the keyed hash of the folded address, ``sealed`` the deliverable address under the keyring.
+    ``recipient`` is the keyed hash of the folded address, for limits; ``address`` that of the address itself, to
+    compare with what an app expects; ``sealed`` the deliverable address under the keyring.
     ``lane`` is 1 for a device that proved itself before, and has budgets of its own.
     """
 
@@ -50,6 +51,7 @@ class Verification(msgspec.Struct, frozen=True):
     channel: str
     purpose: str
     recipient: bytes
+    address: bytes
     sealed: bytes
     locale: str
     digits: int
@@ -90,7 +92,7 @@ class Expected(msgspec.Struct, frozen=True):
     """What the app believes it is checking. None is not compared; the SDK always gives both."""
 
     purpose: str | None = None
-    recipient: bytes | None = None
+    address: bytes | None = None
 
 
 class Outcome(StrEnum):
@@ -157,7 +159,7 @@ def judge(
 
 
 def _as_expected(verification: Verification, expected: Expected) -> bool:
-    return expected.purpose in {None, verification.purpose} and expected.recipient in {None, verification.recipient}
+    return expected.purpose in {None, verification.purpose} and expected.address in {None, verification.address}
 
 
 def _count(verification: Verification) -> Verification:

@@ -22,12 +22,13 @@ from watchword.core.instant import MINUTE, SECOND, Instant, Span
 from watchword.core.keyring import Keyring
 from watchword.core.message import PasscodeMessage, Receipt
 from watchword.core.verification import Verification
-from watchword.errors import DeliveryError, StoreError, WatchwordError
+from watchword.errors import DeliveryError, InvalidInputError, TamperedError, UnavailableError, WatchwordError
 from watchword.flows.keys import Keys
 from watchword.ports import Audit, Clock, CourierStore, Entropy, Mailer
 
 LEASE: Span = 2 * MINUTE
 HAND_OVER: Span = 90 * SECOND  # below the lease, so that a slow relay is not given the message twice
+ON_ITS_WAY: Span = 5 * SECOND
 POLL: Span = SECOND  # how long a message written by another process may wait to be seen
 
 
@@ -44,7 +45,8 @@ def passcode_message(
         code=passcode.derive_code(ring, app, raw, verification.digits),
         countersign=passcode.derive_watchword(ring, app, raw)[1],
         created_at=now,
-        lifetime=max(MINUTE, (verification.expires_at - now + MINUTE // 2) // MINUTE * MINUTE),
+        # Seconds that a message spends on its way to here are not told as a whole minute less.
+        lifetime=max(MINUTE, (verification.expires_at - now + ON_ITS_WAY) // MINUTE * MINUTE),
     )
 
 
@@ -90,7 +92,7 @@ class Courier:
             try:
                 if not await self._take():
                     await self._rest()
-            except StoreError as error:
+            except UnavailableError as error:
                 self._audit.record("courier.store_failed", detail=error.detail)
                 await self._news_within(POLL)
 
@@ -112,7 +114,7 @@ class Courier:
             taken = await self._take()
             total += taken
             await asyncio.gather(*self._under_way)
-            if not taken and not await self._store.backlog(now=self._clock.now()):
+            if not taken and (self._stopping or not await self._store.backlog(now=self._clock.now())):
                 return total
 
     async def _take(self) -> int:
@@ -146,7 +148,7 @@ class Courier:
         settlement = await self._hand_over(due)
         try:
             await self._store.settle(due, settlement)
-        except StoreError as error:
+        except UnavailableError as error:
             # The lease ends and the message is repeated, saying so: at least once.
             self._audit.record("courier.store_failed", detail=error.detail)
             return
@@ -160,8 +162,13 @@ class Courier:
             return self._failed(due, error)
         except TimeoutError:
             return self._failed(due, DeliveryError(reason="timeout", uncertain=True))
+        except (InvalidInputError, TamperedError) as error:
+            return self._failed(due, DeliveryError(reason=error.code, permanent=True))
         except WatchwordError as error:
             return self._failed(due, DeliveryError(reason=error.code))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the delivery must be settled
+            self._audit.record("courier.broke", error=type(error).__name__)
+            return self._failed(due, DeliveryError(reason="internal", uncertain=True))
         reason = POSSIBLE_DUPLICATE if due.uncertain else ""
         return Settlement(DeliveryStatus.SENT, self._clock.now(), receipt.transport, reason, receipt.tls)
 

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable
 
 from watchword.core.instant import DAY, MINUTE, SECOND, Span
-from watchword.errors import StoreError
+from watchword.errors import UnavailableError
 from watchword.ports import Audit, Clock, PurgeStore
 
 RETENTION: Span = 2 * DAY
@@ -34,7 +34,7 @@ class Purge:
         while True:
             try:
                 await self.once()
-            except StoreError as error:
+            except UnavailableError as error:
                 self._audit.record("purge.store_failed", detail=error.detail)
             await asyncio.sleep(EVERY / SECOND)
 

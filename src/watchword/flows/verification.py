@@ -156,9 +156,7 @@ class Verifications:
         except KeyringError:
             await self._store.find(app.id, verification)  # an id that nobody made is unknown, not a missing key
             raise
-        expected = Expected(
-            purpose, recipient.lookup(self._keys.ring, "email", recipient.read_email(to)) if to is not None else None
-        )
+        expected = Expected(purpose, None if to is None else self._identify(to))
         judgement = await self._store.attempt(
             app.id,
             verification,
@@ -183,7 +181,7 @@ class Verifications:
         """Send the same code again.
 
         Raises:
-            UnknownError, EndedError, SendsSpentError, RateLimitedError, StoreError.
+            UnknownError, EndedError, SendsSpentError, ChannelClosedError, RateLimitedError, StoreError.
         """
         now = self._clock.now()
         found, _ = await self._store.find(app.id, verification)
@@ -192,6 +190,7 @@ class Verifications:
             verification,
             charges=self._charges(self._keys.ring, found, None),
             schedule=self.rules.profile.resend_after,
+            guesses=self.rules.guesses,
             now=now,
         )
         self._record("verification.resent", resent)
@@ -218,6 +217,9 @@ class Verifications:
         found, deliveries = await self._store.find(app.id, verification)
         return self._show(found, self._clock.now(), deliveries=deliveries)
 
+    def _identify(self, to: str) -> bytes:
+        return recipient.identify(self._keys.ring, "email", recipient.read_email(to))
+
     def _address(self, request: Request) -> str:
         if request.methods is not None and list(request.methods) != ["code"]:
             raise InvalidInputError("The methods known to this version are ['code'].", field="methods")
@@ -238,6 +240,7 @@ class Verifications:
             channel=request.channel,
             purpose=request.purpose,
             recipient=recipient.lookup(ring, request.channel, address),
+            address=recipient.identify(ring, request.channel, address),
             sealed=ring.seal(address.encode(), bound_to=app.id + raw, nonce=random[ids.VERIFICATION_RANDOM :]),
             locale=request.locale or DEFAULT_LOCALE,
             digits=digits,
@@ -311,6 +314,8 @@ def _network(source: str) -> bytes:
     except ValueError:
         raise InvalidInputError("This is not an IP address.", field="requester.ip") from None
     if isinstance(address, IPv6Address):
+        if address.scope_id is not None:
+            raise InvalidInputError("An IP address here has no scope id.", field="requester.ip")
         mapped = address.ipv4_mapped
         return mapped.packed if mapped else address.packed[:8]
     return address.packed

@@ -30,7 +30,7 @@ from watchword.web.asgi import Receive, Scope, Send
 from watchword.web.body import GoneError, check_json, read_body
 from watchword.web.exchange import Answer, Request
 from watchword.web.headers import header_sets
-from watchword.web.problems import KeyInQueryError, SlowAnswerError, SlowRequestError
+from watchword.web.problems import KeyInQueryError, MalformedError, SlowAnswerError, SlowRequestError
 from watchword.web.route import Line, Table
 from watchword.web.services import Services
 from watchword.web.watchdog import Watchdog
@@ -110,8 +110,10 @@ class Gate:
     async def _read(self, request: Request, line: Line, receive: Receive) -> None:
         assert line.reader is not None  # noqa: S101 - for the type checker
         body = await read_body(request, receive, self._max_body)
-        if not body and line.optional:
-            return
+        if not body:
+            if line.optional:
+                return
+            raise MalformedError("A JSON body is needed.", field="body")
         check_json(request)
         request.payload = line.reader.read(body)
 

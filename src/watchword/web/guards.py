@@ -98,6 +98,15 @@ def is_forwarded(request: Request) -> bool:
     return any(name in _FORWARDING or name.startswith(b"x-forwarded-") for name in request.headers)
 
 
+def is_from_here(request: Request) -> bool:
+    """Whether the connection itself comes from this machine. What headers say about it does not matter."""
+    try:
+        peer = ip_address(request.peer)
+    except ValueError:
+        return False
+    return (getattr(peer, "ipv4_mapped", None) or peer).is_loopback
+
+
 class Clients:
     """Finds the address of the client: the peer, or what trusted proxies say about it."""
 

@@ -10,7 +10,7 @@ from watchword.web.asgi import Headers
 from watchword.web.exchange import KINDS, Kind
 from watchword.web.services import WebConfig
 
-_ALWAYS: Headers = [
+ALWAYS: Headers = [
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -32,7 +32,7 @@ def header_sets(config: WebConfig) -> dict[Kind, Headers]:
 
 
 def _of(kind: Kind, config: WebConfig) -> Headers:
-    headers = [(b"content-type", kind.media.encode()), (b"content-security-policy", kind.policy.encode()), *_ALWAYS]
+    headers = [(b"content-type", kind.media.encode()), (b"content-security-policy", kind.policy.encode()), *ALWAYS]
     if not kind.machine:
         headers += _DOCUMENT
         headers.append((b"x-frame-options", b"SAMEORIGIN" if kind.frame else b"DENY"))

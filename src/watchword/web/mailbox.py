@@ -5,7 +5,7 @@ Not handled here: what the mails are (``flows/mailbox.py``), rendering them (``a
 Rules:
 
 * none of these addresses exists unless a token was minted, which happens in development mode only;
-* they answer for the loopback host alone (the gate sees to it) and not through any proxy;
+* they answer for the loopback host alone (the gate sees to it), to this machine alone and not through any proxy;
 * whoever has the token, or the cookie that was given for it, may read; the page itself holds nothing, and takes
   the token out of its own address before anything else.
 """
@@ -22,7 +22,7 @@ import msgspec
 from watchword.errors import UnauthenticatedError, UnknownError
 from watchword.web import wire
 from watchword.web.exchange import JSON, MAIL, PAGE, TEXT, Answer, Request
-from watchword.web.guards import bearer, is_forwarded
+from watchword.web.guards import bearer, is_forwarded, is_from_here
 from watchword.web.pages import Pages
 from watchword.web.services import MailboxView, RenderedMail, WebConfig
 
@@ -76,12 +76,12 @@ class MailboxPages:
 
     async def page(self, request: Request) -> Answer:
         """The page. It holds no mail, so it needs no token."""
-        _refuse_forwarded(request)
+        _refuse_others(request)
         return Answer(200, self._page, PAGE)
 
     async def session(self, request: Request) -> Answer:
         """Trade the token for a cookie that scripts cannot read."""
-        _refuse_forwarded(request)
+        _refuse_others(request)
         session: Session = request.payload
         if not hmac.compare_digest(session.token.encode(), self._token):
             raise UnauthenticatedError("This is not the token that was printed last.")
@@ -130,7 +130,7 @@ class MailboxPages:
         raise UnknownError("This mail is not in the mailbox any more.")
 
     def _admit(self, request: Request) -> None:
-        _refuse_forwarded(request)
+        _refuse_others(request)
         if b"authorization" in request.headers:
             admitted = hmac.compare_digest(bearer(request), self._token)
         else:
@@ -147,7 +147,7 @@ class MailboxPages:
         return morsel.value if morsel else ""
 
 
-def _refuse_forwarded(request: Request) -> None:
-    """A mailbox that a proxy publishes would be everybody's: behind one there is none."""
-    if is_forwarded(request):
+def _refuse_others(request: Request) -> None:
+    """A mailbox that a proxy or a network publishes would be everybody's: for them there is none."""
+    if is_forwarded(request) or not is_from_here(request):
         raise UnknownError("There is nothing at this address.")

@@ -39,6 +39,13 @@ class MalformedError(HttpError):
     sentence = "The request cannot be read."
 
 
+class HeadTooLargeError(HttpError):
+    """Request line and headers are longer, or more, than they may be."""
+
+    code = "head_too_large"
+    sentence = "The head of the request has more bytes or headers than it may have."
+
+
 class KeyInQueryError(HttpError):
     """A key was sent where servers and proxies write it down."""
 
@@ -127,6 +134,7 @@ TABLE: dict[type[WatchwordError], Row] = {
     SlowRequestError: Row(408, "Request timed out"),
     NotJsonError: Row(415, "Unsupported media type"),
     MisdirectedError: Row(421, "Misdirected request"),
+    HeadTooLargeError: Row(431, "Request head too large"),
     SlowAnswerError: Row(503, "Timed out"),
 }
 

@@ -5,11 +5,13 @@ Not handled here: whether a value makes sense (flows and core), the bytes of a b
 Rules:
 
 * types are strict and unknown fields are refused, so a misspelled ``purpsoe`` is never silently ignored;
+* a member may come once: of two, two readers would take two different ones;
 * a message about a field names the field and never repeats its value.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from functools import lru_cache
 from typing import Annotated, Generic, TypeVar
@@ -23,7 +25,7 @@ from watchword.core.policy import CHANNELS, PURPOSES
 from watchword.errors import InvalidInputError
 from watchword.web.problems import MalformedError
 
-MAX_USER_AGENT = 512
+MAX_USER_AGENT = 4_096  # hostile clients send long ones; the app that passes them on must not break
 
 # What the flow decides stays plain to the decoder and is told in the schema only, so that the flow's own message,
 # which says what would be allowed, reaches the caller.
@@ -33,7 +35,7 @@ Method = Annotated[str, Meta(extra_json_schema={"enum": ["code"]})]
 Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 
 
-class Requester(Struct, frozen=True, forbid_unknown_fields=True):
+class Requester(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The person's device, as the app sees it. The user agent is accepted and not kept."""
 
     ip: Annotated[str, Meta(description="Its IPv4 or IPv6 address; limits count by it.")] | None = None
@@ -41,7 +43,7 @@ class Requester(Struct, frozen=True, forbid_unknown_fields=True):
     known_device: Annotated[bool, Meta(description="It proved itself before: budgets of its own.")] = False
 
 
-class NewVerification(Struct, frozen=True, forbid_unknown_fields=True):
+class NewVerification(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What to send to whom, and for what."""
 
     channel: Channel
@@ -55,7 +57,7 @@ class NewVerification(Struct, frozen=True, forbid_unknown_fields=True):
     decoy: Annotated[bool, Meta(description="For accounts that do not exist: sends nothing, never matches.")] = False
 
 
-class Check(Struct, frozen=True, forbid_unknown_fields=True):
+class Check(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What the person typed. Give ``purpose`` and ``to`` too: a code for something else is then not accepted."""
 
     code: Annotated[
@@ -135,11 +137,11 @@ class Reader(Generic[Shape]):
         """Read a body.
 
         Raises:
-            MalformedError: it is not JSON.
+            MalformedError: it is not JSON, or has a member twice.
             InvalidInputError: a field is missing, unknown or of the wrong type.
         """
         try:
-            return self._decode(body)
+            payload = self._decode(body)
         except msgspec.ValidationError as error:
             raise _invalid(str(error)) from None
         except msgspec.DecodeError as error:
@@ -147,6 +149,19 @@ class Reader(Generic[Shape]):
             raise MalformedError(f"The body is not JSON{at[0] if at else ''}.", field="body") from None
         except (UnicodeDecodeError, RecursionError):
             raise MalformedError("The body is not JSON.", field="body") from None
+        # A body without escapes has the colons of its members and those in its texts, and so has the payload written
+        # again. Only a body with more (a member twice, or one that says what holds anyway) is read a second time.
+        if b"\\" in body or body.count(b":") != encode(payload).count(b":"):
+            _demand_single_members(body)
+        return payload
+
+
+def _demand_single_members(body: bytes) -> None:
+    def once(members: list[tuple[str, object]]) -> None:
+        if len({name for name, _ in members}) != len(members):
+            raise MalformedError("A member may be given once.", field="body")
+
+    json.loads(body, object_pairs_hook=once)
 
 
 _BYTE = re.compile(r" \(byte \d+\)")
@@ -168,7 +183,7 @@ def _invalid(complaint: str) -> InvalidInputError:
     if missing := _MISSING.fullmatch(said):
         return InvalidInputError("This field is needed.", field=_join(path, missing[1]))
     if expected := _EXPECTED.fullmatch(said):
-        kinds = " or ".join(_WORDS.get(kind, kind) for kind in expected[1].split(" | "))
+        kinds = " or ".join(_WORDS.get(kind, kind) for kind in expected[1].removesuffix(" | null").split(" | "))
         return InvalidInputError(f"This must be {kinds}{expected[2] or ''}.", field=path)
     return InvalidInputError(field=path)
 

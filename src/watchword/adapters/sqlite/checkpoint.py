@@ -26,7 +26,7 @@ class Checkpointer:
         self._log = path.with_name(path.name + "-wal")
         self._written = written
         self._writer = writer
-        self._connection = connect(path)
+        self._connection = connect(path, patience=0)  # who is busy is not kept waiting, nor waited for
         self._thread = ThreadPoolExecutor(1, "sqlite-background")
         self._task: asyncio.Task[None] | None = None
 
@@ -67,7 +67,10 @@ class Checkpointer:
 
 
 def _size(file: Path) -> int:
-    return file.stat().st_size if file.exists() else 0
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:  # the last process that closed it took it away
+        return 0
 
 
 def write_back(connection: sqlite3.Connection) -> None:

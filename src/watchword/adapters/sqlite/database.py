@@ -18,7 +18,8 @@ from pathlib import Path
 
 from watchword.errors import SettingsError, StoreError
 
-PATIENCE = 5.0  # seconds that a writer waits for another process to finish
+PATIENCE = 4.0  # seconds that a writer waits for another process to finish
+LESS_PATIENCE = 0.5  # the same, while the last wait was in vain
 _GLANCE = 0.0002  # seconds between two looks at the lock; SQLite's own waiting grows to 100 ms
 
 
@@ -36,12 +37,12 @@ def as_store_error(error: sqlite3.Error) -> StoreError:
     return StoreError(f"SQLite: {error}")
 
 
-def connect(path: Path, *, cached_statements: int = 128) -> sqlite3.Connection:
-    """Open a connection that commits only when told to. It may be passed between threads, one at a time."""
-    connection = sqlite3.connect(
-        path, timeout=0, isolation_level=None, check_same_thread=False, cached_statements=cached_statements
-    )
-    connection.execute(f"PRAGMA busy_timeout = {int(PATIENCE * 1000)}")  # another process may just be letting go
+def connect(path: Path, *, patience: float = PATIENCE) -> sqlite3.Connection:
+    """Open a connection that commits only when told to. It may be passed between threads, one at a time.
+
+    ``patience`` is how many seconds any statement waits for a lock, by SQLite's own waiting.
+    """
+    connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute("PRAGMA cache_size = -8192")  # KiB

@@ -7,14 +7,13 @@ never purged (``core.limit.is_idle``).
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 
-from watchword.adapters.sqlite.database import PATIENCE
-from watchword.adapters.sqlite.tables import SqliteTables, read_log
+from watchword.adapters.sqlite.tables import SqliteTables
 from watchword.core import ids
 from watchword.core.instant import Instant
-from watchword.core.limit import Guesses, is_idle
+from watchword.core.limit import is_idle
 
 PAGES = 256  # given back a step, one MiB
 
@@ -40,12 +39,10 @@ def what_is_over(connection: sqlite3.Connection, *, made_before: Instant, now: I
         return [row[0] for row in connection.execute(query, (*arguments, most))]
 
     oldest = ids.oldest_possible(made_before)
-    tried = connection.execute("SELECT key, log FROM guess_buckets WHERE streak = 0")
-    quiet = (key for key, log in tried if is_idle(Guesses(read_log(log), 0), now))
     return Over(
         keys("SELECT id FROM verifications WHERE id < ? ORDER BY id LIMIT ?", oldest),
         keys("SELECT key FROM send_buckets WHERE max(arrival, second) <= ? LIMIT ?", now),
-        list(islice(quiet, most)),
+        keys("SELECT key FROM guess_buckets WHERE idle_at <= ? LIMIT ?", now),
     )
 
 
@@ -62,7 +59,7 @@ def give_back(connection: sqlite3.Connection) -> None:
     """Return free pages at the end of the file to the system, a few at a time."""
     (free,) = connection.execute("PRAGMA freelist_count").fetchone()
     if free:
-        connection.execute(f"PRAGMA busy_timeout = {int(PATIENCE * 1000)}")  # a checkpoint may hold the lock just now
-        # A script is stepped to its end; ``execute`` would stop after the first page.
-        connection.executescript(f"PRAGMA incremental_vacuum({PAGES})")
-        connection.execute("PRAGMA busy_timeout = 0")
+        # A script is stepped to its end; ``execute`` would stop after the first page. Where another process has the
+        # lock just now, the pages are given back next time.
+        with suppress(sqlite3.OperationalError):
+            connection.executescript(f"PRAGMA incremental_vacuum({PAGES})")

@@ -7,7 +7,8 @@ disk (``writer.py``). Any number of processes may have the file open; SQLite's w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from watchword.errors import UnknownError
 from watchword.ports import Added, Idempotency
 
 MOST_COUNTED = 10_000
+GLANCE = 0.05  # seconds a read waits, on the event loop, where another process is just letting go of the file
 
 
 class SqliteStore:
@@ -45,8 +47,8 @@ class SqliteStore:
         """
         await asyncio.to_thread(prepare, self._path)
         with our_words():
-            self._writer = Writer(connect(self._path))
-            self._reader = connect(self._path)
+            self._writer = Writer(connect(self._path, patience=0), self._path)  # the loop never waits for a lock
+            self._reader = connect(self._path, patience=GLANCE)
             self._reader.execute("PRAGMA query_only = ON")
         self._read = SqliteTables(self._reader)
         self._batcher: Batcher[Step] = Batcher(self._writer.execute, waiting=self._waiting)
@@ -87,7 +89,7 @@ class SqliteStore:
         return added
 
     async def find(self, app: bytes, verification: bytes) -> tuple[Verification, Sequence[Delivery]]:
-        with our_words():
+        with our_words(), self._one_view():
             found = self._read.verification(app, verification)
             if found is None:
                 raise UnknownError
@@ -110,9 +112,16 @@ class SqliteStore:
         return judgement
 
     async def resend(
-        self, app: bytes, verification: bytes, *, charges: Sequence[Charge], schedule: tuple[Span, ...], now: Instant
+        self,
+        app: bytes,
+        verification: bytes,
+        *,
+        charges: Sequence[Charge],
+        schedule: tuple[Span, ...],
+        guesses: GuessLimits,
+        now: Instant,
     ) -> Verification:
-        resent: Verification = await self._submit(steps.resend, app, verification, charges, schedule, now)
+        resent: Verification = await self._submit(steps.resend, app, verification, charges, schedule, guesses, now)
         return resent
 
     async def cancel(self, app: bytes, verification: bytes, *, now: Instant) -> Verification:
@@ -170,6 +179,15 @@ class SqliteStore:
             await self._submit(remove, over, now)
         await self._writer.maintain(give_back)
         return over.rows
+
+    @contextmanager
+    def _one_view(self) -> Iterator[None]:
+        """Read several rows as they were at one moment."""
+        self._reader.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._reader.execute("COMMIT")
 
     async def _submit(self, step: Any, *arguments: object) -> Any:  # noqa: ANN401 - any step, its own result
         return await self._batcher.submit(lambda tables: step(tables, *arguments))

@@ -12,7 +12,7 @@ from typing import Any
 from watchword.core.app import ApiKey, App
 from watchword.core.delivery import Delivery, DeliveryStatus
 from watchword.core.instant import Instant
-from watchword.core.limit import FRESH, UNTRIED, Arrivals, Guesses
+from watchword.core.limit import FRESH, UNTRIED, Arrivals, Guesses, idle_at
 from watchword.core.message import TlsFacts
 from watchword.core.verification import Status, Verification
 from watchword.ports import Idempotency
@@ -36,13 +36,17 @@ _GET_REPLAY = (
 _DUE = (
     f"SELECT {_VERIFICATION}, {_DELIVERY}, a.name FROM deliveries d "  # noqa: S608
     "JOIN verifications v ON v.id = d.verification JOIN apps a ON a.id = v.app "
-    "WHERE d.due_at <= ? ORDER BY d.due_at LIMIT ?"
+    "WHERE d.due_at <= ? ORDER BY d.due_at, d.verification, d.number LIMIT ?"
 )
 _GET_DELIVERIES = f"SELECT {_DELIVERY} FROM deliveries d WHERE d.verification = ? ORDER BY d.number"  # noqa: S608
+_PUT_DELIVERY = (
+    f"INSERT OR REPLACE INTO deliveries ({_DELIVERY.replace('d.', '')}) "  # noqa: S608
+    f"VALUES ({', '.join('?' * len(Delivery.__struct_fields__))})"
+)
 _RECENT = (
     f"SELECT {_VERIFICATION}, {_DELIVERY}, a.name FROM deliveries d "  # noqa: S608
     "JOIN verifications v ON v.id = d.verification JOIN apps a ON a.id = v.app "
-    "WHERE d.status = 'sent' AND NOT v.decoy ORDER BY d.verification DESC, d.number DESC LIMIT ?"
+    "WHERE d.status = 'sent' AND NOT v.decoy ORDER BY d.at DESC, d.verification DESC, d.number DESC LIMIT ?"
 )
 
 
@@ -64,7 +68,18 @@ class SqliteTables:
         self._execute(
             _ADD_VERIFICATION,
             (
-                *(v.id, v.app, v.channel, v.purpose, v.recipient, v.sealed, v.locale, v.digits, v.max_attempts),
+                *(
+                    v.id,
+                    v.app,
+                    v.channel,
+                    v.purpose,
+                    v.recipient,
+                    v.address,
+                    v.sealed,
+                    v.locale,
+                    v.digits,
+                    v.max_attempts,
+                ),
                 *(v.max_sends, v.created_at, v.expires_at, v.resend_at, v.status.value, v.attempts, v.sends),
                 *(v.lane, v.decoy, key, request),
             ),
@@ -92,7 +107,7 @@ class SqliteTables:
         return self._execute("SELECT arrival, second FROM send_buckets WHERE key = ?", (key,)).fetchone() or FRESH
 
     def set_arrivals(self, key: bytes, arrivals: Arrivals) -> None:
-        self._execute("INSERT OR REPLACE INTO send_buckets VALUES (?, ?, ?)", (key, *arrivals))
+        self._execute("INSERT OR REPLACE INTO send_buckets (key, arrival, second) VALUES (?, ?, ?)", (key, *arrivals))
 
     def guesses(self, key: bytes) -> Guesses:
         row = self._execute("SELECT log, streak FROM guess_buckets WHERE key = ?", (key,)).fetchone()
@@ -100,7 +115,8 @@ class SqliteTables:
 
     def set_guesses(self, key: bytes, guesses: Guesses) -> None:
         self._execute(
-            "INSERT OR REPLACE INTO guess_buckets VALUES (?, ?, ?)", (key, _write_log(guesses.log), guesses.streak)
+            "INSERT OR REPLACE INTO guess_buckets (key, log, streak, idle_at) VALUES (?, ?, ?, ?)",
+            (key, _write_log(guesses.log), guesses.streak, idle_at(guesses)),
         )
 
     def deliveries(self, verification: bytes) -> Sequence[Delivery]:
@@ -110,7 +126,7 @@ class SqliteTables:
         d = delivery
         tls = d.tls and json.dumps([d.tls.version, d.tls.cipher, d.tls.fingerprint])
         self._execute(
-            "INSERT OR REPLACE INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            _PUT_DELIVERY,
             (
                 *(d.verification, d.number, d.at, d.due_at, d.status.value, d.tries, d.handed_over, d.uncertain),
                 *(d.transport, d.reason, tls),
@@ -134,7 +150,7 @@ class SqliteTables:
     def add_app(self, app: App) -> bool:
         try:
             self._execute(
-                "INSERT INTO apps VALUES (?, ?, ?, ?)",
+                "INSERT INTO apps (id, name, created_at, redirect_uris) VALUES (?, ?, ?, ?)",
                 (app.id, app.name, app.created_at, json.dumps(app.redirect_uris)),
             )
         except sqlite3.IntegrityError:
@@ -174,7 +190,10 @@ class SqliteTables:
         return row and _app(row)
 
     def add_key(self, key: ApiKey) -> None:
-        self._execute("INSERT INTO api_keys VALUES (?, ?, ?, ?)", (key.hash, key.app, key.hint, key.created_at))
+        self._execute(
+            "INSERT INTO api_keys (hash, app, hint, created_at) VALUES (?, ?, ?, ?)",
+            (key.hash, key.app, key.hint, key.created_at),
+        )
 
     def remove_keys(self, app: bytes, hint: str | None) -> int:
         return self._execute("DELETE FROM api_keys WHERE app = ?1 AND (?2 IS NULL OR hint = ?2)", (app, hint)).rowcount

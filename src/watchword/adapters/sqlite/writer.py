@@ -9,7 +9,8 @@ Rules:
 * a result is told only after the commit that holds it is on disk;
 * a refusal leaves the batch alone, because a refusing step has written nothing;
 * any other failure rolls the whole batch back, and then each step gets a transaction of its own: the one that
-  cannot succeed fails alone.
+  cannot succeed fails alone;
+* a transaction that cannot be had fails its whole batch at once, and the next one waits less for it.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
 
-from watchword.adapters.sqlite.database import as_store_error, begin_patiently, is_busy
+from watchword.adapters.sqlite.database import LESS_PATIENCE, PATIENCE, as_store_error, begin_patiently, is_busy
 from watchword.adapters.sqlite.tables import SqliteTables
 from watchword.errors import RefusedError, StoreError
 
@@ -28,27 +30,33 @@ Step = Callable[[SqliteTables], Any]
 Result = TypeVar("Result")
 
 
+class _NotBegunError(StoreError):
+    """No transaction could be had, so that there is nothing a step by itself could do better."""
+
+
 class Writer:
     """Owns the writing connection; ``execute`` is what a Batcher calls."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        connection.execute(
-            "PRAGMA busy_timeout = 0"
-        )  # the loop never waits for a lock: begin_patiently does, on a thread
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._path = path
+        self._identity = _identity(path)
         self._connection = connection
         self._tables = SqliteTables(connection)
         self._thread = ThreadPoolExecutor(1, "sqlite-writer")
         self._turn = asyncio.Lock()
+        self._patience = PATIENCE
 
     async def execute(self, steps: Sequence[Step]) -> Sequence[Any]:
         """Run a batch. Returns each step's result or exception, in order."""
         async with self._turn:
             try:
                 return await self._together(steps)
+            except _NotBegunError as error:
+                return [StoreError(error.detail) for _ in steps]
             except (sqlite3.Error, StoreError) as error:
                 if len(steps) == 1:
                     return [_told(error)]
-            return [await self._alone(step) for step in steps]
+            return await self._one_by_one(steps)
 
     async def maintain(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """Do something with the connection between two batches, outside any transaction, on the writer's thread."""
@@ -73,11 +81,16 @@ class Writer:
             raise
         return results
 
-    async def _alone(self, step: Step) -> Any:  # noqa: ANN401 - a step's own result
-        try:
-            return (await self._together([step]))[0]
-        except (sqlite3.Error, StoreError) as error:
-            return _told(error)
+    async def _one_by_one(self, steps: Sequence[Step]) -> list[Any]:
+        results: list[Any] = []
+        for step in steps:
+            try:
+                results += await self._together([step])
+            except _NotBegunError as error:
+                return results + [StoreError(error.detail) for _ in steps[len(results) :]]
+            except (sqlite3.Error, StoreError) as error:
+                results.append(_told(error))
+        return results
 
     def _run(self, step: Step) -> Any:  # noqa: ANN401 - a step's own result
         try:
@@ -90,12 +103,20 @@ class Writer:
             raise StoreError(f"a step failed: {type(error).__name__}") from error
 
     async def _begin(self) -> None:
+        if _identity(self._path) != self._identity:
+            # SQLite would go on writing to a file that has no name any more, and every answer would be lost.
+            raise _NotBegunError("the database file was taken away or replaced: restart the service")
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            if not is_busy(error):
-                raise
-            await self._in_thread(begin_patiently, self._connection)
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if not is_busy(error):
+                    raise
+                await self._in_thread(begin_patiently, self._connection, self._patience)
+        except sqlite3.Error as error:
+            self._patience = LESS_PATIENCE  # whoever comes next must not wait as long again for the same lock
+            raise _NotBegunError(as_store_error(error).detail) from error
+        self._patience = PATIENCE
 
     def _roll_back(self) -> None:
         try:
@@ -107,6 +128,14 @@ class Writer:
 
     async def _in_thread(self, work: Callable[..., Result], *arguments: object) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _told(error: sqlite3.Error | StoreError) -> StoreError:

@@ -14,7 +14,7 @@ from msgspec import UNSET
 from watchword.core import ids
 from watchword.core.app import App
 from watchword.core.delivery import Delivery
-from watchword.errors import UnauthenticatedError
+from watchword.errors import UnauthenticatedError, UnknownError
 from watchword.flows.verification import Request as Asked
 from watchword.flows.verification import Shown, Verifications
 from watchword.web import wire
@@ -23,6 +23,7 @@ from watchword.web.exchange import JSON, Answer, Request
 Verb = Callable[[App, bytes], Awaitable[Shown]]
 
 _METHODS = ["code"]
+_UNKNOWN = "No verification of that id in this app."
 _REPLAYED = [(b"idempotency-replayed", b"true")]
 
 
@@ -48,8 +49,11 @@ class VerificationApi:
         Give `purpose` and `to`: a code that was sent for something else, or to somebody else, is then not accepted.
         """
         check: wire.Check = request.payload
-        raw = ids.from_text(ids.VERIFICATION, request.key)
-        shown = await self._flow.check(_app(request), raw, check.code, purpose=check.purpose, to=check.to)
+        try:
+            raw = ids.from_text(ids.VERIFICATION, request.key)
+            shown = await self._flow.check(_app(request), raw, check.code, purpose=check.purpose, to=check.to)
+        except UnknownError:
+            raise UnknownError(_UNKNOWN) from None
         return Answer(200, wire.encode(_shown(request.key, shown)))
 
     async def resend(self, request: Request) -> Answer:
@@ -62,12 +66,18 @@ class VerificationApi:
 
     async def get(self, request: Request) -> Answer:
         """Show a verification, and what became of each time its message was sent."""
-        shown = await self._flow.get(_app(request), ids.from_text(ids.VERIFICATION, request.key))
+        shown = await self._found(self._flow.get, request)
         return Answer(200, wire.encode(_shown(request.key, shown, with_deliveries=True)))
 
     async def _simple(self, verb: Verb, request: Request) -> Answer:
-        shown = await verb(_app(request), ids.from_text(ids.VERIFICATION, request.key))
+        shown = await self._found(verb, request)
         return Answer(200, wire.encode(_shown(request.key, shown)))
+
+    async def _found(self, verb: Verb, request: Request) -> Shown:
+        try:
+            return await verb(_app(request), ids.from_text(ids.VERIFICATION, request.key))
+        except UnknownError:
+            raise UnknownError(_UNKNOWN) from None
 
 
 def _app(request: Request) -> App:

@@ -19,7 +19,8 @@ CREATE TABLE verifications (
     app                 BLOB NOT NULL,
     channel             TEXT NOT NULL,
     purpose             TEXT NOT NULL,
-    recipient           BLOB NOT NULL,         -- keyed hash of the folded address
+    recipient           BLOB NOT NULL,         -- keyed hash of the folded address, for limits
+    address             BLOB NOT NULL,         -- keyed hash of the address itself, to compare
     sealed              BLOB NOT NULL,         -- the address under AES-256-GCM, bound to app and id
     locale              TEXT NOT NULL,
     digits              INTEGER NOT NULL,
@@ -66,8 +67,11 @@ CREATE TABLE send_buckets (                    -- GCRA: a theoretical arrival ti
 CREATE TABLE guess_buckets (                   -- exact sliding log of wrong guesses
     key    BLOB PRIMARY KEY,
     log    BLOB NOT NULL,                      -- instants as 64-bit little-endian integers, ascending
-    streak INTEGER NOT NULL
+    streak INTEGER NOT NULL,
+    idle_at INTEGER                            -- from when on it limits nothing; NULL while there is a streak
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX guess_buckets_idle ON guess_buckets (idle_at) WHERE idle_at IS NOT NULL;
 
 CREATE TABLE heartbeat (                       -- written by readiness checks alone
     only INTEGER PRIMARY KEY CHECK (only = 1),

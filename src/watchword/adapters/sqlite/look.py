@@ -1,0 +1,63 @@
+"""Looking at a database without leaving a trace: which schema it has, and which one this version writes.
+
+Not handled here: bringing it up to date (``database.py``).
+
+Rules: nothing is written, not even the files that SQLite lays beside a database in WAL mode whenever it opens one.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from importlib import resources
+from pathlib import Path
+from typing import NamedTuple
+
+from watchword.adapters.sqlite.database import our_words
+
+
+class Schema(NamedTuple):
+    """The number of a file's schema, and the number that this version writes."""
+
+    written: int
+    known: int
+
+
+def look_at_schema(path: Path) -> Schema:
+    """Read both numbers.
+
+    Raises:
+        StoreError: the file cannot be read as a database.
+    """
+    with _looking(path) as connection:
+        (written,) = connection.execute("PRAGMA user_version").fetchone()
+    return Schema(written, _known())
+
+
+def holds_verifications(path: Path) -> bool:
+    """Whether there is anything in it that needs the key file.
+
+    Raises:
+        StoreError: the file cannot be read as a database.
+    """
+    if not path.exists():
+        return False
+    with _looking(path) as connection:
+        tables = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'verifications'").fetchone()
+        return tables is not None and connection.execute("SELECT 1 FROM verifications LIMIT 1").fetchone() is not None
+
+
+@contextmanager
+def _looking(path: Path) -> Iterator[sqlite3.Connection]:
+    # Without a log beside it, the file is the whole truth and nobody writes: SQLite may take it as immutable, and
+    # then makes no files. With a log, the newest part is there, and reading it is what SQLite does in mode=ro.
+    lies_still = not path.with_name(path.name + "-wal").exists()
+    address = f"{path.resolve().as_uri()}?mode=ro{'&immutable=1' if lies_still else ''}"
+    with our_words(), closing(sqlite3.connect(address, uri=True, isolation_level=None)) as connection:
+        yield connection
+
+
+def _known() -> int:
+    folder = resources.files("watchword.adapters.sqlite").joinpath("migrations")
+    return sum(file.name[0].isdigit() for file in folder.iterdir())

@@ -1,0 +1,426 @@
+"""Connections before they make a request: strangers cost little, and cannot hold on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import pickle
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import uvicorn
+import uvloop
+
+from watchword.web.asgi import Receive, Scope, Send
+from watchword.web.connection import BoundedConfig, Bounds, Connection, Watch
+
+GET = b"GET / HTTP/1.1\r\nHost: here\r\n"
+BOUNDS = Bounds(head=1_000, headers=10, patience=3.0, connections=20)
+
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run on the loop that the service runs on."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(test())
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Let the loop turn until something is so."""
+    async with asyncio.timeout(20):
+        while not true():
+            await asyncio.sleep(0)
+
+
+async def answer(_: Scope, __: Receive, send: Send) -> None:
+    """The application: well, whatever was asked."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+class Client:
+    """One raw connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    async def send(self, content: bytes) -> None:
+        self.writer.write(content)
+        await self.writer.drain()
+
+    async def ask(self, content: bytes = GET + b"\r\n") -> int:
+        """Send a request and read its answer; the status."""
+        await self.send(content)
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        await self.reader.readexactly(int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]))
+        return int(head[9:12])
+
+    async def rest(self) -> bytes:
+        """Everything until the server closes."""
+        async with asyncio.timeout(20):
+            try:
+                return await self.reader.read()
+            except ConnectionResetError:  # it closed with something of ours unread
+                return b""
+
+
+class Server:
+    """A web server in this process."""
+
+    def __init__(self, port: int, watch: Watch) -> None:
+        self.port = port
+        self.watch = watch
+        self.clients: list[Client] = []
+
+    async def connect(self) -> Client:
+        """Connect, and wait until the server has taken the connection."""
+        before = len(self.watch.connections)
+        client = Client(*await asyncio.open_connection("127.0.0.1", self.port))
+        self.clients.append(client)
+        await until(lambda: len(self.watch.connections) > before)
+        return client
+
+    @property
+    def one(self) -> Connection:
+        """The only connection there is."""
+        (connection,) = self.watch.connections
+        return connection
+
+    async def has_read(self, size: int) -> None:
+        """Wait until the server has read so many bytes that made nothing whole."""
+        await until(lambda: self.one._before == size and not self.one._whole)
+
+    def let_pass(self, seconds: int) -> None:
+        for _ in range(seconds):
+            self.watch.tick()
+
+
+@asynccontextmanager
+async def listening(app: App = answer, bounds: Bounds = BOUNDS) -> AsyncIterator[Server]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        config = BoundedConfig(
+            app, bounds=bounds, lifespan="off", ws="none", log_config=None, timeout_graceful_shutdown=1
+        )
+        config.load()
+        running = uvicorn.Server(config)
+        running.lifespan = config.lifespan_class(config)
+        await running.startup([listener])
+        server = Server(listener.getsockname()[1], config.watch)
+        try:
+            yield server
+        finally:
+            for client in server.clients:
+                client.writer.transport.abort()
+            await running.shutdown([listener])
+
+
+def refused(content: bytes) -> tuple[int, str]:
+    """Status and code of a problem that is all that came."""
+    head, _, body = content.partition(b"\r\n\r\n")
+    fields = head.lower().split(b"\r\n")[1:]
+    problem = json.loads(body)
+    assert {b"connection: close", b"content-type: application/problem+json", b"cache-control: no-store"} <= set(fields)
+    assert f"content-length: {len(body)}".encode() in fields
+    assert int(head[9:12]) == problem["status"]
+    return problem["status"], problem["code"]
+
+
+# --- sizes -----------------------------------------------------------------------------------------
+
+
+def test_a_head_as_long_as_allowed_passes() -> None:
+    async def test() -> None:
+        async with listening() as server:
+            client = await server.connect()
+            room = 1_000 - len(b"/") - len(b"hosthere") - len(b"x") - 2 * 4
+            assert 200 == await client.ask(GET + b"X: " + b"a" * room + b"\r\n\r\n")
+            assert 200 == await client.ask()
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        GET + b"X: " + b"a" * 1_000 + b"\r\n\r\n",
+        b"GET /" + b"a" * 1_000 + b" HTTP/1.1\r\nHost: here\r\n\r\n",
+        GET + b"X: " + b"a" * 1_000_000,
+        b"GET /" + b"a" * 1_000_000,
+        GET + b"X: a\r\n" * 100_000,
+        GET + b"X: a\r\n" * 10 + b"\r\n",
+    ],
+    ids=["header", "address", "endless header", "endless address", "endless headers", "too many headers"],
+)
+def test_a_head_that_is_too_large_is_refused_and_the_connection_closed(head: bytes) -> None:
+    async def test() -> None:
+        async with listening() as server:
+            client = await server.connect()
+            client.writer.write(head)
+            content = await client.rest()
+            if content:  # a client that still sends may find the connection reset
+                assert (431, "head_too_large") == refused(content)
+            assert content or len(head) > 100_000
+            await until(lambda: not server.watch.connections)
+
+    run(test)
+
+
+def test_a_head_that_grows_in_pieces_is_refused_at_the_first_byte_too_many() -> None:
+    async def test() -> None:
+        async with listening() as server:
+            client = await server.connect()
+            await client.send(GET + b"X: ")
+            sent = len(GET) + 3
+            await server.has_read(sent)
+            await client.send(b"a" * (1_000 - sent))
+            await server.has_read(1_000)
+            await client.send(b"a")
+            assert (431, "head_too_large") == refused(await client.rest())
+
+    run(test)
+
+
+def test_the_second_head_of_a_connection_is_bound_as_well() -> None:
+    async def test() -> None:
+        async with listening() as server:
+            client = await server.connect()
+            assert 200 == await client.ask()
+            await client.send(GET + b"X: " + b"a" * 1_000 + b"\r\n\r\n")
+            assert (431, "head_too_large") == refused(await client.rest())
+
+    run(test)
+
+
+def test_a_body_is_no_head_however_long() -> None:
+    async def test() -> None:
+        async with listening() as server:
+            client = await server.connect()
+            body = b"a" * 300_000
+            assert 200 == await client.ask(GET + b"Content-Length: 300000\r\n\r\n" + body)
+            assert 200 == await client.ask()
+
+    run(test)
+
+
+def test_trailers_without_end_are_refused() -> None:
+    async def test() -> None:
+        async with listening() as server:
+            client = await server.connect()
+            assert 200 == await client.ask(GET + b"Transfer-Encoding: chunked\r\n\r\n0\r\n")
+            client.writer.write(b"X: " + b"a" * 1_000_000)
+            await client.rest()
+            await until(lambda: not server.watch.connections)
+
+    run(test)
+
+
+def test_what_is_not_http_is_a_problem() -> None:
+    async def test() -> None:
+        async with listening() as server:
+            client = await server.connect()
+            await client.send(b"EHLO here\r\n\r\n")
+            assert (400, "malformed") == refused(await client.rest())
+
+    run(test)
+
+
+def test_an_answer_under_way_is_not_written_into() -> None:
+    let_go = asyncio.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]})
+        await let_go.wait()
+        await send({"type": "http.response.body", "body": b"done"})
+
+    async def test() -> None:
+        async with listening(slow) as server:
+            client = await server.connect()
+            await client.send(GET + b"\r\n")
+            head = await client.reader.readuntil(b"\r\n\r\n")
+            await client.send(b"X: " + b"a" * 1_001)
+            assert b"" == await client.rest()
+            let_go.set()
+            assert b"200" == head[9:12]
+
+    run(test)
+
+
+# --- time ------------------------------------------------------------------------------------------
+
+
+def test_a_head_that_stays_half_sent_is_answered_and_closed() -> None:
+    async def test() -> None:
+        async with listening() as server:
+            client = await server.connect()
+            await client.send(GET)
+            await server.has_read(len(GET))
+            server.let_pass(3)
+            assert not server.one.transport.is_closing()
+            server.let_pass(1)
+            assert (408, "request_timeout") == refused(await client.rest())
+
+    run(test)
+
+
+def test_a_drop_now_and_then_wins_no_time() -> None:
+    async def test() -> None:
+        async with listening() as server:
+            client = await server.connect()
+            for size in range(1, 5):
+                await client.send(GET[size - 1 : size])
+                await server.has_read(size)
+                server.let_pass(1)
+            assert (408, "request_timeout") == refused(await client.rest())
+
+    run(test)
+
+
+def test_a_connection_that_says_nothing_is_closed_without_a_word() -> None:
+    async def test() -> None:
+        async with listening() as server:
+            client = await server.connect()
+            server.let_pass(4)
+            assert b"" == await client.rest()
+
+    run(test)
+
+
+def test_blank_lines_keep_no_connection_open() -> None:
+    async def test() -> None:
+        async with listening() as server:
+            client = await server.connect()
+            assert 200 == await client.ask()
+            for size in (2, 4, 6, 8):
+                await client.send(b"\r\n")
+                await until(lambda size=size: server.one._before % 100 == (len(GET) + 2 + size) % 100)
+                server.let_pass(1)
+            await client.rest()
+            await until(lambda: not server.watch.connections)
+
+    run(test)
+
+
+def test_a_body_that_nobody_reads_keeps_no_connection_open() -> None:
+    async def test() -> None:
+        async with listening() as server:
+            client = await server.connect()
+            assert 200 == await client.ask(GET + b"Content-Length: 1000000\r\n\r\n")
+            for _ in range(4):
+                await client.send(b"a")
+                await until(lambda: server.one._came == 1)
+                server.let_pass(1)
+            assert b"" == await client.rest()
+
+    run(test)
+
+
+def test_a_request_under_way_is_left_to_its_own_deadline() -> None:
+    let_go = asyncio.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        await let_go.wait()
+        await answer(scope, receive, send)
+
+    async def test() -> None:
+        async with listening(slow) as server:
+            client = await server.connect()
+            asking = asyncio.create_task(client.ask())
+            await until(lambda: server.one.is_owed)
+            server.let_pass(100)
+            let_go.set()
+            assert 200 == await asking
+
+    run(test)
+
+
+def test_each_request_begins_the_time_anew() -> None:
+    async def test() -> None:
+        async with listening() as server:
+            client = await server.connect()
+            for _ in range(3):
+                assert 200 == await client.ask()
+                server.let_pass(3)
+            assert 200 == await client.ask()
+
+    run(test)
+
+
+def test_a_client_that_does_not_take_its_answer_is_cut_off() -> None:
+    async def much(scope: Scope, receive: Receive, send: Send) -> None:
+        size = 32 << 20
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % size)]})
+        await send({"type": "http.response.body", "body": bytes(size)})
+
+    async def test() -> None:
+        async with listening(much) as server:
+            client = await server.connect()
+            client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+            await client.send(GET + b"\r\n")
+            await until(lambda: server.one.cycle is not None and server.one.cycle.response_complete)
+            server.let_pass(4)
+            assert server.one.transport.is_closing()
+            server.let_pass(4)
+            await until(lambda: not server.watch.connections)
+
+    run(test)
+
+
+def test_the_watch_ticks_by_itself_while_there_are_connections() -> None:
+    async def test() -> None:
+        async with listening(bounds=Bounds(patience=0.0)) as server:
+            client = await server.connect()
+            assert b"" == await client.rest()
+
+    run(test)
+
+
+# --- how many --------------------------------------------------------------------------------------
+
+
+def test_beyond_its_connections_a_process_refuses_and_takes_again_when_one_left() -> None:
+    async def test() -> None:
+        async with listening(bounds=Bounds(connections=2)) as server:
+            first, second = await server.connect(), await server.connect()
+            third = Client(*await asyncio.open_connection("127.0.0.1", server.port))
+            server.clients.append(third)
+            content = await third.rest()
+            assert (503, "overloaded") == refused(content)
+            assert b"retry-after: 1\r\n" in content
+            assert [200, 200] == [await first.ask(), await second.ask()]
+
+            first.writer.close()
+            await until(lambda: len(server.watch.connections) == 1)
+            assert 200 == await (await server.connect()).ask()
+
+    run(test)
+
+
+def test_what_was_refused_is_told_once_a_second(caplog: pytest.LogCaptureFixture) -> None:
+    async def test() -> None:
+        async with listening(bounds=Bounds(connections=1)) as server:
+            await server.connect()
+            for _ in range(3):
+                client = Client(*await asyncio.open_connection("127.0.0.1", server.port))
+                server.clients.append(client)
+                await client.rest()
+            server.watch.tick()
+            server.watch.tick()
+
+    run(test)
+
+    told = [record.getMessage() for record in caplog.records if "refused" in record.getMessage()]
+    assert 3 == sum(int(line.partition(": ")[2].partition(" ")[0]) for line in told)
+    assert len(told) <= 3
+
+
+def test_the_configuration_travels_to_workers() -> None:
+    config = BoundedConfig("nowhere:app", bounds=BOUNDS)  # type: ignore[arg-type]
+
+    copy = pickle.loads(pickle.dumps(config))  # noqa: S301 (our own bytes)
+
+    assert BOUNDS == copy.watch.bounds
