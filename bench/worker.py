@@ -24,7 +24,7 @@ import uvicorn
 from bench.reference import reference
 from watchword import bootstrap
 from watchword.adapters.log import listen_to_libraries
-from watchword.adapters.system import SystemClock
+from watchword.adapters.system import SystemClock, collect_seldom
 from watchword.cli.serve import server_config
 from watchword.core.app import App
 from watchword.core.instant import DAY, Instant
@@ -80,6 +80,7 @@ async def new_app(settings: Settings, service: bootstrap.Service) -> tuple[App, 
 def _run(app: Callable[..., object], told: Callable[[int], Told], beside: Callable[[], None]) -> None:
     with socket.create_server(("127.0.0.1", 0), reuse_port=False) as listener:
         config = server_config(app)
+        collect_seldom()  # as serve does
 
         def ready() -> None:
             print(msgspec.json.encode(told(listener.getsockname()[1])).decode(), flush=True)

@@ -328,19 +328,12 @@ def _mail(given: Mapping[str, str], file: Mapping[str, object]) -> MailSettings:
 
 def _demand_relay(settings: Settings) -> None:
     """Keep development mode, whose mailbox shows every code, on this machine."""
-    if not settings.development:
-        return
-    if not is_loopback(urlsplit(settings.server.public_url).hostname or ""):
-        detail = (
-            "WATCHWORD_PUBLIC_URL is not this machine, and there is no relay: set WATCHWORD_SMTP to "
-            "smtps://user:password@host and WATCHWORD_MAIL_FROM to the sender."
-        )
-        raise SettingsError(detail, setting="WATCHWORD_SMTP")
-    if not is_loopback(settings.server.bind.host):
-        detail = (
-            "WATCHWORD_BIND is reachable from elsewhere, and there is no relay: set WATCHWORD_SMTP to "
-            "smtps://user:password@host and WATCHWORD_MAIL_FROM to the sender, or bind to 127.0.0.1."
-        )
+    server = settings.server
+    relay = "there is no relay: set WATCHWORD_SMTP to smtps://user:password@host and WATCHWORD_MAIL_FROM to the sender"
+    if settings.development and not is_loopback(urlsplit(server.public_url).hostname or ""):
+        raise SettingsError(f"WATCHWORD_PUBLIC_URL is not this machine, and {relay}.", setting="WATCHWORD_SMTP")
+    if settings.development and not is_loopback(server.bind.host):
+        detail = f"WATCHWORD_BIND is reachable from elsewhere, and {relay}, or bind to 127.0.0.1."
         raise SettingsError(detail, setting="WATCHWORD_SMTP")
 
 

@@ -475,6 +475,7 @@ def test_an_app_without_a_name_goes_by_the_name_of_the_sender() -> None:
         '"ada"@example.org',
         "ada(eve@evil.example)@example.org",
         "=?utf-8?q?eve=40evil.example=3E?=@example.org",
+        "ada?=@example.org",
         "a\u202eda@example.org",
         "a\u2028da@example.org",
         "ada@[127.0.0.1]",

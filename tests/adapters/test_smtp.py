@@ -100,14 +100,66 @@ def test_dots_and_bare_line_ends_cannot_end_a_message(authority: Authority, run:
     run(scenario())
 
 
-def test_the_relay_is_greeted_by_the_name_that_was_set_or_the_machines_own(authority: Authority, run: Run) -> None:
+@pytest.mark.parametrize(
+    ("machine", "said"),
+    [
+        ("post-1.ours.example", b"post-1.ours.example"),
+        ("xn--bcher-kva.example", b"xn--bcher-kva.example"),
+        ("localhost", b"[127.0.0.1]"),
+        ("3f2a90cc17de", b"[127.0.0.1]"),
+        ("", b"[127.0.0.1]"),
+        ("post_1.ours.example", b"[127.0.0.1]"),
+        ("-post.ours.example", b"[127.0.0.1]"),
+        ("post-.ours.example", b"[127.0.0.1]"),
+        ("post..example", b"[127.0.0.1]"),
+        ("post.ours.example.", b"[127.0.0.1]"),
+        ("post.ours.example\n", b"[127.0.0.1]"),
+        ("post.ours.example SIZE=1", b"[127.0.0.1]"),
+        ("büro.example", b"[127.0.0.1]"),
+        ("::1", b"[127.0.0.1]"),
+        ("a" * 64 + ".example", b"[127.0.0.1]"),
+        (".".join(["a" * 60] * 5), b"[127.0.0.1]"),
+    ],
+    ids=ascii,
+)
+def test_a_machine_greets_by_its_full_name_or_by_an_address(
+    authority: Authority, run: Run, monkeypatch: pytest.MonkeyPatch, machine: str, said: bytes
+) -> None:
+    monkeypatch.setattr(socket, "getfqdn", lambda: machine)
+
     async def scenario() -> None:
-        async with recording_relay(authority.valid()) as relay:
-            for name in ("courier.test", None):
-                async with mailer(authority, relay, client_name=name) as smtp:
-                    await smtp.ping()
-        greetings = [line for line in relay.lines if line.startswith(b"EHLO")]
-        assert [b"EHLO courier.test", b"EHLO " + socket.getfqdn().encode()] == greetings
+        async with recording_relay(authority.valid()) as relay, mailer(authority, relay, client_name=None) as smtp:
+            await smtp.ping()
+        assert b"EHLO " + said in relay.lines
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("error", [OSError("no resolver"), UnicodeError("label too long")])
+def test_a_machine_whose_name_cannot_be_looked_up_greets_by_an_address(
+    authority: Authority, run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail() -> str:
+        raise error
+
+    monkeypatch.setattr(socket, "getfqdn", fail)
+
+    async def scenario() -> None:
+        async with recording_relay(authority.valid()) as relay, mailer(authority, relay, client_name=None) as smtp:
+            await smtp.ping()
+        assert b"EHLO [127.0.0.1]" in relay.lines
+
+    run(scenario())
+
+
+def test_the_relay_is_greeted_by_the_name_that_was_set(authority: Authority, run: Run) -> None:
+    async def scenario() -> None:
+        async with (
+            recording_relay(authority.valid()) as relay,
+            mailer(authority, relay, client_name="courier.test") as smtp,
+        ):
+            await smtp.ping()
+        assert b"EHLO courier.test" in relay.lines
 
     run(scenario())
 
@@ -151,6 +203,9 @@ def test_a_local_part_beyond_ascii_goes_to_a_relay_that_offers_smtputf8(authorit
         (Envelope(LETTER.sender, LETTER.recipient, "Größe\r\n".encode()), "8bitmime_unavailable"),
         (Envelope(LETTER.sender, "ada@theirs.test> NOTIFY=NEVER", LETTER.content), "unsendable"),
         (Envelope(LETTER.sender, "ada@theirs.test\r\nDATA", LETTER.content), "unsendable"),
+        (Envelope(LETTER.sender, "=?utf-8?q?eve?=@theirs.test", LETTER.content), "unsendable"),
+        (Envelope(LETTER.sender, '"ada lovelace"@theirs.test', LETTER.content), "unsendable"),
+        (Envelope(LETTER.sender, "ada\ud800@theirs.test", LETTER.content), "unsendable"),
         (Envelope("", LETTER.recipient, LETTER.content), "unsendable"),
     ],
 )

@@ -36,20 +36,18 @@ class Stopwatch:
 
 
 async def reason(smtp: SmtpRelay) -> str:
-    """Why a message is not taken, '' where it is. No answer of this kind is about the message."""
+    """Why a message is not taken, '' where it is. No refusal of this kind is about the message."""
     try:
         await smtp.send(LETTER)
     except DeliveryError as error:
-        assert not error.permanent
-        assert not error.uncertain
-        return error.reason
+        return error.reason if not (error.permanent or error.uncertain) else f"{error.reason}, for good or perhaps not"
     return ""
 
 
 WRONG: dict[str, Callable[[Authority], AbstractAsyncContextManager[Relay]]] = {
     "auth_refused": lambda authority: recording_relay(authority.valid(), login=("ada", "another")),
-    "tls_certificate": lambda _: scripted_relay(self_signed(), implicit=True),
-    "tls_handshake": lambda authority: scripted_relay(authority.tls_1_1_only(), implicit=True),
+    "tls_certificate": lambda _: scripted_relay(self_signed()),
+    "tls_handshake": lambda authority: scripted_relay(authority.tls_1_1_only()),
     "tls_unavailable": lambda authority: scripted_relay(authority.valid(), Script(offers=())),
     "starttls_injection": lambda authority: scripted_relay(
         authority.valid(), Script({"STARTTLS": b"220 go ahead\r\n250 injected\r\n"})
@@ -152,6 +150,21 @@ def test_a_message_that_is_taken_ends_the_pauses(authority: Authority, run: Run)
             watch.move(FIRST_PAUSE)
             assert "" == await reason(smtp)
             assert 5 == relay.opened
+
+    run(scenario())
+
+
+def test_a_password_that_was_changed_meanwhile_is_tried_once(authority: Authority, run: Run) -> None:
+    watch = Stopwatch()
+    script = Script({"AUTH": (WELCOME, WRONG_PASSWORD), "NOOP": Deed.CUT}, offers_over_tls=("AUTH PLAIN",))
+
+    async def scenario() -> None:
+        running = scripted_relay(authority.valid(), script)
+        async with running as relay, mailer(authority, relay, login=True, now=watch, recheck_after=0.0) as smtp:
+            assert "" == await reason(smtp)
+            watch.move(TRUST)
+            assert ["auth_refused"] * 8 == await asyncio.gather(*(reason(smtp) for _ in range(8)))
+            assert 2 == relay.verbs.count("AUTH")
 
     run(scenario())
 
@@ -259,7 +272,3 @@ def test_a_message_of_ten_minutes_outlives_the_pauses(repaired_after: int, jitte
         assert again_at is not None
         watch.seconds = again_at / SECOND
     assert watch.seconds <= repaired_after + 2 * LONGEST_PAUSE
-
-
-def test_trust_in_a_relay_ends() -> None:
-    assert TRUST < LONGEST_PAUSE

@@ -50,7 +50,7 @@ def test_a_purpose_that_is_none_is_refused_before_anything_is_read(
 
 
 def test_what_is_no_key_is_told_without_a_programmers_words(command: Command) -> None:
-    ran = command(*SEND, given="sk_live_1234\n")
+    ran = command(*SEND, given="not a key\n")
 
     assert (2, "") == (ran.code, ran.out)
     assert "watchword: This is not an API key: wk_ and letters, digits, - and _.\n" == ran.err

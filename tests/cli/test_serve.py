@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.cli.conftest import COMMAND, Command, Post, Serving, environment
+from watchword.cli.serve import CONNECTIONS, OWN_FILES, bounds_of
+from watchword.settings import Settings
 
 Start = Callable[..., Serving]
 
@@ -310,6 +312,7 @@ def test_doctor_says_why_a_relay_cannot_be_used(command: Command, post: Post, mo
     [
         ({"WATCHWORD_PUBLIC_URL": "https://codes.example.com"}, [], "WATCHWORD_SMTP"),
         ({}, ["--bind", "0.0.0.0:0"], "WATCHWORD_PUBLIC_URL"),
+        ({"WATCHWORD_PUBLIC_URL": "http://localhost:8000"}, ["--bind", "0.0.0.0:0"], "WATCHWORD_SMTP"),
         ({"WATCHWORD_SMTP": "smtp://relay.example", "WATCHWORD_MAIL_FROM": "a@b.example"}, [], "WATCHWORD_SMTP"),
         ({"WATCHWORD_SMTP": "smtps://relay.example", "WATCHWORD_MAIL_FROM": "nobody"}, [], "WATCHWORD_MAIL_FROM"),
         ({"WATCHWORD_STORE": "memory"}, ["--workers", "2"], "WATCHWORD_STORE"),
@@ -498,3 +501,57 @@ def test_it_starts_fast_and_stays_small(start: Start) -> None:
     assert resident < 80 << 20
     # Under half a second on a quiet machine (bench/RESULTS.md); the bound leaves room for a busy one.
     assert taken < 5
+
+
+# --- strangers, and rules that are wrong -----------------------------------------------------------
+
+
+def test_a_head_of_any_size_is_not_read(start: Start) -> None:
+    serving = start()
+    port = urlsplit(serving.welcome["url"]).port
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+        client.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"a" * 40_000)
+        assert b" 431 " in client.recv(4_096)
+
+    assert 200 == ask(serving, "/healthz")[0]
+
+
+def test_a_process_takes_no_more_connections_than_it_has_file_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = [(1_024, 2_048)]
+    monkeypatch.setattr("resource.getrlimit", lambda _: limits[-1])
+    monkeypatch.setattr("resource.setrlimit", lambda _, limit: limits.append(limit))
+
+    bounds = bounds_of(Settings.load({}))
+
+    assert (2_048, 2_048) == limits[-1]
+    assert 2_048 - OWN_FILES == bounds.connections
+
+
+def test_a_process_that_has_file_descriptors_enough_changes_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("resource.getrlimit", lambda _: (65_536, 65_536))
+    monkeypatch.setattr("resource.setrlimit", lambda *_: pytest.fail("it was enough"))
+
+    assert CONNECTIONS == bounds_of(Settings.load({})).connections
+
+
+def workers_of(serving: Serving) -> set[str]:
+    return set(Path(f"/proc/{serving.process.pid}/task/{serving.process.pid}/children").read_text().split())
+
+
+@pytest.mark.parametrize("wrong", ["settings", "keys"])
+def test_a_hangup_with_something_wrong_leaves_the_workers_be(start: Start, tmp_path: Path, wrong: str) -> None:
+    config, keys = tmp_path / "watchword.toml", tmp_path / "watchword-data" / "keys.json"
+    config.write_text("")
+    serving = start("--workers", "2", WATCHWORD_CONFIG=str(config))
+    before = workers_of(serving)
+
+    if wrong == "settings":
+        config.write_text("[limits]\nrecipient_sends = 'none'\n")
+    else:
+        keys.write_text("{}")
+    serving.process.send_signal(signal.SIGHUP)
+
+    refused = seen(serving, "rules.refused")
+    assert ("limits.recipient_sends" if wrong == "settings" else "key file") in refused[0]["detail"]
+    assert before == workers_of(serving)
+    assert 201 == ask(serving, "/v1/verifications", LOGIN, serving.welcome["api_key"])[0]

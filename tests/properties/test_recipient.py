@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import re
+from email import message_from_string
+from email.message import EmailMessage
+from email.policy import default
+from email.utils import getaddresses, parseaddr
 
+import pytest
 from email_validator import validate_email
-from hypothesis import assume, given, reject
+from hypothesis import assume, example, given, reject
 from hypothesis import strategies as st
 
+from watchword.adapters.catalogue import Catalogues
+from watchword.adapters.letter import Letters, MailFrom
+from watchword.adapters.smtp import _path
 from watchword.core import recipient
+from watchword.core.instant import MINUTE
+from watchword.core.message import PasscodeMessage
 from watchword.errors import InvalidInputError
 
 ORDINARY = st.from_regex(recipient._ORDINARY, fullmatch=True)
@@ -18,6 +28,22 @@ NEARLY = st.builds(
     st.text("aZ0-.ü", max_size=14).map("{}.com".format),
 )
 ANYTHING = st.one_of(ORDINARY, NEARLY, st.emails(), st.text(max_size=40))
+ODD = st.builds(
+    "{}@{}".format,
+    st.text(st.one_of(st.sampled_from("aZ0.!#$%&'*+/=?^_`{|}~-\"\\ ()<>,:;[]@é"), st.characters()), max_size=20),
+    st.text("aZ0.-_üß\u3002[]:", max_size=70).map("{}.example.org".format),
+)
+LETTERS = Letters(MailFrom.parse("codes@acme.example"), Catalogues.load())
+MESSAGE = PasscodeMessage(
+    key="vf_AZrjPq0BxyZ-_abcdefghij.1",
+    locale="en",
+    app_name="Acme",
+    purpose="login",
+    code="483920",
+    countersign="lantern",
+    created_at=1_795_442_531_250,
+    lifetime=10 * MINUTE,
+)
 
 
 @given(typed=ORDINARY)
@@ -68,3 +94,50 @@ def test_a_mask_hides_all_of_the_local_part_but_one_character(typed: str) -> Non
     assert kept == domain
     assert shown in {"***", f"{local[0]}***"}
     assert len(local) > 1 or shown == "***"
+
+
+@given(typed=st.one_of(ODD, ANYTHING))
+@example(typed="a=?x@example.org")
+@example(typed="!#$%&'*+/=^_`{|}~-@example.org")
+@example(typed='"ann"@example.org')
+@example(typed="дада@bücher.example")
+@example(typed="a" * 64 + "@" + ".".join(["b" * 63] * 2) + ".org")
+def test_whatever_is_read_can_be_composed_and_sent_and_every_parser_finds_that_address(typed: str) -> None:
+    try:
+        read = recipient.read_email(typed)
+    except InvalidInputError:
+        return
+    letter = LETTERS.compose(read, MESSAGE)
+    header = message_from_string(letter.source.decode(), policy=default)
+    assert isinstance(header, EmailMessage)
+    assert f"<{read}>".encode() == _path(letter.envelope().recipient)
+    assert ("", read) == parseaddr(read)
+    assert [("", read)] == getaddresses([read])
+    assert [read] == [to.addr_spec for to in header["To"].addresses]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "a=?x@example.org",
+        "a?=@example.org",
+        "=?utf-8?q?eve=40evil.example?=@example.org",
+        '"ann eve"@example.org',
+        '"ann@eve"@example.org',
+        "ann(eve)@example.org",
+        "ann\\eve@example.org",
+        "ann.@example.org",
+        "ann@example.org.",
+        "ann@example.org\u3002",
+        "ann@[192.0.2.1]",
+        "ann@[IPv6:2001:db8::1]",
+        "ann@192.0.2.1",
+        "ann@" + "b" * 64 + ".org",
+        "ann@" + "ü" * 60 + ".org",
+        "ann@" + ".".join(["b" * 63] * 4) + ".org",
+        "ann@exa_mple.org",
+    ],
+)
+def test_what_no_mail_can_be_addressed_to_is_not_read(typed: str) -> None:
+    with pytest.raises(InvalidInputError):
+        recipient.read_email(typed)

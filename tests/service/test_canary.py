@@ -35,6 +35,15 @@ DIGITS = 10  # long enough never to appear by chance in a time or an id
 PURPOSES = ("login", "step_up", "recovery", "binding", "address_confirmation")
 DEBUG = {"WATCHWORD_LOG_LEVEL": "debug"}
 SOURCE = "203.0.113.77"
+# Limits that are never met, but keep their books.
+COUNTING = """
+[limits]
+recipient_sends = "1000000/h"
+source_sends = "1000000/h"
+app_sends = "1000000/h"
+global_sends = "1000000/h"
+wrong_guesses = "1000000/h"
+"""
 AGENT = "Canary/1.0 (a browser)"
 
 
@@ -80,26 +89,31 @@ class Canary:
         return code_of(self.service.keyring(), self.app, verification, DIGITS)
 
     async def misuse(self, verification: str, address: str) -> None:
-        """Put secrets where they do not belong."""
-        code, path = self.code(verification), f"/v1/verifications/{verification}"
-        await self.ask("POST", f"{path}/check", {"code": wrong(code), "to": address, "purpose": "login"})
-        await self.ask("POST", f"{path}/check", {"code": code, "to": "someone.else@example.org"})
-        await self.ask("POST", f"{path}/check", {"code": code + "²", "to": address})
-        await self.ask("POST", f"{path}/check", {"code": [code], "to": address})
-        await self.ask("POST", f"{path}/check", {code: address, "code": code})
-        await self.ask("POST", f"{path}/check?code={code}&to={address}", {"code": None})
-        await self.ask("POST", f"{path}/{code}", {})
-        await self.ask("GET", f"/v1/verifications?key={self.key}")
-        await self.ask("GET", f"/v1/verifications/{self.key}")
-        await self.ask("GET", f"/{self.key}/{address}/{code}")
-        await self.ask("GET", path, headers=f"Authorization: Bearer {self.key}\r\nReferer: https://a/{self.key}\r\n")
+        """Put secrets where they do not belong; all of it is refused."""
+        code, path, new = self.code(verification), f"/v1/verifications/{verification}", "/v1/verifications"
+        check = partial(self.refused, "POST", f"{path}/check")
+        await check({"code": wrong(code), "to": address, "purpose": "login"})
+        await check({"code": code, "to": "someone.else@example.org"})
+        await check({"code": code + "²", "to": address})
+        await check({"code": [code], "to": address})
+        await check({code: address, "code": code})
+        await self.refused("POST", f"{path}/check?code={code}&to={address}", {"code": None})
+        await self.refused("POST", f"{path}/{code}", {})
+        await self.refused("GET", f"{new}?key={self.key}")
+        await self.refused("GET", f"{new}/{self.key}")
+        await self.refused("GET", f"/{self.key}/{address}/{code}")
+        await self.refused("GET", path, headers=f"Authorization: Bearer {self.key}\r\n")
         create = {"channel": "email", "to": address, "purpose": "login"}
-        await self.ask("POST", "/v1/verifications", create | {"channel": "sms"})
-        await self.ask("POST", "/v1/verifications", create | {"purpose": code})
-        await self.ask("POST", "/v1/verifications", create | {"to": f"{address}\r\nBcc: a@b.c"})
-        await self.ask("POST", "/v1/verifications", create | {"to": 1, address: code})
-        await self.ask("POST", "/v1/verifications", create | {"requester": {"ip": address}})
-        await self.ask("POST", "/v1/verifications", create | {"locale": code})
+        await self.refused("POST", new, create | {"channel": "sms"})
+        await self.refused("POST", new, create | {"purpose": code})
+        await self.refused("POST", new, create | {"to": f"{address}\r\nBcc: a@b.c"})
+        await self.refused("POST", new, create | {"to": 1, address: code})
+        await self.refused("POST", new, create | {"requester": {"ip": address}})
+        await self.refused("POST", new, create | {"locale": code})
+
+    async def refused(self, method: str, path: str, body: dict[str, Any] | None = None, headers: str = "") -> None:
+        await self.ask(method, path, body, headers)
+        assert self.connection.heard.status >= 400, self.connection.heard
 
     def run(self, *arguments: str, lines: tuple[str, ...] = ()) -> str:
         """A command over the API: the key and whatever else is secret come by standard input. Returns its result."""
@@ -152,7 +166,7 @@ async def a_canary_with_a_relay(folder: Path, *, workers: int = 1, **more: str) 
     authority = Authority(folder)
     async with recording_relay(authority.valid(), login=("ours", SMTP_PASSWORD)) as relay:
         settings = through(relay, authority) | DEBUG | more
-        async with running(folder, settings=settings, workers=workers) as service:
+        async with running(folder, settings=settings, workers=workers, config=COUNTING) as service:
             with closing(Canary(service)) as canary:
                 canary.sinks.secret("relay's password", SMTP_PASSWORD)
                 yield canary, relay
@@ -240,7 +254,7 @@ def test_a_relay_that_fails_and_quotes_what_it_was_told_brings_nothing_into_the_
         authority = Authority(tmp_path)
         async with (
             scripted_relay(authority.valid(), script, implicit=True) as relay,
-            running(tmp_path, settings=through(relay, authority) | DEBUG) as service,
+            running(tmp_path, settings=through(relay, authority) | DEBUG, config=COUNTING) as service,
         ):
             canary = Canary(service)
             canary.sinks.secret("relay's password", SMTP_PASSWORD)
@@ -266,7 +280,8 @@ def test_the_command_line_and_the_sdk_let_nothing_slip(tmp_path: Path, caplog: p
             await asyncio.to_thread(by_command_line, canary)
             await asyncio.to_thread(by_sdk, canary)
             await relay.until(partial(_has_taken, relay, 2))
-            canary.sinks.note("logging", caplog.text.encode())
+            ours = [record.getMessage() for record in caplog.records if record.name != "mail.log"]  # that is the relay
+            canary.sinks.note("logging", "\n".join(ours).encode())
             assert b"HTTP Request: POST" in canary.sinks.texts["logging"]
             await canary.metrics()
             canary.search()
@@ -342,7 +357,7 @@ def test_two_workers_share_figures_and_no_secrets(tmp_path: Path) -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_what_development_mode_mints_is_printed_once_and_is_nowhere_else(tmp_path: Path, workers: int) -> None:
     async def journey() -> None:
-        async with running(tmp_path, settings=DEBUG, workers=workers) as service:
+        async with running(tmp_path, settings=DEBUG, workers=workers, config=COUNTING) as service:
             canary = Canary(service, "default", service.welcome["api_key"])
             token = service.welcome["mailbox"].partition("#")[2]
             assert len(token) > 20

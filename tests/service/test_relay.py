@@ -154,3 +154,54 @@ def test_a_message_whose_answer_was_cut_off_is_repeated_and_says_so(tmp_path: Pa
             assert shown["deliveries"][0]["reason"] == "possible_duplicate"
 
     asyncio.run(journey())
+
+
+def test_a_wrong_password_is_not_tried_for_each_mail(tmp_path: Path) -> None:
+    async def journey() -> None:
+        authority = Authority(tmp_path)
+        async with (
+            recording_relay(authority.valid(), implicit=False, login=("ours", "another")) as relay,
+            running(tmp_path, settings=through(relay, authority)) as service,
+        ):
+            connection, _ = an_app(service)
+            mails = [(await connection.create(f"ann.{number}@example.com"))[1]["id"] for number in range(12)]
+            for mail in mails:
+                shown = await until(connection, mail, lambda shown: shown["deliveries"][0].get("reason"))
+                assert shown["deliveries"][0]["reason"] == "auth_refused"
+            connection.close()
+            # One, and one more at most where a slow machine takes longer than the first pause.
+            assert relay.verbs.count("AUTH") in {1, 2}
+            assert "MAIL" not in relay.verbs
+
+    asyncio.run(journey())
+
+
+def test_a_relay_that_was_put_right_gets_what_waited(tmp_path: Path) -> None:
+    async def journey() -> None:
+        authority = Authority(tmp_path)
+        script = Script(
+            {"AUTH": (b"535 5.7.8 no\r\n", b"235 2.7.0 welcome\r\n")}, offers_over_tls=("AUTH PLAIN", "8BITMIME")
+        )
+        async with (
+            scripted_relay(authority.valid(), script, implicit=True) as relay,
+            running(tmp_path, settings=through(relay, authority)) as service,
+        ):
+            connection, _ = an_app(service)
+            _, made = await connection.create("ann@example.com")
+            await until(connection, made["id"], lambda shown: shown["deliveries"][0]["status"] == "sent")
+            connection.close()
+            assert (2, 1) == (relay.verbs.count("AUTH"), len(relay.messages))
+
+    asyncio.run(journey())
+
+
+@pytest.mark.parametrize("to", ["a=?x@example.org", '"ann eve"@example.org', "ann@[192.0.2.1]"])
+def test_an_address_that_no_mail_can_go_to_is_refused_when_it_is_given(to: str, tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with running(tmp_path) as service:
+            connection, _ = an_app(service)
+            status, problem = await connection.create(to)
+            connection.close()
+            assert (status, problem["code"]) == (422, "invalid")
+
+    asyncio.run(journey())

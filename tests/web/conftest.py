@@ -20,4 +20,5 @@ def site() -> Iterator[Site]:
 def desk() -> Iterator[Site]:
     """A service in development mode."""
     with Site(mailbox_token=TOKEN) as made:
+        made.wire.peer = "127.0.0.1"
         yield made

@@ -27,6 +27,49 @@ def test_what_is_not_json_is_malformed(site: Site, body: bytes) -> None:
     assert (400, "malformed", ["body"]) == (reply.status, reply.json["code"], fields(reply))
 
 
+@pytest.mark.parametrize("headers", [[], [JSON]])
+def test_a_body_that_is_missing_is_asked_for(site: Site, headers: list[tuple[bytes, bytes]]) -> None:
+    reply = site.post(CREATE, headers=headers)
+
+    assert (400, "malformed", "A JSON body is needed.") == (reply.status, reply.json["code"], reply.json["detail"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"channel":"email","to":"ann@example.com","purpose":"login","to":"bob@example.com"}',
+        b'{"channel":"email","to":"ann@example.com","purpose":"login","t\\u006f":"bob@example.com"}',
+        b'{"channel":"email","to":"a\\u003a@example.com","to":"ann@example.com","purpose":"login"}',
+        b'{"channel":"email","to":"ann@example.com","to":"ann\\u003a@example.com","purpose":"login"}',
+        b'{"channel":"email","to":"ann@example.com","purpose" : "login" , "decoy":true,"decoy":false}',
+        b'{"channel":"email","to":"ann@example.com","purpose":"login","requester":{"ip":"::1","ip":"::2"}}',
+        b'{"channel":"email","to":"ann@example.com","purpose":"login","locale":null,"locale":null}',
+    ],
+)
+def test_a_member_that_comes_twice_is_malformed(site: Site, body: bytes) -> None:
+    reply = site.post(CREATE, body, headers=[JSON])
+
+    assert (400, "malformed", ["body"]) == (reply.status, reply.json["code"], fields(reply))
+    assert "once" in reply.json["detail"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"requester": {"ip": "2001:db8::1", "user_agent": 'a: "b": \\ c'}},
+        {"requester": {"user_agent": "x" * 4_096}},
+        {"requester": {}, "locale": None, "decoy": False, "methods": None},
+    ],
+)
+def test_colons_escapes_and_what_holds_anyway_are_no_member_twice(site: Site, change: dict[str, Any]) -> None:
+    assert 201 == site.create(**change).status
+
+
+@pytest.mark.parametrize(("change", "kind"), [({"expires_in": "600"}, "a whole number"), ({"locale": 1}, "text")])
+def test_a_type_is_asked_for_without_a_null(site: Site, change: dict[str, Any], kind: str) -> None:
+    assert f"This must be {kind}." == site.create(**change).json["detail"]
+
+
 @pytest.mark.parametrize("body", [b"[]", b"1", b'"text"', b"null", b"[" * 60_000])
 def test_json_that_is_no_object_is_invalid(site: Site, body: bytes) -> None:
     reply = site.post(CREATE, body, headers=[JSON])
@@ -61,7 +104,7 @@ def test_json_that_is_nested_without_end_is_refused(site: Site) -> None:
         ({"requester": "192.0.2.1"}, "requester"),
         ({"requester": {"ip": 7}}, "requester.ip"),
         ({"requester": {"known_device": 1}}, "requester.known_device"),
-        ({"requester": {"user_agent": "x" * 513}}, "requester.user_agent"),
+        ({"requester": {"user_agent": "x" * 4_097}}, "requester.user_agent"),
         ({"requester": {"port": 1}}, "requester.port"),
         ({"purpsoe": "login"}, "purpsoe"),
         ({"not-a-name `": 1}, ""),

@@ -146,6 +146,7 @@ def test_health_is_told_without_the_store(site: Site) -> None:
 def test_readiness_says_why_not(site: Site) -> None:
     assert 200 == site.call("GET", "/readyz").status
     site.health.trouble = StoreError("The store's file is locked by another program.")
+    site.world.clock.move(1_000)
 
     reply = site.call("GET", "/readyz")
 

@@ -102,6 +102,7 @@ def latest(desk: Site, wait: Wait) -> Answer:
         "query_string": b"",
         "http_version": "1.1",
         "headers": [HOST, TOKENED],
+        "client": ("127.0.0.1", 50_000),
     }
     return desk.run(pages.latest(Request(scope, None, 0)))
 
@@ -165,6 +166,31 @@ def test_behind_a_proxy_there_is_no_mailbox(desk: Site, target: str, header: byt
     reply = desk.call("GET", target, headers=[TOKENED, (header, b"127.0.0.1")])
 
     assert (404, "unknown") == (reply.status, reply.json["code"])
+
+
+@pytest.mark.parametrize("peer", ["192.0.2.7", "10.0.0.1", "::ffff:192.0.2.7", "fe80::1%eth0", "", "unix:"])
+@pytest.mark.parametrize("target", ["/mailbox", *READS])
+def test_for_another_machine_there_is_no_mailbox(desk: Site, target: str, peer: str) -> None:
+    desk.sent()
+    target = target.replace("{key}", the_key(desk))
+    desk.wire.peer = peer
+
+    reply = desk.call("GET", target, headers=[TOKENED])
+
+    assert (404, "unknown") == (reply.status, reply.json["code"])
+
+
+def test_another_machine_trades_no_token(desk: Site) -> None:
+    desk.wire.peer = "192.0.2.7"
+
+    assert 404 == desk.call("POST", "/mailbox/session", {"token": TOKEN}).status
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1"])
+def test_this_machine_has_many_names(desk: Site, peer: str) -> None:
+    desk.wire.peer = peer
+
+    assert 200 == desk.call("GET", "/mailbox/mails", headers=[TOKENED]).status
 
 
 def test_behind_a_proxy_no_token_is_traded(desk: Site) -> None:

@@ -270,6 +270,7 @@ def test_an_id_that_is_none_is_unknown(site: Site, made_up: str, verb: str) -> N
     reply = site.post(target, {"code": "123456"} if verb == "/check" else {}) if verb else site.get(target)
 
     assert (404, "unknown") == (reply.status, reply.json["code"])
+    assert "No verification of that id in this app." == reply.json["detail"]
 
 
 def test_another_apps_verification_is_unknown_and_unharmed(site: Site) -> None:

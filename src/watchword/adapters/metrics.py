@@ -66,7 +66,8 @@ class Metrics:
         if event == "http.request":
             self._count_request(facts)
         elif event.startswith("verification."):
-            labels = (event[13:], _text(facts, "reason"), _text(facts, "channel"), _text(facts, "purpose"))
+            known = facts.get
+            labels = (event[13:], str(known("reason", "")), str(known("channel", "")), str(known("purpose", "")))
             _count(self.counts.verifications, labels, (OTHER, "", "", ""))
         elif event.startswith("delivery."):
             _count(self.counts.deliveries, (event[9:], _text(facts, "transport"), _text(facts, "reason")), (OTHER,) * 3)
@@ -136,9 +137,11 @@ def _text(facts: Mapping[str, object], name: str) -> str:
 
 
 def _count(counts: dict[Labels, int], labels: Labels, other: Labels) -> None:
-    if labels not in counts and len(counts) >= MOST:
-        labels = other
-    counts[labels] = counts.get(labels, 0) + 1
+    try:
+        counts[labels] += 1  # nearly always: one lookup less than asking first
+    except KeyError:
+        labels = labels if len(counts) < MOST else other
+        counts[labels] = counts.get(labels, 0) + 1
 
 
 def _lives(pid: int) -> bool:

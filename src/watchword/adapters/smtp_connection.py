@@ -55,6 +55,9 @@ def refusal(code: int) -> DeliveryError:
     return DeliveryError("The relay answered something that is not SMTP.", reason="relay_garbled")
 
 
+# aiosmtplib raises the last two for what it cannot read, and uvloop for a transport that was closed meanwhile.
+_ESCAPES: Final = (aiosmtplib.SMTPException, OSError, ValueError, RuntimeError)
+
 # The first row that fits any error of the chain wins, so the order matters.
 _FAILURES: Final[tuple[tuple[type[Exception], str, str], ...]] = (
     (aiosmtplib.SMTPServerDisconnected, "connection_lost", "The relay closed the connection."),
@@ -197,7 +200,7 @@ class Connection:
         try:
             async with asyncio.timeout(seconds):
                 yield
-        except (aiosmtplib.SMTPException, OSError) as error:
+        except _ESCAPES as error:
             if isinstance(error, TimeoutError):
                 self.cut()  # the answer may still come, and must not be taken for that to another command
             raise failure(error, uncertain=uncertain) from None
@@ -232,7 +235,7 @@ async def open_connection(
     try:
         async with asyncio.timeout(seconds):
             return await _introduce(client, address, seconds)
-    except (DeliveryError, aiosmtplib.SMTPException, OSError) as error:
+    except (DeliveryError, *_ESCAPES) as error:
         told = failure(error)
         client.close()
         raise DeliveryError(told.detail, reason=told.reason) from None

@@ -1,8 +1,9 @@
-"""The only clock and the only dice."""
+"""The only clock and the only dice, and what else is the process's own."""
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import time
 
@@ -22,6 +23,16 @@ def trim_memory() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it; elsewhere there is nothing to do
     if trim is not None:
         trim(0)
+
+
+def collect_seldom() -> None:
+    """Leave what the start made out of every collection, and look for cycles seldom: requests make next to none.
+
+    For a process that serves, at the end of its start. It lowers the p99 under load.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 class SystemEntropy:

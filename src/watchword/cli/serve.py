@@ -36,7 +36,7 @@ from uvicorn.supervisors import Multiprocess
 
 from watchword import bootstrap
 from watchword.adapters.log import Log, listen_to_libraries
-from watchword.adapters.system import SystemClock
+from watchword.adapters.system import SystemClock, collect_seldom
 from watchword.bootstrap import Minted
 from watchword.cli import console, welcome
 from watchword.core.policy import Rules
@@ -168,6 +168,7 @@ def _serve_alone(
     async def run() -> None:
         server = _Server(config, greet)
         await service.start()
+        collect_seldom()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, service.reload, again)
         try:
             await server.serve([listener])
@@ -198,12 +199,14 @@ class Worker:
             settings = Settings.load(os.environ, bind=self.bind, data=self.data)
             log = Log(SystemClock(), level=settings.log_level)
             listen_to_libraries(log, settings.log_level)
-            return bootstrap.build(settings, minted=self.minted, counts=self.counts, log=log).asgi()
+            gate = bootstrap.build(settings, minted=self.minted, counts=self.counts, log=log).asgi()
         except WatchwordError as error:
             log = Log(SystemClock())
             log.record("worker.failed", detail=error.detail)
             log.close()
             sys.exit(STARTUP_FAILURE)
+        collect_seldom()
+        return gate
 
 
 def _leave_with_parent(counts: Path) -> None:
@@ -236,14 +239,14 @@ class _Supervisor(Multiprocess):
         if all(process.wait_until_ready(READY, self.should_exit) for process in self.processes):
             self._ready()
 
-    def handle_hup(self) -> None:
+    def restart_all(self) -> None:
         """Replace the workers, or leave them be where new ones could not start."""
         try:
             self._check()
         except WatchwordError as error:
             self._log.record("rules.refused", detail=error.detail)
             return
-        super().handle_hup()
+        super().restart_all()
 
     @property
     def failed(self) -> bool:
