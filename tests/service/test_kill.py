@@ -1,4 +1,4 @@
-"""kill -9 at random moments under load, fifty times.
+"""kill -9 at random moments under load, fifty times: all processes of a service, or one worker of two.
 
 This proves what a crash of the process does. It does not prove power loss: the kernel keeps what was written.
 """
@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sqlite3
 from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from tests.service.test_races import app_id
+from tests.support.hostile_relays import Deed, Script, scripted_relay
 from tests.support.relays import Relay, recording_relay
 from tests.support.service import Connection, Service, code_of
 from tests.support.tls import Authority
@@ -32,8 +36,12 @@ from watchword.core.verification import Expected, Outcome, Status, Verification
 from watchword.flows.courier import LEASE, Courier
 from watchword.flows.keys import Keys
 
-KILLS = 50
+ALONE = 33  # kills of a service of one process
+TOGETHER = 4  # kills of a service of two workers and their supervisor
+WORKERS = 3  # kills of one worker of two, in each of those; with the last one of all: fifty
 CLIENTS = 8
+AT_ONCE = 8  # what a courier holds, unless it is told otherwise
+QUEUED = 5 * AT_ONCE
 SENDER = "codes@ours.example"
 
 
@@ -46,66 +54,162 @@ class Ledger:
     unanswered: set[str] = field(default_factory=set)  # checks whose answer never came
 
 
-async def load(service: Service, key: str, keyring: Keyring, app: bytes, ledger: Ledger, name: str) -> None:
-    """Create and check until the service goes away."""
-    connection = Connection(service, key)
-    number = 0
-    try:
+@dataclass
+class Siege:
+    """A service that is killed again and again, and what its clients know."""
+
+    service: Service
+    authority: Authority
+    key: str
+    app: bytes
+    ledger: Ledger = field(default_factory=Ledger)
+    moments: random.Random = field(default_factory=lambda: random.Random(2026))
+    clients: int = 0
+
+    @classmethod
+    def of(cls, folder: Path) -> Siege:
+        service = Service(folder)
+        key = service.command("app", "create", "Kill").decode().strip()
+        return cls(service, Authority(folder), key, app_id(service.command("app", "list", "--json"), "Kill"))
+
+    def send_through(self, relay: Relay) -> None:
+        self.service.settings = {
+            "WATCHWORD_SMTP": relay.url(),
+            "WATCHWORD_SMTP_CA": str(self.authority.ca_file),
+            "WATCHWORD_MAIL_FROM": SENDER,
+        }
+
+    @asynccontextmanager
+    async def load(self) -> AsyncIterator[None]:
+        """Start, create and check until the block ends, and kill."""
+        await self.service.start()
+        clients = [asyncio.create_task(self._client(self.service.keyring())) for _ in range(CLIENTS)]
+        yield
+        self.service.kill()
+        await asyncio.gather(*clients)
+
+    async def a_moment(self) -> None:
+        await asyncio.sleep(self.moments.uniform(0.02, 0.4))  # the random moment is what is tested
+
+    async def lose_a_worker(self) -> None:
+        """Kill one worker of two; its supervisor starts another."""
+        self.moments.choice(self.service.worker_processes()).kill()
+        await until(lambda: len(self.service.worker_processes()) == 2)
+
+    async def _client(self, keyring: Keyring) -> None:
+        self.clients += 1
+        connection, name, number = Connection(self.service, self.key), f"c{self.clients}", 0
+        while self.service.process is not None:  # after a worker went, go on with the other
+            try:
+                while True:
+                    number += 1
+                    await self._login(connection, keyring, f"{name}.{number}@example.com", checks=number % 3 != 0)
+            except OSError:
+                connection.close()
+
+    async def _login(self, connection: Connection, keyring: Keyring, address: str, *, checks: bool) -> None:
+        """A third is left unchecked, so that the outbox has something to deliver at the end."""
+        ledger = self.ledger
+        status, made = await connection.create(address)
+        assert status == 201, made
+        ledger.made[made["id"]] = address
+        if checks:
+            ledger.unanswered.add(made["id"])
+            status, answer = await connection.check(made["id"], code_of(keyring, self.app, made["id"]))
+            assert status == 200, answer
+            ledger.unanswered.discard(made["id"])
+            ledger.approved[made["id"]] += 1
+
+    async def clear(self) -> None:
+        """Let a service send what nobody holds."""
+        await self.service.start()
+        await until(lambda: not self.unsent(held=False))
+        assert self.service.stop() == 0
+
+    async def leave_messages(self) -> None:
+        """Die once more, with messages that a courier holds and more that none does."""
+        script = Script({".": Deed.HANG})
+        async with scripted_relay(self.authority.valid(), script, implicit=True) as silent:
+            self.send_through(silent)
+            await self.service.start()
+            connection = Connection(self.service, self.key)
+            for number in range(QUEUED):
+                _, made = await connection.create(f"left.{number}@example.com")
+                self.ledger.made[made["id"]] = f"left.{number}@example.com"
+            await silent.until(lambda: silent.verbs.count(".") == AT_ONCE)
+            connection.close()
+            self.service.kill()
+
+    def unsent(self, *, held: bool) -> set[str]:
+        """The messages in the outbox that a courier held, or that none did."""
+        query = "SELECT verification FROM deliveries WHERE due_at IS NOT NULL AND handed_over = ?"
+        with closing(sqlite3.connect(self.service.database)) as connection:
+            return {ids.to_text(ids.VERIFICATION, raw) for (raw,) in connection.execute(query, (held,))}
+
+    async def the_next_service(self, relay: Relay) -> set[str]:
+        """Whoever starts next sends at once what nobody held, and leaves to a courier that may live what it held.
+
+        Returns what is left.
+        """
+        free, held = self.unsent(held=False), self.unsent(held=True)
+        last = {text for text, address in self.ledger.made.items() if address.startswith("left.")}
+        assert (len(free & last), len(held & last)) == (QUEUED - AT_ONCE, AT_ONCE)
+        self.send_through(relay)
+        before = len(relay.messages)
+        await self.clear()
+        left = self.unsent(held=True)
+        assert left <= held
+        assert held & last <= left
+        mails = Counter(message.recipient for message in relay.messages[before:])
+        assert {mails[self.ledger.made[text]] for text in free & last} == {1}
+        return left & last
+
+    async def the_rest(self, relay: Relay) -> SqliteStore:
+        """Deliver what is left, with a clock that is past every lease a dead courier held."""
+        store = SqliteStore(self.service.database)
+        await store.open()
+        clock = FrozenClock(SystemClock().now() + LEASE)
+        smtp = SmtpRelay(SmtpAddress.parse(relay.url()), tls=client_tls(self.authority.ca_file))
+        post = Post(Letters(MailFrom.parse(SENDER), Catalogues.load()), smtp)
+        await Courier(store, post, Keys(self.service.keyring, clock), clock, LoadedDice(), Journal()).drain()
+        await smtp.aclose()
+        return store
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait for what another process does, of which nobody here is told."""
+    async with asyncio.timeout(30):
         while True:
-            number += 1
-            address = f"{name}.{number}@example.com"
-            status, made = await connection.create(address)
-            assert status == 201, made
-            ledger.made[made["id"]] = address
-            if number % 3:  # a third is left unchecked, so that the outbox has something to deliver at the end
-                ledger.unanswered.add(made["id"])
-                status, answer = await connection.check(made["id"], code_of(keyring, app, made["id"]))
-                assert status == 200, answer
-                ledger.unanswered.discard(made["id"])
-                ledger.approved[made["id"]] += 1
-    except (ConnectionError, OSError):
-        connection.close()
-
-
-async def the_rest(service: Service, relay: Relay, authority: Authority) -> SqliteStore:
-    """Deliver what is left, with a clock that is past every lease a dead courier held."""
-    store = SqliteStore(service.folder / "data" / "watchword.db")
-    await store.open()
-    clock = FrozenClock(SystemClock().now() + LEASE)
-    smtp = SmtpRelay(SmtpAddress.parse(relay.url()), tls=client_tls(authority.ca_file))
-    post = Post(Letters(MailFrom.parse(SENDER), Catalogues.load()), smtp)
-    await Courier(store, post, Keys(service.keyring, clock), clock, LoadedDice(), Journal()).drain()
-    await smtp.aclose()
-    return store
+            if holds():
+                return
+            await asyncio.sleep(0.02)
 
 
 @pytest.mark.timeout(400)
 @pytest.mark.xdist_group("heavy")
 def test_nothing_that_was_answered_is_lost_and_no_code_counts_twice(tmp_path: Path) -> None:
     async def journey() -> None:
-        authority = Authority(tmp_path)
-        moments = random.Random(2026)
-        ledger = Ledger()
-        async with recording_relay(authority.valid()) as relay:
-            settings = {
-                "WATCHWORD_SMTP": relay.url(),
-                "WATCHWORD_SMTP_CA": str(authority.ca_file),
-                "WATCHWORD_MAIL_FROM": SENDER,
-            }
-            service = Service(tmp_path, settings=settings)
-            key = service.command("app", "create", "Kill").decode().strip()
-            app = app_id(service.command("app", "list", "--json"), "Kill")
-            for start in range(KILLS):
-                await service.start()
-                clients = [
-                    asyncio.create_task(load(service, key, service.keyring(), app, ledger, f"s{start}c{client}"))
-                    for client in range(CLIENTS)
-                ]
-                await asyncio.sleep(moments.uniform(0.02, 0.4))  # the random moment is what is tested
-                service.kill()
-                await asyncio.gather(*clients)
-            store = await the_rest(service, relay, authority)
-            await prove(store, app, ledger, relay)
+        siege = Siege.of(tmp_path)
+        async with recording_relay(siege.authority.valid()) as relay:
+            siege.send_through(relay)
+            for _ in range(ALONE):
+                async with siege.load():
+                    await siege.a_moment()
+            siege.service.workers = 2
+            for _ in range(TOGETHER):
+                async with siege.load():
+                    for _ in range(WORKERS):
+                        await siege.a_moment()
+                        await siege.lose_a_worker()
+                    await siege.a_moment()
+            siege.service.workers = 1
+            await siege.clear()  # else a silent relay would be given what is oldest, which its clients may not know
+            await siege.leave_messages()
+            left = await siege.the_next_service(relay)
+            store = await siege.the_rest(relay)
+            assert siege.unsent(held=True) == set()
+            await prove(store, siege.app, siege.ledger, relay)
+            await prove_repeats(store, siege.app, left)
             await store.aclose()
 
     asyncio.run(journey())
@@ -127,7 +231,7 @@ async def again(store: SqliteStore, verification: Verification) -> Outcome:
 
 async def prove(store: SqliteStore, app: bytes, ledger: Ledger, relay: Relay) -> None:
     """Compare what is there with what the clients were told."""
-    assert len(ledger.made) > KILLS
+    assert len(ledger.made) > 1_000
     assert set(ledger.approved.values()) == {1}
     mails = Counter(message.recipient for message in relay.messages)
     for text, address in ledger.made.items():
@@ -141,3 +245,10 @@ async def prove(store: SqliteStore, app: bytes, ledger: Ledger, relay: Relay) ->
             assert mails[address] >= 1
         if mails[address] > 1:
             assert delivery.reason == POSSIBLE_DUPLICATE
+
+
+async def prove_repeats(store: SqliteStore, app: bytes, left: set[str]) -> None:
+    """What a relay may have had before its courier died says so."""
+    for text in left:
+        _, (delivery,) = await store.find(app, ids.from_text(ids.VERIFICATION, text))
+        assert (delivery.status, delivery.reason) == (DeliveryStatus.SENT, POSSIBLE_DUPLICATE)

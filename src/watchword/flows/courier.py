@@ -37,6 +37,7 @@ def passcode_message(
 ) -> PasscodeMessage:
     """Make the message of one send. ``number`` tells sends apart, so that a repeat keeps its Message-ID."""
     app, raw = verification.app, verification.id
+    left = verification.expires_at - now
     return PasscodeMessage(
         key=f"{ids.to_text(ids.VERIFICATION, raw)}.{number}",
         locale=verification.locale,
@@ -46,7 +47,7 @@ def passcode_message(
         countersign=passcode.derive_watchword(ring, app, raw)[1],
         created_at=now,
         # Seconds that a message spends on its way to here are not told as a whole minute less.
-        lifetime=max(MINUTE, (verification.expires_at - now + ON_ITS_WAY) // MINUTE * MINUTE),
+        lifetime=(left + ON_ITS_WAY) // MINUTE * MINUTE or left,
     )
 
 
