@@ -51,6 +51,7 @@ LEVELS = {
     "purge.store_failed": "error",
     "rules.refused": "error",
     "worker.failed": "error",
+    "worker.replaced": "warning",
     "task.failed": "error",
     "keys.refused": "error",
     "http.failed": "error",

@@ -89,6 +89,11 @@ class Metrics:
             fresh.write_bytes(msgspec.msgpack.encode(self.counts))
             fresh.replace(self._file)
 
+    @staticmethod
+    def warm() -> None:
+        """Import what ``render`` needs, on any thread, so that the first scrape holds nobody up."""
+        import prometheus_client.core  # noqa: F401, PLC0415 (see above)
+
     def render(self) -> bytes:
         """All counts in Prometheus' text format."""
         from prometheus_client import CollectorRegistry, generate_latest  # noqa: PLC0415 (see above)

@@ -33,6 +33,7 @@ from types import FrameType
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Process
 
 from watchword import bootstrap
 from watchword.adapters.log import Log, listen_to_libraries
@@ -233,11 +234,32 @@ class _Supervisor(Multiprocess):
         self._ready = ready
         self._check = check
         self._log = log
+        self._began = False
 
     def init_processes(self) -> None:
         super().init_processes()
-        if all(process.wait_until_ready(READY, self.should_exit) for process in self.processes):
+        self._began = all(process.wait_until_ready(READY, self.should_exit) for process in self.processes)
+        if self._began:
             self._ready()
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace workers that died. Once all began, one that cannot start is tried again and ends nobody else."""
+        if not self._began:
+            super().keep_subprocess_alive()
+            return
+        for place, process in enumerate(self.processes):
+            if self.should_exit.is_set() or process.is_alive(timeout=self.config.timeout_worker_healthcheck):
+                continue
+            process.kill()
+            process.join()
+            try:
+                self._check()
+            except WatchwordError as error:
+                self._log.record("worker.failed", detail=error.detail)
+                continue
+            self._log.record("worker.replaced", code=process.exitcode)
+            self.processes[place] = Process(self.config, self.sockets)
+            self.processes[place].start()
 
     def restart_all(self) -> None:
         """Replace the workers, or leave them be where new ones could not start."""
@@ -250,8 +272,8 @@ class _Supervisor(Multiprocess):
 
     @property
     def failed(self) -> bool:
-        """Whether a worker could not start."""
-        return any(process.exitcode == STARTUP_FAILURE for process in self.processes)
+        """Whether a worker could not start when all did."""
+        return not self._began and any(process.exitcode == STARTUP_FAILURE for process in self.processes)
 
 
 def _serve_together(

@@ -1,0 +1,57 @@
+"""Several workers: one that dies is replaced, and one that cannot start takes nobody with it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from tests.support.service import Connection, Service, running
+
+
+def workers(service: Service) -> set[int]:
+    """The processes that serve. The one that tracks resources for multiprocessing is none of them."""
+    assert service.process is not None
+    children = psutil.Process(service.process.pid).children()
+    return {child.pid for child in children if "resource_tracker" not in " ".join(child.cmdline())}
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Look again and again, for half a minute at most."""
+    async with asyncio.timeout(30):
+        while not holds():
+            await asyncio.sleep(0.05)  # noqa: ASYNC110 - nobody tells this process what another one's children do
+
+
+async def answers(service: Service, key: str) -> bool:
+    connection = Connection(service, key)
+    try:
+        return (await connection.ask("GET", "/readyz"))[0] == 200
+    except ConnectionError:
+        return False
+    finally:
+        connection.close()
+
+
+def test_a_worker_that_cannot_start_again_ends_nobody_and_comes_back(tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with running(tmp_path, workers=2) as service:
+            key = service.command("app", "create", "Workers").decode().strip()
+            before = workers(service)
+            assert len(before) == 2
+            keys = tmp_path / "data" / "keys.json"
+            kept = keys.rename(tmp_path / "kept.json")
+            os.kill(min(before), signal.SIGKILL)
+            await until(lambda: b'"worker.failed"' in service.log.read_bytes())
+            for _ in range(20):
+                assert await answers(service, key)
+            kept.rename(keys)
+            await until(lambda: len(workers(service) - before) == 1)
+            assert len(workers(service)) == 2
+            assert service.stop() == 0
+
+    asyncio.run(journey())
