@@ -126,7 +126,7 @@ class Service:
         if self._delivers:
             work.append(("courier", self.courier.run))
         self._tasks = [asyncio.create_task(self._keep(name, run), name=name) for name, run in work]
-        asyncio.get_running_loop().run_in_executor(None, self.metrics.warm)
+        self._warming = asyncio.get_running_loop().run_in_executor(None, self.metrics.warm)
 
     async def stop(self) -> None:
         """Finish what is being handed over, write what is left, let go of everything."""

@@ -379,8 +379,8 @@ def _rates(file: Mapping[str, object], name: str, default: tuple[Rate, ...]) -> 
         return read_rates(text if isinstance(text, str) else "?", longest)
     except ValueError:
         detail = (
-            f"{name} must be one or two rates, as '3/10min, 10/d' (units s, min, h, d) of at most {longest // DAY} days, "
-            "or '' for no limit."
+            f"{name} must be one or two rates, as '3/10min, 10/d' (units s, min, h, d), "
+            f"of at most {longest // DAY} days, or '' for no limit."
         )
         raise SettingsError(detail, setting=name) from None
 

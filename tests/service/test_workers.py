@@ -23,8 +23,8 @@ def workers(service: Service) -> set[int]:
 async def until(holds: Callable[[], bool]) -> None:
     """Look again and again, for half a minute at most."""
     async with asyncio.timeout(30):
-        while not holds():
-            await asyncio.sleep(0.05)  # noqa: ASYNC110 - nobody tells this process what another one's children do
+        while not holds():  # noqa: ASYNC110 - nobody tells this process what another one's children do
+            await asyncio.sleep(0.05)
 
 
 async def answers(service: Service, key: str) -> bool:

@@ -9,7 +9,7 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +46,7 @@ class Service:
     workers: int = 1
     config: str = WIDE
     settings: Mapping[str, str] = field(default_factory=dict)
+    through: Sequence[str] = ()  # a command that runs ours, with less than it was given itself
     process: subprocess.Popen[bytes] | None = None
     welcome: dict[str, Any] = field(default_factory=dict)
     port: int = 0
@@ -73,7 +74,12 @@ class Service:
     def run(self, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         """Run another command on the same folder, however it ends."""
         return subprocess.run(
-            [WATCHWORD, *arguments], input=stdin, env=self.environment(), capture_output=True, check=False, timeout=60
+            [*self.through, WATCHWORD, *arguments],
+            input=stdin,
+            env=self.environment(),
+            capture_output=True,
+            check=False,
+            timeout=60,
         )
 
     def command(self, *arguments: str, stdin: bytes = b"") -> bytes:
@@ -82,11 +88,15 @@ class Service:
         done.check_returncode()
         return done.stdout
 
+    def serving(self) -> list[str]:
+        """The arguments of the command that starts it."""
+        return ["serve", "--json", "--bind", f"127.0.0.1:{self.port}", "--workers", str(self.workers)]
+
     async def start(self) -> None:
         """Start, and come back when it answers."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(  # noqa: ASYNC220 - a moment, in a test
-                [WATCHWORD, "serve", "--json", "--bind", f"127.0.0.1:{self.port}", "--workers", str(self.workers)],
+                [*self.through, WATCHWORD, *self.serving()],
                 env=self.environment(),
                 stdout=subprocess.PIPE,
                 stderr=log,
