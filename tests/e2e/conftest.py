@@ -67,9 +67,12 @@ def site(tmp_path: Path) -> Iterator[Site]:
             server.terminate()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium, from the system."""
+    """Chromium, from the system.
+
+    For a module and no longer: while it lives, its event loop counts as running, and no other test could have one.
+    """
     executable = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     assert executable is not None, "Chromium is not installed: `make test` does that"
     with sync_playwright() as playwright:
