@@ -134,12 +134,12 @@ class Canary:
         assert b"watchword_verifications_total" in heard.body
         self.sinks.note("metrics", heard.head, heard.body)
 
-    def search(self) -> None:
+    async def search(self) -> None:
         """Look at every file while it runs, end it, look again: nothing is anywhere."""
         self.connection.close()
         folder = self.service.folder
         self.sinks.files(folder, but={KEY_FILE})
-        assert self.service.stop() == 0
+        assert await self.service.finish() == 0
         self.sinks.files(folder, but={KEY_FILE})
         document = json.loads((folder / "data" / KEY_FILE).read_bytes())
         texts = {f"root key {number}": stored["key"] for number, stored in document["keys"].items()}
@@ -195,7 +195,7 @@ def test_no_secret_of_any_flow_is_in_an_answer_a_log_a_table_a_metric_or_a_heade
             await canary.metrics()
             canary.look_at_processes(environment=False)
             canary.sinks.note("mail headers", mail_headers(relay))
-            canary.search()
+            await canary.search()
             assert len(canary.sinks.secrets) > 30
             assert b"verification.approved" in canary.sinks.texts["file service.log"]
 
@@ -232,7 +232,7 @@ def test_decoys_idempotency_keys_and_what_is_told_of_the_requester_leave_no_trac
             for mail in relay.messages:
                 assert canary.code(decoy).encode() not in mail.content
             await canary.metrics()
-            canary.search()
+            await canary.search()
 
     asyncio.run(journey())
 
@@ -264,7 +264,7 @@ def test_a_relay_that_fails_and_quotes_what_it_was_told_brings_nothing_into_the_
                 canary.sinks.answer("GET", canary.connection.heard)
             assert {"AUTH", "MAIL", "RCPT", "."} <= set(relay.verbs)
             await canary.metrics()
-            canary.search()
+            await canary.search()
             assert b"delivery.failed" in canary.sinks.texts["file service.log"]
 
     asyncio.run(journey())
@@ -284,7 +284,7 @@ def test_the_command_line_and_the_sdk_let_nothing_slip(tmp_path: Path, caplog: p
             canary.sinks.note("logging", "\n".join(ours).encode())
             assert b"HTTP Request: POST" in canary.sinks.texts["logging"]
             await canary.metrics()
-            canary.search()
+            await canary.search()
 
     asyncio.run(journey())
 
@@ -348,7 +348,7 @@ def test_two_workers_share_figures_and_no_secrets(tmp_path: Path) -> None:
             canary.sinks.files(shared)
             counts = [name for name in canary.sinks.texts if name.endswith(".counts")]
             assert len(counts) == 2
-            canary.search()
+            await canary.search()
             assert list(shared.iterdir()) == []
 
     asyncio.run(journey())
@@ -369,7 +369,7 @@ def test_what_development_mode_mints_is_printed_once_and_is_nowhere_else(tmp_pat
             await canary.ask("POST", f"/v1/verifications/{made}/check", {"code": canary.code(made), "to": address})
             await canary.metrics()
             canary.look_at_processes(environment=True)
-            canary.search()
+            await canary.search()
 
     asyncio.run(journey())
 

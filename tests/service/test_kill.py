@@ -124,7 +124,7 @@ class Siege:
         """Let a service send what nobody holds."""
         await self.service.start()
         await until(lambda: not self.unsent(held=False))
-        assert self.service.stop() == 0
+        assert await self.service.finish() == 0
 
     async def leave_messages(self) -> None:
         """Die once more, with messages that a courier holds and more that none does."""

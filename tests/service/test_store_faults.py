@@ -204,7 +204,7 @@ def test_on_a_corrupt_file_every_answer_is_a_refusal_without_a_word_of_what_is_i
             service = site.service
             assert await site.create(site.crowd[0], "before@example.com") == 201
             await site.relay.until(lambda: len(site.relay.messages) == 1)
-            assert service.stop() == 0
+            assert await service.finish() == 0
             corrupt(service.database, rubbish)
             await service.start()
             site.close()
@@ -220,7 +220,7 @@ def test_on_a_corrupt_file_every_answer_is_a_refusal_without_a_word_of_what_is_i
             site.prove_refusals()
             assert (await get(service, "/healthz")).status == 200
             assert len(site.relay.messages) == 1
-            assert service.stop() == 0
+            assert await service.finish() == 0
             assert b"Traceback" not in service.log.read_bytes()
 
     asyncio.run(journey())
@@ -238,7 +238,7 @@ def corrupt(file: Path, rubbish: str) -> None:
 def test_on_a_file_that_is_no_database_the_service_does_not_start_and_says_so(tmp_path: Path) -> None:
     async def journey() -> None:
         async with a_site(tmp_path) as site:
-            assert site.service.stop() == 0
+            assert await site.service.finish() == 0
             site.service.database.write_bytes(random.Random(1).randbytes(10 * PAGE))
             done = site.service.run(*site.service.serving())
             assert (done.returncode, done.stdout) == (4, b"")
@@ -262,7 +262,7 @@ def test_on_a_file_that_may_only_be_read_nothing_is_accepted_until_it_may_be_wri
         async with a_site(tmp_path) as site:
             service = site.service
             assert await site.everybody("before") == {201}
-            assert service.stop() == 0
+            assert await service.finish() == 0
             service.through = without_a_way_around_permissions()
             service.database.chmod(0o400)
             await service.start()
@@ -271,7 +271,7 @@ def test_on_a_file_that_may_only_be_read_nothing_is_accepted_until_it_may_be_wri
             assert says_why(await ready(service, is_not_ready), "readonly")
             path = f"/v1/verifications/{site.accepted['before.1@example.com']}"
             assert (await site.crowd[0].ask("GET", path))[0] == 200
-            assert service.stop() == 0
+            assert await service.finish() == 0
             for file in service.database.parent.glob("watchword.db*"):
                 file.chmod(0o600)  # SQLite made its log with the mode that it found on the file
             await service.start()

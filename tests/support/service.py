@@ -146,6 +146,10 @@ class Service:
         self.process.terminate()
         return self._wait()
 
+    async def finish(self) -> int:
+        """``stop``, while whatever runs in this event loop (a relay, say) goes on answering."""
+        return await asyncio.to_thread(self.stop)
+
     def _wait(self) -> int:
         assert self.process is not None
         assert self.process.stdout is not None
