@@ -25,7 +25,7 @@ from bench.reference import reference
 from watchword import bootstrap
 from watchword.adapters.log import listen_to_libraries
 from watchword.adapters.system import SystemClock, collect_seldom
-from watchword.cli.serve import server_config
+from watchword.cli.serve import SERVER, server_config
 from watchword.core.app import App
 from watchword.core.instant import DAY, Instant
 from watchword.flows.purge import Purge
@@ -77,9 +77,8 @@ async def new_app(settings: Settings, service: bootstrap.Service) -> tuple[App, 
         return await apps.create("Bench")
 
 
-def _run(app: Callable[..., object], told: Callable[[int], Told], beside: Callable[[], None]) -> None:
+def _run(config: uvicorn.Config, told: Callable[[int], Told], beside: Callable[[], None]) -> None:
     with socket.create_server(("127.0.0.1", 0), reuse_port=False) as listener:
-        config = server_config(app)
         collect_seldom()  # as serve does
 
         def ready() -> None:
@@ -109,7 +108,7 @@ def _watchword(folder: Path) -> None:
             asyncio.get_running_loop().remove_reader(0)
 
     _run(
-        service.asgi(),
+        server_config(service.asgi()),
         lambda port: Told(port, key, app.id),
         lambda: asyncio.get_running_loop().add_reader(0, asked),
     )
@@ -117,6 +116,6 @@ def _watchword(folder: Path) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "reference":
-        _run(reference, Told, lambda: None)
+        _run(uvicorn.Config(reference, http="httptools", **SERVER), Told, lambda: None)
     else:
         _watchword(Path(sys.argv[2]))

@@ -242,7 +242,7 @@ def test_rotating_keeps_earlier_keys_the_index_and_the_mode(path: Path) -> None:
     key_file.rotate(path, LoadedDice(5).draw, START)
 
     after = key_file.load(path)
-    assert before.root(1).code == after.root(1).code
+    assert before.root(1).code.digest(b"id") == after.root(1).code.digest(b"id")
     assert before.lookup(INDEX_RECIPIENT, b"ann") == after.lookup(INDEX_RECIPIENT, b"ann")
     assert 0o400 == path.stat().st_mode & 0o777
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hmac
+
 import pytest
 
 from tests.support.world import a_keyring
-from watchword.core.keyring import INDEX_RECIPIENT, INDEX_SOURCE, Keyring, RootKey
+from watchword.core.keyring import INDEX_RECIPIENT, INDEX_SOURCE, Keyring, Mac, RootKey
 from watchword.errors import KeyringError, TamperedError
 
 NONCE = b"n" * 12
@@ -96,3 +98,17 @@ def test_look_up_hashes_of_two_kinds_differ() -> None:
 def test_a_look_up_hash_cannot_be_made_without_the_index_key() -> None:
     other = Keyring({1: b"\x01" * 32}, current=1, index=b"j" * 32)
     assert a_keyring(1).lookup(INDEX_RECIPIENT, b"x") != other.lookup(INDEX_RECIPIENT, b"x")
+
+
+@pytest.mark.parametrize("size", [0, 1, 32, 63, 64])
+@pytest.mark.parametrize("message", [b"", b"m", b"m" * 63, b"m" * 64, b"m" * 1_000])
+def test_a_kept_mac_is_the_hmac_of_the_library(size: int, message: bytes) -> None:
+    key = bytes(range(size))
+    mac = Mac(key)
+
+    assert hmac.digest(key, message, "sha256") == mac.digest(message) == mac.digest(message)
+
+
+def test_a_mac_takes_no_key_longer_than_a_block() -> None:
+    with pytest.raises(ValueError, match="no longer"):
+        Mac(bytes(65))

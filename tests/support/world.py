@@ -53,6 +53,9 @@ class Journal:
     events: list[tuple[str, dict[str, object]]] = field(default_factory=list)
 
     def record(self, event: str, /, **facts: object) -> None:
+        self.note(event, facts)
+
+    def note(self, event: str, facts: dict[str, object]) -> None:
         self.events.append((event, facts))
 
     def names(self) -> list[str]:

@@ -27,7 +27,7 @@ Results = Sequence[Any]
 
 
 class Batcher(Generic[Operation]):
-    """Collects operations and executes them batch by batch, one batch at a time."""
+    """Collects operations and executes them batch by batch, one batch at a time. Made on the loop that it works for."""
 
     def __init__(
         self,
@@ -39,6 +39,7 @@ class Batcher(Generic[Operation]):
         self._execute = execute
         self._most = most
         self._waiting = waiting
+        self._loop = asyncio.get_running_loop()
         self._queue: deque[tuple[Operation, asyncio.Future[Any]]] = deque()
         self._worker: asyncio.Task[None] | None = None
         self.batches = 0
@@ -57,12 +58,11 @@ class Batcher(Generic[Operation]):
         """
         if len(self._queue) >= self._waiting:
             raise OverloadedError
-        loop = asyncio.get_running_loop()
-        future = loop.create_future()
+        future = self._loop.create_future()
         self._queue.append((operation, future))
         if self._worker is None:
             # A task starts in the next turn of the loop, so that whatever arrives in this turn joins the batch.
-            self._worker = loop.create_task(self._work())
+            self._worker = self._loop.create_task(self._work())
         return future
 
     async def drain(self) -> None:

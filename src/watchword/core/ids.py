@@ -13,6 +13,7 @@ is unknown.
 from __future__ import annotations
 
 from binascii import a2b_base64, b2a_base64
+from functools import lru_cache
 
 from watchword.core.instant import Instant
 from watchword.errors import UnknownError
@@ -61,6 +62,12 @@ def oldest_possible(instant: Instant) -> bytes:
 def to_text(prefix: str, raw: bytes) -> str:
     """Write an id for the outside."""
     return prefix + b2a_base64(raw, newline=False)[:_TEXT].translate(_TO_URL).decode()
+
+
+@lru_cache(maxsize=1_000)
+def app_text(raw: bytes) -> str:
+    """Write an app's id, which every event of every request names."""
+    return to_text(APP, raw)
 
 
 def from_text(prefix: str, text: str) -> bytes:

@@ -40,14 +40,14 @@ def derive_code(keyring: Keyring, app: bytes, verification: bytes, digits: int) 
         KeyringError: the id names a key that is not in the keyring.
     """
     root = keyring.root(ids.key_number(verification))
-    number = int.from_bytes(hmac.digest(root.code, app + verification, "sha256")[:_PRF_BYTES], "big")
+    number = int.from_bytes(root.code.digest(app + verification)[:_PRF_BYTES], "big")
     return str(number % 10**digits).zfill(digits)
 
 
 def derive_watchword(keyring: Keyring, app: bytes, verification: bytes) -> tuple[str, str]:
     """Derive sign and countersign: the first two bytes of HMAC-SHA-256(K_word, app ‖ id) choose from two lists."""
     root = keyring.root(ids.key_number(verification))
-    first, second = hmac.digest(root.word, app + verification, "sha256")[:2]
+    first, second = root.word.digest(app + verification)[:2]
     return SIGNS[first], COUNTERSIGNS[second]
 
 

@@ -301,7 +301,7 @@ class Verifications:
         self._audit.record(
             event,
             verification=ids.to_text(ids.VERIFICATION, verification.id),
-            app=ids.to_text(ids.APP, verification.app),
+            app=ids.app_text(verification.app),
             channel=verification.channel,
             purpose=verification.purpose,
             **facts,

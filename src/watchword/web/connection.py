@@ -29,7 +29,9 @@ from uvicorn.server import ServerState
 from watchword.errors import OverloadedError, WatchwordError
 from watchword.web import problems
 from watchword.web.headers import ALWAYS
+from watchword.web.outlet import Outlet, Outlets
 from watchword.web.problems import HeadTooLargeError, MalformedError, SlowRequestError
+from watchword.web.shortcut import NAME, DefaultLines, Shortcut, write_lines
 
 EVERY = 1.0  # seconds
 
@@ -57,6 +59,8 @@ class Watch:
 
     def __init__(self, bounds: Bounds) -> None:
         self.bounds = bounds
+        self.outlets = Outlets()
+        self.defaults = DefaultLines()
         self.connections: set[Connection] = set()
         self._most_strikes = math.ceil(bounds.patience / EVERY)
         self._timer: asyncio.TimerHandle | None = None
@@ -131,7 +135,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the server has it
         """Take a client, if there is room."""
-        super().connection_made(transport)
+        super().connection_made(Outlet(transport, self._watch.outlets))  # type: ignore[arg-type] # all that it uses of one
         self._watch.begin(self)
         if len(self._watch.connections) > self._watch.bounds.connections:
             self._refuse(OverloadedError())
@@ -173,12 +177,27 @@ class Connection(HttpToolsProtocol):
             # The parser stops at any exception, and the server then asks for a 400.
             self._refusal = HeadTooLargeError()
             raise self._refusal
+        before = self.cycle
         _serve(self)
+        if self.cycle is not before:
+            extension: Any = Shortcut(self.cycle, self._watch.defaults)
+            self.scope["extensions"] = {NAME: extension}
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of a body."""
         self._whole = True
         _take(self, body)
+
+    # --- what a request calls ----------------------------------------------------------------------
+
+    def on_response_complete(self) -> None:
+        """Go on to the next request. A client that stays silent is the watch's, so no timer is set for it."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
 
     # --- ends --------------------------------------------------------------------------------------
 
@@ -211,8 +230,7 @@ class Connection(HttpToolsProtocol):
             *ALWAYS,
             *((name, value) for name, value in answer.headers or () if name != b"connection"),
         ]
-        lines = b"".join(b"%b: %b\r\n" % header for header in headers)
-        return STATUS_LINE[answer.status] + lines + b"\r\n" + answer.body
+        return STATUS_LINE[answer.status] + write_lines(headers) + b"\r\n" + answer.body
 
     def _head_size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)

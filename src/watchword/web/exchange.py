@@ -11,6 +11,7 @@ from typing import Any
 
 from watchword.core.app import App
 from watchword.web.asgi import Headers, Scope
+from watchword.web.shortcut import NAME, Shortcut
 
 UNMATCHED = "unmatched"  # the access log's name for whatever has no route
 
@@ -37,6 +38,7 @@ class Request:
         "raw_headers",
         "reading",
         "route",
+        "shortcut",
         "task",
         "version",
     )
@@ -59,6 +61,8 @@ class Request:
         self.came_in = came_in
         self.reading = False
         self.overdue = False
+        extensions = scope.get("extensions")
+        self.shortcut: Shortcut | None = extensions.get(NAME) if extensions else None
 
 
 class Kind:

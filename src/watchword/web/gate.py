@@ -33,11 +33,11 @@ from watchword.web.headers import header_sets
 from watchword.web.problems import KeyInQueryError, MalformedError, SlowAnswerError, SlowRequestError
 from watchword.web.route import Line, Table
 from watchword.web.services import Services
+from watchword.web.shortcut import write_lines
 from watchword.web.watchdog import Watchdog
 
 GONE = 499  # in the log only: the client left before it was answered
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_REMEMBERED = 1_000
 
 
 class Gate:
@@ -53,9 +53,9 @@ class Gate:
         self._clients = guards.Clients(config.trusted_proxies)
         self._behind_proxy = bool(config.trusted_proxies)
         self._header_sets = header_sets(config)
+        self._lines = {kind: write_lines(headers) for kind, headers in self._header_sets.items()}
         self._max_body = config.max_body
         self._max_at_once = config.max_at_once
-        self._app_texts: dict[bytes, str] = {}
         self.watchdog = Watchdog(config.request_time)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -119,6 +119,10 @@ class Gate:
 
     async def _send(self, request: Request, answer: Answer, send: Send) -> None:
         body = answer.body
+        short = request.shortcut
+        if short is not None and answer.headers is None and request.method != "HEAD":
+            if short.answer(answer.status, self._lines[answer.kind], body):
+                return
         headers = [*self._header_sets[answer.kind], (b"content-length", b"%d" % len(body))]
         if answer.headers is not None:
             headers += answer.headers
@@ -132,20 +136,9 @@ class Gate:
             route=request.route,
             status=status,
             ms=round((perf_counter() - began) * 1_000, 3),
-            app=self._app_text(request),
+            app="" if request.app is None else ids.app_text(request.app.id),
             client=request.client,
         )
-
-    def _app_text(self, request: Request) -> str:
-        app = request.app
-        if app is None:
-            return ""
-        text = self._app_texts.get(app.id)
-        if text is None:
-            text = ids.to_text(ids.APP, app.id)
-            if len(self._app_texts) < _REMEMBERED:
-                self._app_texts[app.id] = text
-        return text
 
     def _refuse(self, request: Request, error: WatchwordError) -> Answer:
         answer = problems.answer(error)
