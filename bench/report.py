@@ -27,8 +27,8 @@ HOW = """\
 - **Load** comes from another process over loopback (`bench/generator.py`): a closed loop on each of 64, 16 or 1 kept
   connections, raw bytes in and out on uvloop. It runs on the same cores; what it took of one core stands in each row.
 - **R** is a plain ASGI function that decodes a body of a create request with msgspec and encodes a small answer, and
-  nothing else, in the web server as it comes, under the service's own settings (`watchword.cli.serve.SERVER`). R and the mixed
-  load take turns, round by round, and get the same request bytes.
+  nothing else, in the web server as it comes, under the service's own settings (`watchword.cli.serve.SERVER`). R and
+  the mixed load take turns, round by round, and get the same request bytes.
 - **create + check** is the mixed load: each connection asks for a verification and checks its code, in turns. Both are
   requests. The generator computes the codes from the key file, as only the operator can.
 - **Everything is on**: API keys, limits (each request has a recipient and a `requester.ip` of its own, so every bucket

@@ -10,7 +10,7 @@ from watchword.core.instant import DAY, HOUR, MINUTE, SECOND
 from watchword.core.limit import Rate
 from watchword.core.policy import BALANCED, Limits, Rules
 from watchword.core.verification import Status
-from watchword.errors import ChannelClosedError, ExhaustedError, MismatchError, RateLimitedError
+from watchword.errors import ChannelClosedError, ExhaustedError, InvalidInputError, MismatchError, RateLimitedError
 
 STRICT = generous(BALANCED._replace(failure_ceiling=7))
 
@@ -185,6 +185,14 @@ async def test_there_may_be_a_limit_for_everybody_together(world: World) -> None
 async def test_what_is_not_limited_is_not_limited(world: World) -> None:
     for _ in range(200):
         await world.create(source="192.0.2.1")
+
+
+@journey(Rules(limits=Limits(source_sends=())))
+async def test_a_source_that_is_no_address_is_refused_where_sources_are_not_limited_too(world: World) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        await world.create(source="not an address")
+
+    assert "requester.ip" == refused.value.field
 
 
 @journey(Rules(limits=Limits(source_sends=(Rate(1, DAY),))))

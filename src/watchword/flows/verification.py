@@ -264,8 +264,9 @@ class Verifications:
         charges = []
         if limits.recipient_sends:
             charges.append(Charge(b"r%d" % verification.lane + verification.recipient, limits.recipient_sends))
-        if source is not None and limits.source_sends:
-            charges.append(Charge(b"s" + ring.lookup(INDEX_SOURCE, _network(source)), limits.source_sends))
+        network = None if source is None else _network(source)  # read first: what is no address is refused anyway
+        if network is not None and limits.source_sends:
+            charges.append(Charge(b"s" + ring.lookup(INDEX_SOURCE, network), limits.source_sends))
         if limits.app_sends:
             charges.append(Charge(b"a" + verification.app, limits.app_sends))
         if limits.global_sends:

@@ -119,10 +119,9 @@ class Gate:
 
     async def _send(self, request: Request, answer: Answer, send: Send) -> None:
         body = answer.body
-        short = request.shortcut
-        if short is not None and answer.headers is None and request.method != "HEAD":
-            if short.answer(answer.status, self._lines[answer.kind], body):
-                return
+        short = request.shortcut if answer.headers is None and request.method != "HEAD" else None
+        if short is not None and short.answer(answer.status, self._lines[answer.kind], body):
+            return
         headers = [*self._header_sets[answer.kind], (b"content-length", b"%d" % len(body))]
         if answer.headers is not None:
             headers += answer.headers

@@ -16,7 +16,6 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 MOST = 64 * 1024  # bytes
 
