@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 
 import pytest
@@ -88,3 +89,23 @@ def test_a_body_in_two_pieces_is_waited_for(site: Site) -> None:
             assert (await client.rest()).startswith(b"HTTP/1.1 422 ")
 
     run(test)
+
+
+def test_a_request_leaves_nothing_to_the_collector(site: Site) -> None:
+    async def test() -> None:
+        async with listening(site.app) as server:
+            client = await server.connect()
+            request = (
+                b"POST /v1/verifications HTTP/1.1\r\nContent-Length: 2\r\n" + KEYED % site.world.key.encode() + b"{}"
+            )
+            await client.ask(request)
+            gc.collect()
+            for _ in range(100):
+                assert 422 == await client.ask(request)
+            assert gc.collect() < 100, "each request left a ring of objects behind"
+
+    gc.disable()
+    try:
+        run(test)
+    finally:
+        gc.enable()

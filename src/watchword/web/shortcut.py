@@ -70,4 +70,5 @@ class Shortcut:
         if not cycle.keep_alive:
             cycle.transport.close()
         cycle.on_response()
+        del self._cycle  # its scope holds this shortcut: a ring that only the collector would open
         return True
