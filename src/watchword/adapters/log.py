@@ -96,7 +96,7 @@ class Log:
         self._dropped = 0
         self._instant = -1
         self._text = ""
-        self._encode = msgspec.json.Encoder(enc_hook=_nameless).encode
+        self._encode_lines = msgspec.json.Encoder(enc_hook=_nameless).encode_lines
         self._wake = threading.Event()
         self._closing = False
         self._writer: threading.Thread | None = None
@@ -143,7 +143,7 @@ class Log:
         """Write everything noted so far. Lines that cannot be written are counted and gone."""
         while lines := self._take():
             try:
-                self._write(b"".join(map(self._written, lines)))
+                self._write(self._written([self._fields(line) for line in lines]))
             except (OSError, ValueError, TypeError, RecursionError):  # unwritable, or nothing that JSON can say
                 self._dropped += len(lines)
                 return
@@ -166,20 +166,21 @@ class Log:
             self.flush()
         self.flush()
 
-    def _written(self, line: Line) -> bytes:
+    def _fields(self, line: Line) -> dict[str, object]:
         at, level, event, facts = line
         if at != self._instant:  # writing a time costs as much as all the rest, and busy milliseconds have many lines
             self._instant, self._text = at, rfc3339(at)
-        return self._encoded({"at": self._text, "level": level, "event": event, **facts}) + b"\n"
+        return {"at": self._text, "level": level, "event": event, **facts}
 
-    def _encoded(self, fields: dict[str, object]) -> bytes:
+    def _written(self, lines: list[dict[str, object]]) -> bytes:
+        """Nearly always all lines in one go; where one of them needs care, all of them take the patient encoder."""
         try:
-            line = self._encode(fields)
+            written = self._encode_lines(lines)
         except (ValueError, TypeError, RecursionError):
-            line = b"\xff"  # a lone surrogate, say: the patient encoder takes it
-        if line.isascii() and b"\x7f" not in line:
-            return line
-        return json.dumps(fields, default=_nameless).replace("\x7f", "\\u007f").encode()
+            written = b"\xff"  # a lone surrogate, say
+        if written.isascii() and b"\x7f" not in written:
+            return written
+        return b"".join(map(_patiently, lines))
 
 
 class LibraryLines(logging.Handler):
@@ -223,6 +224,10 @@ def _message(record: logging.LogRecord) -> str:
         return record.getMessage().partition("\n")[0]
     except Exception:  # noqa: BLE001 (a library's wrong format string must not fail the request that logged it)
         return "(unreadable)"
+
+
+def _patiently(fields: dict[str, object]) -> bytes:
+    return json.dumps(fields, default=_nameless).replace("\x7f", "\\u007f").encode() + b"\n"
 
 
 def _nameless(value: object) -> str:
