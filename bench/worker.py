@@ -24,7 +24,7 @@ import uvicorn
 from bench.reference import reference
 from watchword import bootstrap
 from watchword.adapters.log import listen_to_libraries
-from watchword.adapters.system import SystemClock, collect_seldom
+from watchword.adapters.system import SystemClock, collect_seldom, trim_memory
 from watchword.cli.serve import SERVER, server_config
 from watchword.core.app import App
 from watchword.core.instant import DAY, Instant
@@ -98,7 +98,7 @@ def _watchword(folder: Path) -> None:
     under_way: set[asyncio.Task[None]] = set()
 
     async def purge() -> None:
-        rows = await Purge(service.store, LaterClock(), service.audit).once()
+        rows = await Purge(service.store, LaterClock(), service.audit, trim_memory).once()
         print(rows, flush=True)
 
     def asked() -> None:
