@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import stat
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -12,9 +14,10 @@ import pytest
 
 from tests.contract.stores import a_world, run
 from tests.contract.test_verification_store import UNLIMITED
+from tests.support.permissions import without_a_way_around_permissions
 from tests.support.world import World, wrong
 from watchword.adapters.sqlite import SqliteStore, writer
-from watchword.adapters.sqlite.database import begin_patiently
+from watchword.adapters.sqlite.database import begin_patiently, connect, prepare
 from watchword.adapters.sqlite.tables import SqliteTables
 from watchword.core.app import App
 from watchword.core.instant import DAY
@@ -105,6 +108,42 @@ def test_a_folder_that_cannot_be_written_is_a_setting_to_change(tmp_path: Path) 
     with pytest.raises(SettingsError) as refused:
         asyncio.run(SqliteStore(tmp_path / "file" / "watchword.db").open())
     assert refused.value.setting == "WATCHWORD_STORE"
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
+@pytest.mark.parametrize("mode", [0o400, 0o022])  # nobody may write it; everybody but its owner
+def test_a_file_that_may_not_be_written_is_refused_and_left_as_it_is(tmp_path: Path, suffix: str, mode: int) -> None:
+    database = the_file(tmp_path)
+    prepare(database)
+    unwritable = database.with_name(database.name + suffix)
+    unwritable.touch()
+    unwritable.chmod(mode)
+    before = sorted(tmp_path.iterdir())
+    script = "import sys; from pathlib import Path; from watchword.adapters.sqlite.database import prepare; "
+    script += "prepare(Path(sys.argv[1]))"
+    command = [*without_a_way_around_permissions(), sys.executable, "-c", script, str(database)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert f"SettingsError: {unwritable} cannot be written: Permission denied." in done.stderr
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_file_that_nobody_may_write_is_refused_to_root_as_well(tmp_path: Path) -> None:
+    prepare(the_file(tmp_path))
+    the_file(tmp_path).chmod(0o400)
+    with pytest.raises(SettingsError, match="cannot be written") as refused:
+        prepare(the_file(tmp_path))
+    assert refused.value.setting == "WATCHWORD_STORE"
+    the_file(tmp_path).chmod(0o600)
+    prepare(the_file(tmp_path))
+
+
+def test_a_connection_that_cannot_be_set_up_is_closed(tmp_path: Path) -> None:
+    the_file(tmp_path).write_bytes(b"this is no database, it is a letter to my aunt" * 100)
+    with pytest.raises(sqlite3.DatabaseError) as kept:  # and with it the frame that held the connection
+        connect(the_file(tmp_path))
+    still_open = [entry.readlink() for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
+    assert the_file(tmp_path) not in still_open
+    assert kept.value.__traceback__ is not None
 
 
 def test_a_step_that_breaks_harms_no_neighbour_in_its_batch(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import shutil
 import sqlite3
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.service.test_relay import through
+from tests.support.permissions import without_a_way_around_permissions
 from tests.support.relays import Relay, recording_relay
 from tests.support.service import Connection, Heard, Service, get, is_not_ready, is_ready, ready, running
 from tests.support.tls import Authority
@@ -248,16 +248,7 @@ def test_on_a_file_that_is_no_database_the_service_does_not_start_and_says_so(tm
     asyncio.run(journey())
 
 
-def without_a_way_around_permissions() -> list[str]:
-    """What runs a command so that permissions of files hold for it, also where the tests run as root."""
-    if os.geteuid() != 0:
-        return []
-    if shutil.which("setpriv") is None:
-        pytest.skip("root may write every file, and there is no setpriv to give that up")
-    return ["setpriv", "--inh-caps=-dac_override", "--bounding-set=-dac_override"]
-
-
-def test_on_a_file_that_may_only_be_read_nothing_is_accepted_until_it_may_be_written(tmp_path: Path) -> None:
+def test_on_a_file_that_may_only_be_read_the_service_does_not_start_until_it_may_be_written(tmp_path: Path) -> None:
     async def journey() -> None:
         async with a_site(tmp_path) as site:
             service = site.service
@@ -265,19 +256,14 @@ def test_on_a_file_that_may_only_be_read_nothing_is_accepted_until_it_may_be_wri
             assert await service.finish() == 0
             service.through = without_a_way_around_permissions()
             service.database.chmod(0o400)
-            await service.start()
-            site.close()
-            assert await site.everybody("meanwhile") == {503}
-            assert says_why(await ready(service, is_not_ready), "readonly")
-            path = f"/v1/verifications/{site.accepted['before.1@example.com']}"
-            assert (await site.crowd[0].ask("GET", path))[0] == 200
-            assert await service.finish() == 0
-            for file in service.database.parent.glob("watchword.db*"):
-                file.chmod(0o600)  # SQLite made its log with the mode that it found on the file
+            done = service.run(*service.serving())
+            assert (done.returncode, done.stdout) == (2, b"")
+            assert b"watchword.db cannot be written: Permission denied." in done.stderr
+            assert b"Traceback" not in done.stderr
+            assert list(service.database.parent.glob("watchword.db-*")) == []
+            service.database.chmod(0o600)
             await service.start()
             site.close()
             await site.prove()
-            site.prove_refusals()
-            assert b"Traceback" not in service.log.read_bytes()
 
     asyncio.run(journey())

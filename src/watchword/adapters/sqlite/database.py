@@ -1,18 +1,20 @@
 """Opening the SQLite file: pragmas, errors in our words, numbered migrations.
 
 Rules: every commit is on disk before anybody hears of it (WAL with ``synchronous=FULL``); a file written by a newer
-version is refused rather than guessed at; a migration and its number are one transaction, under the write lock, so
-that processes which start together apply it once.
+version is refused rather than guessed at, and one that may only be read before SQLite opens it; a migration and its
+number are one transaction, under the write lock, so that processes which start together apply it once.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
 
@@ -21,6 +23,14 @@ from watchword.errors import SettingsError, StoreError
 PATIENCE = 4.0  # seconds that a writer waits for another process to finish
 LESS_PATIENCE = 0.5  # the same, while the last wait was in vain
 _GLANCE = 0.0002  # seconds between two looks at the lock; SQLite's own waiting grows to 100 ms
+_WRITE_BITS = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
+_PRAGMAS = (
+    "synchronous = FULL",
+    "temp_store = MEMORY",
+    "cache_size = -8192",  # KiB
+    "journal_size_limit = 67108864",  # bytes that a log keeps when it begins afresh
+    "wal_autocheckpoint = 0",  # the checkpointer does it, on its own thread
+)
 
 
 @contextmanager
@@ -43,11 +53,12 @@ def connect(path: Path, *, patience: float = PATIENCE) -> sqlite3.Connection:
     ``patience`` is how many seconds any statement waits for a lock, by SQLite's own waiting.
     """
     connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA temp_store = MEMORY")
-    connection.execute("PRAGMA cache_size = -8192")  # KiB
-    connection.execute("PRAGMA journal_size_limit = 67108864")  # bytes that a log keeps when it begins afresh
-    connection.execute("PRAGMA wal_autocheckpoint = 0")  # the checkpointer does it, on its own thread
+    try:
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 
@@ -78,7 +89,7 @@ def prepare(path: Path) -> None:
     """Create the file where there is none (mode 0600), and bring its schema up to date.
 
     Raises:
-        SettingsError: the folder cannot be written, or the file is of a newer version.
+        SettingsError: the folder or the file cannot be written, or the file is of a newer version.
         StoreError: the file cannot be read as a database.
     """
     try:
@@ -86,9 +97,11 @@ def prepare(path: Path) -> None:
         with _alone(path):
             if not path.exists():
                 os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            _refuse_unwritable(path)
             _bring_up_to_date(path)
     except OSError as error:
-        raise SettingsError(f"{path} cannot be written: {error.strerror}.", setting="WATCHWORD_STORE") from error
+        detail = f"{error.filename or path} cannot be written: {error.strerror}."
+        raise SettingsError(detail, setting="WATCHWORD_STORE") from error
 
 
 @contextmanager
@@ -104,6 +117,20 @@ def _alone(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
+
+
+def _refuse_unwritable(path: Path) -> None:
+    """Refuse a file that may only be read, before SQLite opens it and lays a log of the same mode beside it.
+
+    That log would stay unwritable when the file itself no longer is. Root may write any file, so the mode counts as
+    well: what root leaves beside it today, the service's own user must be able to write tomorrow.
+    """
+    for suffix in ("", "-wal", "-shm"):
+        file = path.with_name(path.name + suffix)
+        with suppress(FileNotFoundError):  # the last process to close removes its log
+            if not (file.stat().st_mode & _WRITE_BITS and os.access(file, os.W_OK)):
+                file.stat()  # gone between the two looks: nothing to refuse
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
 
 
 def _bring_up_to_date(path: Path) -> None:
