@@ -107,7 +107,8 @@ $(DEV): $(UV_MARK) $(LOCKED)
 	@$(UV) sync --quiet --locked --python "$$(cat .uv/python)"
 	@touch $(RUNTIME) $@
 
-$(SYSTEM): tools/system-packages $(UV_MARK)
+# After this file, too, which names the packages: a machine that was set up for an older one gets what came since.
+$(SYSTEM): Makefile tools/system-packages $(UV_MARK)
 	@tools/system-packages chromium:chromium chromium:fonts-liberation openssl:openssl curl:curl
 	@touch $@
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import pytest
 
 from tests.cli.conftest import Post
 from tests.docs.test_tutorial import environment, run
+from tests.support.needs import needs
 from watchword.client import Client
 
 ROOT = Path(__file__).parents[2]
@@ -28,12 +28,6 @@ def block(kind: str) -> str:
     """The one block of that kind."""
     (found,) = re.findall(rf"^```{kind}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     return str(found)
-
-
-def needs(*commands: str) -> pytest.MarkDecorator:
-    """Leave a test out where a command is missing, at a desk; in CI it fails then."""
-    missing = [command for command in commands if shutil.which(command) is None]
-    return pytest.mark.skipif(bool(missing) and not os.environ.get("CI"), reason=f"needs {', '.join(missing)}")
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

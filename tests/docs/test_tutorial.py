@@ -15,7 +15,10 @@ from typing import Any
 
 import pytest
 
-PAGE = Path(__file__).parents[2] / "docs" / "tutorial" / "first-passcode.md"
+from tests.support.needs import needs
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "tutorial" / "first-passcode.md"
 END = "--- end of block ---"
 
 _BLOCK = re.compile(r"(<!-- given by the test -->\n)?^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -77,7 +80,7 @@ def alike(shown: Any, real: Any, name: str = "") -> bool:
     return type(shown) is type(real) and (name in VARIES or shown == real)
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="the tutorial's lines need curl")
+@needs("curl")
 def test_every_line_of_the_tutorial_does_what_the_page_says(tmp_path: Path) -> None:
     page = blocks()
     lines = [text for kind, text in page if kind == "sh"]
@@ -103,3 +106,23 @@ def test_no_block_of_the_tutorial_escapes_the_test() -> None:
     kinds = re.findall(r"^```(\w+)", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     assert {"console", "sh", "json"} == set(kinds)
     assert kinds.count("sh") == 1 + sum(kind == "sh" for kind, _ in blocks())
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("", "1 skipped"), ("true", "1 failed")])
+def test_without_curl_the_tutorial_is_left_out_at_a_desk_and_fails_in_ci(tmp_path: Path, ci: str, outcome: str) -> None:
+    shell = shutil.which("sh")
+    assert shell is not None
+    (tmp_path / "sh").symlink_to(shell)
+    name = f"{Path(__file__)}::{test_every_line_of_the_tutorial_does_what_the_page_says.__name__}"
+    ours = {key: text for key, text in environment().items() if not key.startswith("PYTEST_")}
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", name],
+        cwd=ROOT,
+        env=ours | {"PATH": str(tmp_path), "CI": ci},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert outcome in ran.stdout.splitlines()[-1]
+    assert ("curl: not found" in ran.stdout) == bool(ci)
