@@ -7,6 +7,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 Application = Callable[..., Awaitable[None]]
 
@@ -100,7 +101,7 @@ def _scope(wire: Wire, method: str, target: str, headers: list[tuple[bytes, byte
         "http_version": version,
         "method": method,
         "scheme": "http",
-        "path": path,
+        "path": unquote(path),
         "raw_path": path.encode(),
         "query_string": query.encode(),
         "root_path": "",

@@ -247,6 +247,7 @@ def test_a_client_that_takes_no_answer_is_let_go(site: Site) -> None:
             "http_version": "1.1",
             "method": "GET",
             "path": "/healthz",
+            "raw_path": b"/healthz",
             "query_string": b"",
             "headers": [HOST],
             "client": None,

@@ -214,6 +214,21 @@ def test_the_walk_stops_at_what_is_no_address() -> None:
     assert "10.0.0.1" == seen_client("10.0.0.1", b"203.0.113.1:4711", trusted_proxies=PROXIES)
 
 
+@pytest.mark.parametrize("zone", [b"eth0", b"z" * 8_000, b'"}\r\n{"event":"forged'])
+def test_the_zone_of_an_address_reaches_no_log(zone: bytes) -> None:
+    assert "fe80::1" == seen_client("10.0.0.1", b"fe80::1%" + zone, trusted_proxies=PROXIES)
+
+
+def test_an_address_is_logged_as_it_is_parsed() -> None:
+    written = b"2001:0DB8:0002:0000:0000:0000:0000:0001"
+    assert "2001:db8:2::1" == seen_client("10.0.0.1", written, trusted_proxies=PROXIES)
+
+
+@pytest.mark.parametrize("hop", [b"203.0.113.1:80", b"[2001:db8::1]:80", b"203.0.113.1%eth0", b"x" * 8_000, b"\xff"])
+def test_what_is_no_address_reaches_no_log(hop: bytes) -> None:
+    assert "10.0.0.1" == seen_client("10.0.0.1", hop, trusted_proxies=PROXIES)
+
+
 def test_a_mapped_peer_is_the_ipv4_proxy_that_it_is() -> None:
     assert "203.0.113.1" == seen_client("::ffff:10.0.0.1", b"203.0.113.1", trusted_proxies=PROXIES)
 

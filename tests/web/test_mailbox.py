@@ -99,6 +99,7 @@ def latest(desk: Site, wait: Wait) -> Answer:
     scope = {
         "method": "GET",
         "path": "/mailbox/latest.txt",
+        "raw_path": b"/mailbox/latest.txt",
         "query_string": b"",
         "http_version": "1.1",
         "headers": [HOST, TOKENED],

@@ -19,6 +19,9 @@ UNMATCHED = "unmatched"  # the access log's name for whatever has no route
 class Request:
     """One request. ``route`` is the template it matched, so that no id and no query reaches the log.
 
+    ``path`` is what came, escapes and all: a proxy may guard an address by that, and no second spelling of it
+    (``/%6detrics``) must slip by.
+
     ``key`` is the value of the template's one parameter, ``payload`` the decoded body. The last three fields are
     the watchdog's: the tick it came in, whether its body is still being read, whether its time is up.
     """
@@ -46,7 +49,7 @@ class Request:
     def __init__(self, scope: Scope, task: asyncio.Task[Any] | None, came_in: int) -> None:
         peer = scope.get("client")
         self.method: str = scope["method"]
-        self.path: str = scope["path"]
+        self.path: str = scope["raw_path"].decode("latin-1")
         self.query: bytes = scope["query_string"]
         self.version: str = scope["http_version"]
         self.raw_headers: Headers = scope["headers"]

@@ -12,7 +12,7 @@ Rules:
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 
 from watchword.errors import UnauthenticatedError
 from watchword.web.exchange import Request
@@ -121,7 +121,7 @@ class Clients:
         client = request.peer
         for hop in reversed(_hops(request)):
             try:
-                client = str(ip_address(hop))
+                client = _plain(hop)
             except ValueError:
                 return client  # whoever wrote this is not to be believed about what stands left of it
             if not self._trusts(client):
@@ -143,6 +143,18 @@ class Clients:
             return False
         mapped = getattr(parsed, "ipv4_mapped", None)
         return any((mapped or parsed) in network for network in self._trusted)
+
+
+def _plain(hop: str) -> str:
+    """An address as it is parsed, not as it was written: it reaches the log.
+
+    Raises:
+        ValueError: this is no address.
+    """
+    address = ip_address(hop)
+    if getattr(address, "scope_id", None) is not None:
+        address = IPv6Address(int(address))  # the name of a link is some other machine's, and of any length and letters
+    return str(address)
 
 
 def _hops(request: Request) -> list[str]:
