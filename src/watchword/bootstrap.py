@@ -6,6 +6,8 @@ Rules:
 
 * ``build`` touches nothing: it opens no store and no connection, so that it can fail only for settings;
 * ``start`` and ``stop`` may each be called twice, by whoever runs the service and by the web server's lifespan;
+* a stop has one budget: ``begin_stop`` is called when the signal comes, so that messages being handed over are
+  finished while requests are, and what neither needs is left for letting go of relay, store and log;
 * the development key and the mailbox token are minted by whoever starts a ``serve`` and are stored nowhere: they
   are worth nothing in the next start and nothing outside development mode (docs/adr/0009);
 * a background task that fails for a reason nobody foresaw says so and goes on.
@@ -34,6 +36,7 @@ from watchword.adapters.sqlite.store import SqliteStore
 from watchword.adapters.system import SystemClock, SystemEntropy, trim_memory
 from watchword.core import app as core
 from watchword.core.app import App
+from watchword.core.instant import SECOND, Span
 from watchword.core.keyring import Keyring
 from watchword.core.policy import Rules
 from watchword.errors import InvalidInputError, KeyringError, SettingsError, UnavailableError, UnknownError
@@ -56,6 +59,8 @@ DEVELOPMENT_APP = "default"
 DEVELOPMENT_SENDER = "Watchword <codes@development.invalid>"
 TICK = 1.0  # seconds between the figures other workers see
 AGAIN = 1.0  # seconds until a background task that failed is begun again
+GRACE: Span = 8 * SECOND  # of a stop, for requests under way and messages being handed over, both at once
+GOODBYE: Span = SECOND  # after that, for taking leave of the relay
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,7 @@ class Service:
         )
         self._delivers = courier
         self._tasks: list[asyncio.Task[None]] = []
+        self._leaving: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Open the store and begin the background work.
@@ -128,17 +134,26 @@ class Service:
         self._tasks = [asyncio.create_task(self._keep(name, run), name=name) for name, run in work]
         self._warming = asyncio.get_running_loop().run_in_executor(None, self.metrics.warm)
 
+    def begin_stop(self) -> None:
+        """Let the time of a stop run from now on: nothing more is claimed, and requests may go on meanwhile."""
+        if self._started and self._leaving is None:
+            self._leaving = asyncio.create_task(self.courier.stop(GRACE), name="leaving")
+
     async def stop(self) -> None:
         """Finish what is being handed over, write what is left, let go of everything."""
         if not self._started:
             return
+        self.begin_stop()
         self._started = False
-        await self.courier.stop()
+        if self._leaving is not None:
+            await self._leaving
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.relay is not None:
-            await self.relay.aclose()
+            with suppress(TimeoutError):  # one that does not answer is left without a word
+                async with asyncio.timeout(GOODBYE / SECOND):
+                    await self.relay.aclose()
         self.metrics.publish()
         await self.store.aclose()
         await asyncio.to_thread(self.log.close)
@@ -202,8 +217,8 @@ class Service:
             return await self.apps.named(DEVELOPMENT_APP)
 
     async def _keep(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
-        """Run a background task for as long as the service runs."""
-        while self._started:
+        """Run a background task for as long as the service runs. A courier that was told to stop comes back at once."""
+        while self._started and self._leaving is None:
             try:
                 await run()
             except Exception as error:  # noqa: BLE001 (a message nobody foresaw must not end all delivery)

@@ -267,3 +267,36 @@ def test_stopping_is_quick_when_nothing_is_under_way(tmp_path: Path, lines: Line
     live(built(tmp_path, lines), scenario)
 
     assert time.perf_counter() - began < 5
+
+
+def test_when_a_stop_begins_nothing_more_is_handed_over_and_requests_go_on(tmp_path: Path, lines: Lines) -> None:
+    async def scenario(service: Service) -> None:
+        assert service.minted is not None
+        app = await service.apps.by_key(service.minted.api_key.encode())
+        service.begin_stop()
+        service.begin_stop()
+        assert service._leaving is not None
+        await service._leaving
+        shown = await service.verifications.create(app, LOGIN)
+        service.courier.wake()
+        await until(lambda: all(task.done() for task in service._tasks if task.get_name() == "courier"))
+        again = await service.verifications.get(app, shown.verification.id)
+        assert ["queued"] == [delivery.status.value for delivery in again.deliveries]
+
+    live(built(tmp_path, lines), scenario)
+
+
+def test_a_stop_does_not_wait_for_a_relay_that_takes_no_leave(
+    tmp_path: Path, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Deaf:
+        async def aclose(self) -> None:
+            await asyncio.Event().wait()
+
+    async def scenario(service: Service) -> None:
+        service.relay = Deaf()  # type: ignore[assignment]
+
+    monkeypatch.setattr(bootstrap, "GOODBYE", 0)
+    began = time.monotonic()
+    live(built(tmp_path, lines), scenario)
+    assert time.monotonic() - began < 5

@@ -25,7 +25,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -41,6 +41,7 @@ from watchword.adapters.log import Log, listen_to_libraries
 from watchword.adapters.system import SystemClock, collect_seldom
 from watchword.bootstrap import Minted
 from watchword.cli import console, welcome
+from watchword.core.instant import SECOND
 from watchword.core.policy import Rules
 from watchword.errors import SettingsError, StoreError, WatchwordError
 from watchword.settings import Bind, Settings
@@ -48,7 +49,7 @@ from watchword.web.connection import BoundedConfig, Bounds
 from watchword.web.gate import Gate
 
 BACKLOG = 2_048
-GRACE = 10  # seconds for requests that are under way at a shutdown
+GRACE = bootstrap.GRACE // SECOND  # for requests that are under way at a shutdown
 CONNECTIONS = 4_096  # at once in one process, or twice the requests it may have under way
 OWN_FILES = 128  # file descriptors for everything that is no client: store, relay, log, libraries
 SERVER: dict[str, Any] = {  # the web server's own settings; ``make bench`` measures a plain function under the same
@@ -62,6 +63,7 @@ SERVER: dict[str, Any] = {  # the web server's own settings; ``make bench`` meas
     "backlog": BACKLOG,
     "timeout_graceful_shutdown": GRACE,
 }
+_ENDS = (signal.SIGINT, signal.SIGTERM)
 READY = 30.0  # seconds for workers to be ready before the welcome is printed all the same
 
 
@@ -125,9 +127,10 @@ def bounds_of(settings: Settings) -> Bounds:
 class _Server(uvicorn.Server):
     """uvicorn's server, which after a signal would end the process by that signal; this one comes back."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None], leave: Callable[[], None]) -> None:
         super().__init__(config)
         self._ready = ready
+        self._leave = leave
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen, and say so."""
@@ -139,8 +142,9 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         def leave(number: int, frame: FrameType | None) -> None:
             self.handle_exit(number, frame)
+            self._leave()
 
-        before = {number: signal.signal(number, leave) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, leave) for number in _ENDS}
         try:
             yield
         finally:
@@ -165,10 +169,11 @@ def _serve_alone(
         return Settings.load(os.environ, bind=str(settings.server.bind), data=data).rules
 
     async def run() -> None:
-        server = _Server(config, greet)
+        loop = asyncio.get_running_loop()
+        server = _Server(config, greet, lambda: _soon(loop, service.begin_stop))
         await service.start()
         collect_seldom()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, service.reload, again)
+        loop.add_signal_handler(signal.SIGHUP, service.reload, again)
         try:
             await server.serve([listener])
         finally:
@@ -198,14 +203,36 @@ class Worker:
             settings = Settings.load(os.environ, bind=self.bind, data=self.data)
             log = Log(SystemClock(), level=settings.log_level)
             listen_to_libraries(log, settings.log_level)
-            gate = bootstrap.build(settings, minted=self.minted, counts=self.counts, log=log).asgi()
+            service = bootstrap.build(settings, minted=self.minted, counts=self.counts, log=log)
+            gate = service.asgi()
         except WatchwordError as error:
             log = Log(SystemClock())
             log.record("worker.failed", detail=error.detail)
             log.close()
             sys.exit(STARTUP_FAILURE)
+        _at_the_end(service.begin_stop)
         collect_seldom()
         return gate
+
+
+def _at_the_end(leave: Callable[[], None]) -> None:
+    """Call ``leave`` when a signal ends this worker, too. Its server listens to signals before it asks for the app."""
+    loop = asyncio.get_running_loop()
+    for number in _ENDS:
+        server_hears = signal.getsignal(number)
+
+        def hear(sig: int, frame: FrameType | None, before: object = server_hears) -> None:
+            if callable(before):
+                before(sig, frame)
+            _soon(loop, leave)
+
+        signal.signal(number, hear)
+
+
+def _soon(loop: asyncio.AbstractEventLoop, leave: Callable[[], None]) -> None:
+    """Call ``leave`` on the loop. A signal comes in the middle of anything, also of the loop's last moments."""
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(leave)
 
 
 def _leave_with_parent(counts: Path) -> None:
