@@ -15,10 +15,10 @@ from watchword.errors import ChannelClosedError, ExhaustedError, InvalidInputErr
 STRICT = generous(BALANCED._replace(failure_ceiling=7))
 
 
-async def miss(world: World, times: int, to: str = "ann@example.com") -> None:
+async def miss(world: World, times: int, to: str = "ann@example.com", *, known_device: bool = False) -> None:
     """Guess wrong so often, with as many verifications as it takes."""
     while times > 0:
-        raw, code = await world.send(to)
+        raw, code = await world.send(to, known_device=known_device)
         for _ in range(min(times, 5)):
             with pytest.raises(MismatchError):
                 await world.check(raw, wrong(code))
@@ -159,6 +159,18 @@ async def test_a_channel_closed_by_strangers_is_open_for_a_known_device(world: W
     assert (await world.check(raw, code)).status is Status.APPROVED
     with pytest.raises(ChannelClosedError):
         await world.create()
+
+
+@journey(STRICT)
+@pytest.mark.parametrize("known", [True, False])
+async def test_binding_opens_only_the_lane_that_it_was_asked_for_in(world: World, known: bool) -> None:
+    for lane in (True, False):
+        await miss(world, 7, known_device=lane)
+    raw, code = await world.send(purpose="binding", known_device=known)
+    assert (await world.check(raw, code)).status is Status.APPROVED
+    assert (await world.create(known_device=known)).status is Status.PENDING
+    with pytest.raises(ChannelClosedError):
+        await world.create(known_device=not known)
 
 
 @journey(generous(app_sends=(Rate(2, MINUTE),)))
