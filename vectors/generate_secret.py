@@ -45,6 +45,7 @@ ROUNDS = 600_000
 HEADER = '{"alg":"dir","enc":"A256GCM"}'
 RECORD, RECORD_TEXT, LARGEST = 65_536, 65_519, 2_097_152
 TOTP = {"secret": "JBSWY3DPEHPK3PXP", "algorithm": "SHA1", "digits": 6, "period": 30}
+WORDS = "copper lantern"
 INK = {"type": "text", "text": "ink"}
 
 
@@ -109,7 +110,7 @@ def schedules() -> Iterator[Case]:
         ("another link key", OTHER_L, NONCE, None),
         ("all zeros", bytes(32), bytes(16), None),
         ("with a passphrase", L, NONCE, "copper lantern"),
-        ("a passphrase that NFKC changes", L, NONCE, "\ufb01re \uff21\u0065\u0301"),  # noqa: RUF001 - on purpose
+        ("a passphrase that NFKC changes", L, NONCE, "\ufb01re \uff21\u0065\u0301"),
     ):
         keys = schedule(link_key, nonce, passphrase)
         given = {"link_key": link_key.hex(), "nonce": nonce.hex()}
@@ -133,13 +134,13 @@ def schedules() -> Iterator[Case]:
 def passphrases() -> Iterator[Case]:
     """Section 2.2: the bytes that the KDF is given."""
     for name, typed, raw in (
-        ("plain", "copper lantern", "copper lantern".encode()),
+        ("plain", "copper lantern", b"copper lantern"),
         ("blanks and case stay", "  Copper  lantern ", b"  Copper  lantern "),
         ("one character", "x", b"x"),
         ("composed", "\u00e9", b"\xc3\xa9"),
         ("decomposed", "e\u0301", b"\xc3\xa9"),
         ("ligature", "\ufb01", b"fi"),
-        ("full-width", "\uff21\uff11", b"A1"),  # noqa: RUF001 - on purpose
+        ("full-width", "\uff21\uff11", b"A1"),
         ("superscript", "x\u00b2", b"x2"),
         ("no-break space", "a\u00a0b", b"a b"),
         ("Hangul jamo", "\u1112\u1161\u11ab", b"\xed\x95\x9c"),
@@ -300,7 +301,7 @@ def sealed_envelopes() -> Iterator[Case]:
         expect = {"envelope": envelope(padded(document), passphrase)} | hashed(schedule(L, NONCE, passphrase))
         yield case(f"seals a {document['type']}", expect, document=document, **dice, **typed)
     good = envelope(padded(INK), "copper lantern")
-    for typed in ("copper lantern", "\uff43opper\u00a0lantern"):  # noqa: RUF001 - on purpose
+    for typed in ("copper lantern", "\uff43opper\u00a0lantern"):
         yield case("opens", {"document": INK}, link_key=L.hex(), envelope=good, passphrase=typed)
 
 
@@ -326,9 +327,9 @@ def damaged_envelopes() -> Iterator[Case]:
         yield opening(name, TAMPERED, good | {"jwe": ".".join([*parts[:3], text, parts[4]])})
     yield opening("another link key", TAMPERED, good, link_key=OTHER_L.hex())
     yield opening("another nonce", TAMPERED, good | {"nonce": b64(OTHER_NONCE)})
-    yield opening("another passphrase", TAMPERED, locked, passphrase="copper lanterns")
+    yield opening("another passphrase", TAMPERED, locked, passphrase=WORDS + "s")
     yield opening("a passphrase taken away", TAMPERED, {k: v for k, v in locked.items() if k != "kdf"})
-    yield opening("a passphrase added", TAMPERED, good | {"kdf": KDF}, passphrase="copper lantern")
+    yield opening("a passphrase added", TAMPERED, good | {"kdf": KDF}, passphrase=WORDS)
     other = ".".join(encrypt(padded(INK), schedule(OTHER_L, NONCE, None)["cek"]))
     yield opening("another secret's ciphertext", TAMPERED, good | {"jwe": other})
 
@@ -384,7 +385,7 @@ def unread_envelopes() -> Iterator[Case]:
     locked = envelope(padded(INK), "copper lantern")
     yield opening("a passphrase missing", INVALID, locked)
     yield opening("an empty passphrase", INVALID, locked, passphrase="")
-    yield opening("a passphrase where none is", INVALID, good, passphrase="copper lantern")
+    yield opening("a passphrase where none is", INVALID, good, passphrase=WORDS)
 
 
 def flipped_spare(character: str) -> str:
@@ -485,7 +486,7 @@ def repaired_links(link: str, head: str, key: str) -> list[tuple[str, str]]:
     escapes = [(f"escaped {times} times", head + "%" + "25" * (times - 1) + "23" + key) for times in (1, 2, 3)]
     marks = [
         (f"followed by {mark!r}", link + mark)
-        for mark in (*".,;:!?)]}>\"'*&", "-", "_", "--", "...", "\u201d", "\u2026")
+        for mark in ends]}>\"'*&", "-", "_", "--", "...", "\u201d", "\u2026")
     ]
     return [
         ("as it is", link),
