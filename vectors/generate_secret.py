@@ -454,8 +454,15 @@ def links() -> Iterator[Case]:
     high = b64(HIGH_L)
     escaped = high.replace("-", "%2D").replace("_", "%5f")
     yield case("escaped characters of the key", {"key": HIGH_L.hex()}, fragment="#" + escaped)
-    for name, text in (("nothing", ""), ("a lone hash", "#"), ("blanks", " \n"), ("no fragment", head),
-                       ("an empty fragment", head + "#"), ("only marks", head + "#...>"), ("an escaped lone hash", "%23")):  # fmt: skip
+    for name, text in (
+        ("nothing", ""),
+        ("a lone hash", "#"),
+        ("blanks", " \n"),
+        ("no fragment", head),
+        ("an empty fragment", head + "#"),
+        ("only marks", head + "#...>"),
+        ("an escaped lone hash", "%23"),
+    ):
         yield case(name, {"error": INVALID, "problem": "missing"}, fragment=text)
     for name, text in (
         ("one character short", key[:-1]),
@@ -484,10 +491,8 @@ def links() -> Iterator[Case]:
 def repaired_links(link: str, head: str, key: str) -> list[tuple[str, str]]:
     """What mail programs and people make of a link, by name."""
     escapes = [(f"escaped {times} times", head + "%" + "25" * (times - 1) + "23" + key) for times in (1, 2, 3)]
-    marks = [
-        (f"followed by {mark!r}", link + mark)
-        for mark in ends]}>\"'*&", "-", "_", "--", "...", "\u201d", "\u2026")
-    ]
+    endings = [*".,;:!?)]}>\"'*&", "-", "_", "--", "...", "\u201d", "\u2026"]
+    marks = [(f"followed by {mark!r}", link + mark) for mark in endings]
     return [
         ("as it is", link),
         *escapes,

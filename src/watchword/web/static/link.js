@@ -32,8 +32,8 @@ export function shareUrl(origin, id, L) {
  */
 export function readFragment(text) {
   const plain = unescaped(text);
-  const bare = plain.replace(/^[ \t\r\n\f\v]+|[ \t\r\n\f\v]+$/g, "");
-  const whole = /^[A-Za-z0-9_-]*$/.test(bare) ? `#${bare}` : plain;
+  const bare = /^[ \t\r\n\f\v]*([A-Za-z0-9_-]*)[ \t\r\n\f\v]*$/.exec(plain);
+  const whole = bare ? `#${bare[1]}` : plain;
   const runs = [...whole.matchAll(/#([A-Za-z0-9_-]+)/g)].map((match) => match[1] ?? "");
   if (runs.length === 0) return { problem: "missing" };
   const keys = new Set(runs.map(keyOf).filter((key) => key !== null));
