@@ -10,7 +10,7 @@ import pytest
 from joserfc import jwe
 from joserfc.jwk import OctKey
 
-from watchword.core import base64url, envelope, secret_document
+from watchword.core import binary, envelope, secret_document
 from watchword.core.envelope import PBKDF2, Envelope, Keys
 from watchword.errors import InvalidInputError, TamperedError, TooLargeError
 
@@ -36,7 +36,7 @@ def test_joserfc_opens_our_envelopes(passphrase: str | None) -> None:
 def test_the_jose_command_opens_our_envelopes(tmp_path: Path, passphrase: str | None) -> None:
     keys = envelope.derive_keys(LINK_KEY, NONCE, None if passphrase is None else PBKDF2, passphrase)
     key, sealed = tmp_path / "cek.jwk", tmp_path / "secret.jwe"
-    key.write_text(json.dumps({"kty": "oct", "k": base64url.encode(keys.cek)}))
+    key.write_text(json.dumps({"kty": "oct", "k": binary.encode(keys.cek)}))
     sealed.write_text(seal(passphrase).envelope.jwe)
     command = ["jose", "jwe", "dec", "-i", str(sealed), "-k", str(key)]
     opened = subprocess.run(command, capture_output=True, check=True)

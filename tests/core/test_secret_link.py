@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from watchword.core import base64url, secret_link
+from watchword.core import binary, secret_link
 from watchword.errors import InvalidInputError
 
 KEY = bytes(range(32))
@@ -12,7 +12,7 @@ LINK = secret_link.share_url("https://s.example", b"\xa5" * 16, KEY)
 
 
 def test_a_link_taken_apart_does_not_show_its_key() -> None:
-    assert base64url.encode(KEY) not in repr(secret_link.read_link(LINK))
+    assert binary.encode(KEY) not in repr(secret_link.read_link(LINK))
     assert repr(KEY) not in repr(secret_link.read_link(LINK))
 
 
@@ -20,7 +20,7 @@ def test_a_link_taken_apart_does_not_show_its_key() -> None:
 def test_a_refusal_repeats_nothing_of_the_link(text: str) -> None:
     with pytest.raises(InvalidInputError) as caught:
         secret_link.read_link(text)
-    assert base64url.encode(KEY)[:20] not in f"{caught.value!r} {caught.value}"
+    assert binary.encode(KEY)[:20] not in f"{caught.value!r} {caught.value}"
     assert caught.value.field == "link"
 
 
@@ -34,12 +34,12 @@ def test_a_long_hostile_text_is_read_in_no_time() -> None:
 @pytest.mark.parametrize("text", ["A", "AA=", "AB", "A A", "A+", "\uff21A", "AA\n"])
 def test_base64url_has_one_spelling(text: str) -> None:
     with pytest.raises(ValueError, match="one spelling"):
-        base64url.decode(text)
+        binary.decode(text)
 
 
 @pytest.mark.parametrize("size", range(10))
 def test_base64url_comes_back(size: int) -> None:
     raw = bytes(range(250, 256)) * 2
-    assert raw[:size] == base64url.decode_exactly(base64url.encode(raw[:size]), size)
+    assert raw[:size] == binary.decode_exactly(binary.encode(raw[:size]), size)
     with pytest.raises(ValueError, match="bytes"):
-        base64url.decode_exactly(base64url.encode(raw[:size]), size + 1)
+        binary.decode_exactly(binary.encode(raw[:size]), size + 1)

@@ -6,7 +6,7 @@ async ([file, text]) => {
   const [envelope, document, records] = await Promise.all(
     ["envelope", "document", "records"].map((name) => import(`/static/${name}.js`)),
   );
-  const { decode, encode } = await import("/static/base64url.js");
+  const { decode, encode } = await import("/static/binary.js");
 
   const raw = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
   const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

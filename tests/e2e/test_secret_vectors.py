@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from playwright.sync_api import Browser, Page
 
 from tests.support.service import WATCHWORD, plain_environment
-from watchword.core import base64url, envelope, records
+from watchword.core import binary, envelope, records
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -94,12 +94,12 @@ def test_what_the_browser_seals_python_opens(modules: Page, passphrase: str | No
            }""",
         [document, passphrase],
     )
-    link_key = base64url.decode_exactly(sealed["L"], 32)
+    link_key = binary.decode_exactly(sealed["L"], 32)
     held = envelope.read_envelope(sealed["body"]["envelope"])
     keys = envelope.derive_keys(link_key, held.nonce, held.kdf, passphrase)
     assert document == envelope.open_with(keys, held)
-    assert base64url.encode(envelope.hash_proof(keys.link)) == sealed["body"]["link_hash"]
-    auth_hash = None if keys.auth is None else base64url.encode(envelope.hash_proof(keys.auth))
+    assert binary.encode(envelope.hash_proof(keys.link)) == sealed["body"]["link_hash"]
+    auth_hash = None if keys.auth is None else binary.encode(envelope.hash_proof(keys.auth))
     assert auth_hash == sealed["body"].get("auth_hash")
 
 
@@ -116,13 +116,13 @@ def test_what_python_seals_the_browser_opens(modules: Page, passphrase: str | No
              const alone = await proofs(L, envelope, typed);
              return { document: await unseal(L, envelope, { keys }), proofs: keys.proofs, alone };
            }""",
-        [base64url.encode(link_key), sealed["envelope"], passphrase],
+        [binary.encode(link_key), sealed["envelope"], passphrase],
     )
     assert document == opened["document"]
     assert opened["proofs"] == opened["alone"]
     for name, proof in opened["proofs"].items():
-        hashed = envelope.hash_proof(base64url.decode_exactly(proof, 32))
-        assert sealed[f"{name}_hash"] == base64url.encode(hashed)
+        hashed = envelope.hash_proof(binary.decode_exactly(proof, 32))
+        assert sealed[f"{name}_hash"] == binary.encode(hashed)
 
 
 def test_fresh_dice_are_thrown_for_every_secret_and_file(modules: Page) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchword.core import base64url, envelope, secret_document
+from watchword.core import binary, envelope, secret_document
 from watchword.core.envelope import Envelope
 from watchword.errors import InvalidInputError, TamperedError
 
@@ -26,7 +26,7 @@ TOTP_MAY = {"issuer": TEXTS, "account": TEXTS}
 ABOUT = {"label": TEXTS, "note": TEXTS}
 INSIDE = st.binary(max_size=60).flatmap(
     lambda raw: st.fixed_dictionaries(
-        {"name": TEXTS, "size": st.just(len(raw)), "content": st.just(base64url.encode(raw))},
+        {"name": TEXTS, "size": st.just(len(raw)), "content": st.just(binary.encode(raw))},
         optional={"media_type": TEXTS},
     )
 )

@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from watchword.core import base64url, secret_document
+from watchword.core import binary, secret_document
 from watchword.core.secret_document import Document
 from watchword.errors import InvalidInputError, TamperedError
 
@@ -46,7 +46,7 @@ CEK = b"watchword/v1/secret/cek"
 
 PBKDF2 = "pbkdf2-sha256-600000"
 KDFS: Mapping[str, int] = {PBKDF2: 600_000}  # id and rounds: the whole list
-HEADER = base64url.encode(b'{"alg":"dir","enc":"A256GCM"}')
+HEADER = binary.encode(b'{"alg":"dir","enc":"A256GCM"}')
 
 _NO_KDF = "none"
 _JWE_PARTS = 5
@@ -63,7 +63,7 @@ class Envelope:
     def to_wire(self) -> dict[str, Any]:
         """The envelope as the API takes it."""
         kdf = {} if self.kdf is None else {"kdf": self.kdf}
-        return {"v": VERSION, "nonce": base64url.encode(self.nonce), **kdf, "jwe": self.jwe}
+        return {"v": VERSION, "nonce": binary.encode(self.nonce), **kdf, "jwe": self.jwe}
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,8 @@ class Sealed:
 
     def to_wire(self) -> dict[str, Any]:
         """The members of the request that creates the secret."""
-        auth = {} if self.auth_hash is None else {"auth_hash": base64url.encode(self.auth_hash)}
-        return {"envelope": self.envelope.to_wire(), "link_hash": base64url.encode(self.link_hash), **auth}
+        auth = {} if self.auth_hash is None else {"auth_hash": binary.encode(self.auth_hash)}
+        return {"envelope": self.envelope.to_wire(), "link_hash": binary.encode(self.link_hash), **auth}
 
 
 def seal(document: Document, link_key: bytes, *, nonce: bytes, iv: bytes, passphrase: str | None = None) -> Sealed:
@@ -102,7 +102,7 @@ def seal(document: Document, link_key: bytes, *, nonce: bytes, iv: bytes, passph
     keys = derive_keys(link_key, nonce, None if passphrase is None else PBKDF2, passphrase)
     sealed = AESGCM(keys.cek).encrypt(iv, text, HEADER.encode())
     parts = (iv, sealed[:-TAG_SIZE], sealed[-TAG_SIZE:])
-    jwe = ".".join((HEADER, "", *(base64url.encode(part) for part in parts)))
+    jwe = ".".join((HEADER, "", *(binary.encode(part) for part in parts)))
     auth_hash = None if keys.auth is None else hash_proof(keys.auth)
     return Sealed(Envelope(nonce, jwe, keys.kdf), hash_proof(keys.link), auth_hash)
 
@@ -150,7 +150,7 @@ def read_envelope(wire: object) -> Envelope:
         raise _refused()
     _read_jwe(jwe)
     try:
-        return Envelope(base64url.decode_exactly(nonce, NONCE_SIZE), jwe, kdf)
+        return Envelope(binary.decode_exactly(nonce, NONCE_SIZE), jwe, kdf)
     except ValueError:
         raise _refused() from None
 
@@ -218,7 +218,7 @@ def _read_jwe(jwe: str) -> tuple[bytes, bytes]:
     if len(parts) != _JWE_PARTS or parts[:2] != [HEADER, ""]:
         raise _refused()
     try:
-        iv, text, tag = (base64url.decode(part) for part in parts[2:])
+        iv, text, tag = (binary.decode(part) for part in parts[2:])
     except ValueError:
         raise _refused() from None
     if len(iv) != IV_SIZE or len(tag) != TAG_SIZE:

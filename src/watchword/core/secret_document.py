@@ -19,7 +19,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from watchword.core import base64url
+from watchword.core import binary
 from watchword.errors import InvalidInputError, TooLargeError
 
 Document = dict[str, Any]
@@ -141,7 +141,7 @@ def _is_base32(value: object) -> bool:
 
 def _is_bytes(value: object, size: int) -> bool:
     try:
-        return isinstance(value, str) and len(base64url.decode(value)) == size
+        return isinstance(value, str) and len(binary.decode(value)) == size
     except ValueError:
         return False
 

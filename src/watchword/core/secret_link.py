@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from watchword.core import base64url, ids
+from watchword.core import binary, ids
 from watchword.errors import InvalidInputError, UnknownError
 
 PREFIX = "sc_"
@@ -43,7 +43,7 @@ class SharedLink:
 
 def share_url(public_url: str, secret_id: bytes, link_key: bytes) -> str:
     """The link to a secret. It is a secret itself."""
-    return f"{public_url.rstrip('/')}/s/{ids.to_text(PREFIX, secret_id)}#{base64url.encode(link_key)}"
+    return f"{public_url.rstrip('/')}/s/{ids.to_text(PREFIX, secret_id)}#{binary.encode(link_key)}"
 
 
 def read_link(text: str) -> SharedLink:
@@ -96,6 +96,6 @@ def _key_of(run: str) -> bytes | None:
     if rest.strip("-_") and rest != first:
         return None
     try:
-        return base64url.decode_exactly(first, KEY_SIZE)
+        return binary.decode_exactly(first, KEY_SIZE)
     except ValueError:
         return None

@@ -8,7 +8,7 @@
  * Rules: a closed list of types and members on the way in and out; one spelling; no error repeats a value.
  */
 
-import { decode } from "./base64url.js";
+import { decode } from "./binary.js";
 import { EnvelopeError } from "./trouble.js";
 
 /**
@@ -20,7 +20,7 @@ import { EnvelopeError } from "./trouble.js";
  *   {type: "login", password: string, username?: string, url?: string, totp?: Totp})} Secret
  * @typedef {(value: unknown) => boolean} Check
  * @typedef {Record<string, Check>} Checks
- * @typedef {import("./base64url.js").Bytes} Bytes
+ * @typedef {import("./binary.js").Bytes} Bytes
  */
 
 export const MAX_CONTENT = 1_048_576; // bytes of a file that may be inside the document

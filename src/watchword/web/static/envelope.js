@@ -9,7 +9,7 @@
  * error repeats a key, a proof, a passphrase or a text. The content key never leaves WebCrypto.
  */
 
-import { decode, encode } from "./base64url.js";
+import { decode, encode } from "./binary.js";
 import { read, write } from "./document.js";
 import { EnvelopeError, subtle } from "./trouble.js";
 
@@ -17,7 +17,7 @@ export { readFragment, shareUrl } from "./link.js";
 export { EnvelopeError } from "./trouble.js";
 
 /**
- * @typedef {import("./base64url.js").Bytes} Bytes
+ * @typedef {import("./binary.js").Bytes} Bytes
  * @typedef {import("./document.js").Secret} Secret
  * @typedef {{v: number, nonce: string, kdf?: string, jwe: string}} Envelope
  * @typedef {{nonce: string, kdf?: string | undefined}} Parameters what `open` tells before anything is claimed

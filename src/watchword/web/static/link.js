@@ -7,7 +7,7 @@
  * else is a problem before anybody is asked.
  */
 
-import { decode } from "./base64url.js";
+import { decode } from "./binary.js";
 
 const KEY_SIZE = 32;
 const LENGTH = 43; // characters of a link key

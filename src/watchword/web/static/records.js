@@ -12,7 +12,7 @@
 
 import { EnvelopeError, subtle } from "./trouble.js";
 
-/** @typedef {import("./base64url.js").Bytes} Bytes */
+/** @typedef {import("./binary.js").Bytes} Bytes */
 
 const KEY_SIZE = 16;
 const SALT_SIZE = 16;
