@@ -1,0 +1,43 @@
+"""base64url without padding, each value in its one spelling (docs/spec/secret-link.md, section 1).
+
+Not handled here: ids, which read far more often and have their own reader (``core/ids.py``).
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+
+_CHARACTERS = re.compile(r"[A-Za-z0-9_-]*")
+
+
+def encode(raw: bytes) -> str:
+    """Write bytes."""
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def decode(text: str) -> bytes:
+    """Read bytes.
+
+    Raises:
+        ValueError: another alphabet, padding, blanks, or spare bits that are set. The text is not repeated.
+    """
+    # The decoder of the standard library skips what it does not know, so the alphabet is checked first, and spare
+    # bits by writing the value again: two spellings of one key would be two names of it.
+    if _CHARACTERS.fullmatch(text) and len(text) % 4 != 1:
+        raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        if encode(raw) == text:
+            return raw
+    raise ValueError("not base64url in its one spelling")
+
+
+def decode_exactly(text: str, size: int) -> bytes:
+    """Read a value of a known number of bytes.
+
+    Raises:
+        ValueError: as ``decode``, or another number of bytes.
+    """
+    raw = decode(text)
+    if len(raw) != size:
+        raise ValueError(f"not {size} bytes of base64url")
+    return raw
