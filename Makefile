@@ -108,7 +108,7 @@ $(DEV): $(UV_MARK) $(LOCKED)
 	@touch $(RUNTIME) $@
 
 $(SYSTEM): tools/system-packages $(UV_MARK)
-	@tools/system-packages chromium:chromium chromium:fonts-liberation openssl:openssl curl:curl
+	@tools/system-packages chromium:chromium chromium:fonts-liberation openssl:openssl curl:curl oathtool:oathtool
 	@touch $@
 
 $(TSC): package.json package-lock.json $(DEV)
