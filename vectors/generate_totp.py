@@ -155,7 +155,7 @@ K20 = base32(SEED[:20])
 K10 = base32(SEED[:10])
 
 
-def key(issuer: str = "", account: str = "", *warnings: str, secret: bytes = SEED[:20], **more: object) -> Case:
+def key(issuer: str = "", account: str = "", *warnings: str, secret: bytes = SEED[:20], **more: Any) -> Case:  # noqa: ANN401 - JSON
     """What is understood of a key, with the URI that is written for it where it is not the text itself."""
     usual = {"algorithm": "SHA1", "digits": 6, "period": 30}
     return {"secret": secret.hex(), "issuer": issuer, "account": account, **usual, **more, "warnings": list(warnings)}

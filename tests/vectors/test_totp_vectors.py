@@ -116,18 +116,20 @@ def test_exports(case: Case) -> None:
 
 @each("pasted")
 def test_what_was_pasted(case: Case) -> None:
-    found = pasted.recognise(case["given"]["text"])
-    match found:
+    assert case["expect"] == taken_for(case["given"]["text"])
+
+
+def taken_for(text: str) -> Case:
+    match pasted.recognise(text):
         case pasted.Key(understood, bare):
             secret, warnings = understood.key.secret.hex(), list(understood.warnings)
-            got: Case = {"kind": "totp", "bare": bare, "secret": secret, "warnings": warnings}
+            return {"kind": "totp", "bare": bare, "secret": secret, "warnings": warnings}
         case otpauth_export.Export(accounts):
-            got = {"kind": "migration", "accounts": len(accounts)}
+            return {"kind": "migration", "accounts": len(accounts)}
         case pasted.Problem(reason):
-            got = {"kind": "problem", "problem": reason}
+            return {"kind": "problem", "problem": reason}
         case pasted.Text(empty):
-            got = {"kind": "empty" if empty else "text"}
-    assert case["expect"] == got
+            return {"kind": "empty" if empty else "text"}
 
 
 def test_the_words_are_the_published_ones() -> None:
