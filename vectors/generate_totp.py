@@ -156,7 +156,7 @@ K10 = base32(SEED[:10])
 
 
 def key(issuer: str = "", account: str = "", *warnings: str, secret: bytes = SEED[:20], **more: Any) -> Case:  # noqa: ANN401 - JSON
-    """What is understood of a key, with the URI that is written for it where it is not the text itself."""
+    """What is understood of a key."""
     usual = {"algorithm": "SHA1", "digits": 6, "period": 30}
     return {"secret": secret.hex(), "issuer": issuer, "account": account, **usual, **more, "warnings": list(warnings)}
 
@@ -171,7 +171,7 @@ def _good_uris() -> Iterator[Case]:
     s = f"secret={K20}"
     acme = key("ACME Co", "ann@example.org")
     full = f"otpauth://totp/ACME%20Co:ann@example.org?{s}&issuer=ACME%20Co"
-    odd = {"algorithm": "SHA256", "digits": 8, "period": 60}
+    odd: Case = {"algorithm": "SHA256", "digits": 8, "period": 60}
     strange = ("unusual_algorithm", "unusual_digits", "unusual_period")
     for name, text, understood, written in (
         ("the usual link", full, acme, full),
