@@ -40,6 +40,7 @@ PUBLIC = {
         "UnknownError",
         "WatchwordError",
     },
+    "watchword.totp": {"AuthenticatorKey", "UnusableKeyError", "code_at", "read_key", "verify", "write_key_uri"},
 }
 
 

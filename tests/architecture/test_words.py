@@ -49,9 +49,12 @@ def public_definitions(tree: ast.Module) -> set[str]:
     return {name for name in found if not name.startswith("_")}
 
 
-# Names that a library we build on has chosen for us, with the library.
+# Names that a library or a standard we build on has chosen for us, with its name.
 GIVEN = {
+    "NOT_BASE32",  # RFC 4648
+    "base32",  # RFC 4648
     "data_received",  # asyncio.Protocol
+    "read_base32",  # RFC 4648
 }
 
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,12 +52,12 @@ class Site:
         ).status_code
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    """A service with an empty mailbox."""
-    command = [str(WATCHWORD), "serve", "--json", "--bind", "127.0.0.1:0", "--data", str(tmp_path / "data")]
+@contextmanager
+def serving(folder: Path) -> Iterator[Site]:
+    """Start a service with its data in a folder, and stop it."""
+    command = [str(WATCHWORD), "serve", "--json", "--bind", "127.0.0.1:0", "--data", str(folder / "data")]
     with (
-        (tmp_path / "log").open("wb") as log,
+        (folder / "log").open("wb") as log,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=plain_environment()) as server,
     ):
         assert server.stdout is not None
@@ -65,6 +66,13 @@ def site(tmp_path: Path) -> Iterator[Site]:
             yield Site(said["url"], said["mailbox"], said["api_key"])
         finally:
             server.terminate()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """A service with an empty mailbox."""
+    with serving(tmp_path) as site:
+        yield site
 
 
 @pytest.fixture(scope="module")

@@ -86,6 +86,7 @@ def page_routes(services: Services, api: list[Route]) -> list[Route]:
         Route("GET", "/docs", docs.page, hidden=True),
         Route("GET", "/openapi.json", docs.document, hidden=True),
         Route("GET", "/static/{name}", assets.asset, hidden=True),
+        Route("GET", "/static/vendor/qr/{name}", assets.vendored, hidden=True),
     ]
 
 

@@ -83,8 +83,11 @@ class Kind:
 _NOTHING = "default-src 'none'; frame-ancestors 'none'"
 _PAGE = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+    "worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types watchword-worker"
 )
+# A worker obeys the policy of its own script: it may load our modules, and can reach nobody.
+_WORKER = "default-src 'none'; script-src 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 _MAIL = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
 
 JSON = Kind("application/json", _NOTHING, machine=True)
@@ -95,9 +98,10 @@ PAGE = Kind("text/html; charset=utf-8", _PAGE)
 MAIL = Kind("text/html; charset=utf-8", _MAIL, frame=True)  # a mail's own HTML, in its frame
 STYLE = Kind("text/css; charset=utf-8", _NOTHING)
 SCRIPT = Kind("text/javascript; charset=utf-8", _NOTHING)
+WORKER = Kind("text/javascript; charset=utf-8", _WORKER)
 IMAGE = Kind("image/svg+xml", _NOTHING)
 
-KINDS = (JSON, PROBLEM, TEXT, METRICS, PAGE, MAIL, STYLE, SCRIPT, IMAGE)
+KINDS = (JSON, PROBLEM, TEXT, METRICS, PAGE, MAIL, STYLE, SCRIPT, WORKER, IMAGE)
 
 
 class Answer:

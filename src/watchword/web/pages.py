@@ -14,11 +14,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from watchword.errors import UnknownError
-from watchword.web.exchange import IMAGE, PAGE, SCRIPT, STYLE, Answer, Kind, Request
+from watchword.web.exchange import IMAGE, PAGE, SCRIPT, STYLE, WORKER, Answer, Kind, Request
 from watchword.web.services import WebConfig
 
 _HERE = Path(__file__).parent
 _KINDS = {".css": STYLE, ".js": SCRIPT, ".svg": IMAGE}
+
+Files = dict[str, tuple[Kind, bytes]]
 
 
 def inline_code(text: str) -> Markup:
@@ -54,19 +56,32 @@ class Pages:
 
 
 class Assets:
-    """The files of ``static``, read once."""
+    """The files of ``static``, read once: our own, and those of others that are vendored."""
 
     def __init__(self) -> None:
-        self._files: dict[str, tuple[Kind, bytes]] = {
-            path.name: (_KINDS[path.suffix], path.read_bytes())
-            for path in sorted((_HERE / "static").iterdir())
-            if path.suffix in _KINDS
-        }
+        self._own = _read(_HERE / "static")
+        self._vendored = _read(_HERE / "static" / "vendor" / "qr")
 
     async def asset(self, request: Request) -> Answer:
         """One shipped file."""
-        found = self._files.get(request.key)
-        if found is None:
-            raise UnknownError("There is nothing at this address.")
-        kind, content = found
-        return Answer(200, content, kind)
+        return _answer(self._own, request.key)
+
+    async def vendored(self, request: Request) -> Answer:
+        """One file of the QR code library."""
+        return _answer(self._vendored, request.key)
+
+
+def _read(folder: Path) -> Files:
+    return {
+        path.name: (WORKER if path.name.endswith("-worker.js") else _KINDS[path.suffix], path.read_bytes())
+        for path in sorted(folder.iterdir())
+        if path.suffix in _KINDS
+    }
+
+
+def _answer(files: Files, name: str) -> Answer:
+    found = files.get(name)
+    if found is None:
+        raise UnknownError("There is nothing at this address.")
+    kind, content = found
+    return Answer(200, content, kind)

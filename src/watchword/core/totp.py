@@ -1,0 +1,95 @@
+"""Codes of authenticator apps: HOTP (RFC 4226) and TOTP (RFC 6238).
+
+Format and vectors: docs/spec/totp.md, section 1, ``vectors/totp/codes.json``.
+
+Not handled here: how a key is written (``core/otpauth.py``), how often somebody may guess (``core/limit.py``), and
+that a step counts once: ``matching_step`` says which step it was, whoever keeps state compares it with the last.
+
+Rules: every step of the window is computed and compared in constant time, whichever of them matches; the digits are
+ASCII that ``core/passcode.py`` ``read_digits`` has vouched for.
+"""
+
+from __future__ import annotations
+
+import hmac
+
+from watchword.core.instant import SECOND, Instant
+
+ALGORITHMS = ("SHA1", "SHA256", "SHA512")
+MIN_DIGITS = 6
+MAX_DIGITS = 8
+MIN_PERIOD = 5  # seconds
+MAX_PERIOD = 600
+DEFAULT_ALGORITHM = "SHA1"
+DEFAULT_DIGITS = 6
+DEFAULT_PERIOD = 30
+MAX_SKEW = 10  # steps either way; more is a mistake, not a slow clock
+
+_COUNTERS = 2**64
+
+
+def hotp(secret: bytes, counter: int, *, algorithm: str = DEFAULT_ALGORITHM, digits: int = DEFAULT_DIGITS) -> str:
+    """The code of a counter: RFC 4226 section 5.3, dynamic truncation."""
+    _check(algorithm, digits)
+    mac = hmac.digest(secret, counter.to_bytes(8, "big"), algorithm.lower())
+    start = mac[-1] & 0x0F
+    number = int.from_bytes(mac[start : start + 4], "big") & 0x7FFF_FFFF
+    return str(number % 10**digits).zfill(digits)
+
+
+def step_at(now: Instant, period: int = DEFAULT_PERIOD) -> int:
+    """The number of the time step that ``now`` is in, counted from 1970."""
+    if not MIN_PERIOD <= period <= MAX_PERIOD:
+        raise ValueError(f"a period is {MIN_PERIOD} to {MAX_PERIOD} seconds")
+    return now // (period * SECOND)
+
+
+def seconds_left(now: Instant, period: int = DEFAULT_PERIOD) -> int:
+    """Whole seconds until the code changes, rounded up: 1 to ``period``."""
+    return period - now % (period * SECOND) // SECOND
+
+
+def totp(
+    secret: bytes,
+    now: Instant,
+    *,
+    algorithm: str = DEFAULT_ALGORITHM,
+    digits: int = DEFAULT_DIGITS,
+    period: int = DEFAULT_PERIOD,
+) -> str:
+    """The code that an app shows at ``now``."""
+    return hotp(secret, step_at(now, period), algorithm=algorithm, digits=digits)
+
+
+def matching_step(
+    secret: bytes,
+    typed: str,
+    now: Instant,
+    *,
+    skew: int = 1,
+    algorithm: str = DEFAULT_ALGORITHM,
+    digits: int = DEFAULT_DIGITS,
+    period: int = DEFAULT_PERIOD,
+) -> int | None:
+    """The newest step within ``skew`` steps of ``now`` whose code is ``typed``, or None.
+
+    Compare the answer with None: step 0 is a step. The newest is the one that leaves nothing to replay, should one
+    code be right for two steps.
+    """
+    if not 0 <= skew <= MAX_SKEW:
+        raise ValueError(f"a skew is 0 to {MAX_SKEW} steps")
+    here = step_at(now, period)
+    found = None
+    # No early end: how long it takes must not tell which step came close.
+    for step in range(max(0, here - skew), min(_COUNTERS, here + skew + 1)):
+        code = hotp(secret, step, algorithm=algorithm, digits=digits)
+        if hmac.compare_digest(code.encode(), typed.encode()):
+            found = step
+    return found
+
+
+def _check(algorithm: str, digits: int) -> None:
+    if algorithm not in ALGORITHMS:
+        raise ValueError(f"the algorithm is one of {', '.join(ALGORITHMS)}")
+    if not MIN_DIGITS <= digits <= MAX_DIGITS:
+        raise ValueError(f"a code has {MIN_DIGITS} to {MAX_DIGITS} digits")
