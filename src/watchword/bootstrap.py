@@ -42,6 +42,7 @@ from watchword.flows.courier import Courier
 from watchword.flows.keys import Keys
 from watchword.flows.mailbox import Mailbox
 from watchword.flows.purge import Purge
+from watchword.flows.secret import Secrets
 from watchword.flows.verification import Verifications
 from watchword.ports import Audit, Mailer, Store
 from watchword.settings import Settings
@@ -106,6 +107,7 @@ class Service:
         self.verifications = Verifications(
             store, self.keys, clock, entropy, self.audit, settings.rules, self.courier.wake
         )
+        self.secrets = Secrets(store.secrets, self.keys, clock, entropy, self.audit, settings.secrets)
         self._delivers = courier
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -164,6 +166,7 @@ class Service:
         mailbox = RenderedMailbox(Mailbox(self.store, self.keys), self.letters) if self.minted else None
         return Services(
             verifications=self.verifications,
+            secrets=self.secrets,
             apps=self.apps,
             mailbox=mailbox,
             ping=self.store.ping,

@@ -27,6 +27,7 @@ def services_of(world: World) -> Services:
 
     return Services(
         verifications=world.verifications,
+        secrets=world.secrets,
         apps=world.apps,
         mailbox=None,
         ping=world.store.ping,

@@ -98,6 +98,7 @@ class Site:
         world = self.world
         return Services(
             verifications=world.verifications,
+            secrets=world.secrets,
             apps=world.apps,
             mailbox=PlainMailbox(Mailbox(world.store, world.keys)) if config.development else None,
             ping=self.health.ping,

@@ -12,11 +12,13 @@ from watchword.core.instant import Instant, Span
 from watchword.core.keyring import Keyring
 from watchword.core.message import PasscodeMessage, Receipt
 from watchword.core.policy import Rules
+from watchword.core.secret import SecretRules
 from watchword.errors import DeliveryError
 from watchword.flows.app import Apps
 from watchword.flows.courier import Courier
 from watchword.flows.keys import Keys
 from watchword.flows.purge import Purge
+from watchword.flows.secret import Secrets
 from watchword.flows.verification import Request, Shown, Verifications
 from watchword.ports import Store
 
@@ -103,6 +105,9 @@ class World:
         )
         self.courier = Courier(self.store, self.outbox, self.keys, self.clock, self.dice, self.journal)
         self.purge = Purge(self.store, self.clock, self.journal)
+        self.secrets = Secrets(
+            self.store.secrets, self.keys, self.clock, self.dice, self.journal, SecretRules(creates=None, kib=None)
+        )
         self.app: App
         self.key: str
 

@@ -109,7 +109,7 @@ class Gate:
 
     async def _read(self, request: Request, line: Line, receive: Receive) -> None:
         assert line.reader is not None  # noqa: S101 - for the type checker
-        body = await read_body(request, receive, self._max_body)
+        body = await read_body(request, receive, line.most or self._max_body)
         if not body:
             if line.optional:
                 return

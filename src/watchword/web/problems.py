@@ -114,9 +114,14 @@ TABLE: dict[type[WatchwordError], Row] = {
     errors.ForbiddenError: Row(403, "Not allowed"),
     errors.ChannelForbiddenError: Row(403, "Channel not allowed"),
     errors.ChannelClosedError: Row(403, "Channel closed"),
+    errors.LockedError: Row(403, "Locked"),
     errors.ConflictError: Row(409, "Conflict"),
     errors.EndedError: Row(409, "Already over"),
     errors.SendsSpentError: Row(409, "No sends left"),
+    errors.OverError: Row(410, "No more"),
+    errors.OpenedError: Row(410, "Opened already"),
+    errors.LapsedError: Row(410, "Expired"),
+    errors.BurntError: Row(410, "Burnt"),
     errors.RateLimitedError: Row(429, "Too many requests"),
     errors.InvalidInputError: Row(422, "Invalid field"),
     errors.IdempotencyReusedError: Row(422, "Idempotency key reused"),
@@ -156,6 +161,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     detail: str
     reason: str | msgspec.UnsetType = msgspec.UNSET
     attempts_remaining: int | msgspec.UnsetType = msgspec.UNSET
+    at: str | msgspec.UnsetType = msgspec.UNSET
     errors: list[FieldError] | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -183,6 +189,8 @@ def problem(error: WatchwordError, *, reveal: bool = False) -> Problem:
     if isinstance(error, errors.NotAcceptedError):
         remaining = msgspec.UNSET if error.attempts_remaining is None else error.attempts_remaining
         return msgspec.structs.replace(shown, reason=error.reason, attempts_remaining=remaining)
+    if isinstance(error, errors.OverError) and error.at:
+        return msgspec.structs.replace(shown, at=error.at)
     field = getattr(error, "field", None)
     if field is not None and (field or isinstance(error, errors.InvalidInputError)):
         return msgspec.structs.replace(shown, errors=[FieldError(field, error.detail)])

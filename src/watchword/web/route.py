@@ -25,6 +25,8 @@ class Auth(Enum):
 
     ANYBODY = "anybody"  # everybody may
     APP = "app"  # an app, by its API key
+    OPTIONAL = "optional"  # everybody or an app: the route looks at the key itself
+    MAKER = "maker"  # whoever made a secret, by its manage token: the route looks at it itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +61,13 @@ class Route:
     idempotent: bool = False
     hidden: bool = False
     essential: bool = False
+    most: int | None = None  # bytes of its body, where not as many as of any
 
 
 class Line:
     """A route with what is needed to serve it at speed."""
 
-    __slots__ = ("by_app", "endpoint", "essential", "optional", "path", "reader")
+    __slots__ = ("by_app", "endpoint", "essential", "most", "optional", "path", "reader")
 
     def __init__(self, route: Route) -> None:
         self.path = route.path
@@ -73,6 +76,7 @@ class Line:
         self.reader = Reader(route.takes) if route.takes is not None else None
         self.optional = route.optional
         self.essential = route.essential
+        self.most = route.most
 
 
 Lines = dict[str, Line]

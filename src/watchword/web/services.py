@@ -12,6 +12,7 @@ from typing import Protocol
 
 from watchword.core.instant import Instant
 from watchword.flows.app import Apps
+from watchword.flows.secret import Secrets
 from watchword.flows.verification import Verifications
 from watchword.ports import Audit, Clock
 
@@ -88,6 +89,7 @@ class Services:
     """Everything a request may reach. ``audit`` is also the access log, and feeds the metrics."""
 
     verifications: Verifications
+    secrets: Secrets
     apps: Apps
     mailbox: MailboxView | None
     ping: Callable[[], Awaitable[None]]

@@ -44,6 +44,7 @@ def connect(path: Path, *, patience: float = PATIENCE) -> sqlite3.Connection:
     """
     connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA secure_delete = ON")  # ciphertext that is erased must not stay in free pages
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute("PRAGMA cache_size = -8192")  # KiB
     connection.execute("PRAGMA journal_size_limit = 67108864")  # bytes that a log keeps when it begins afresh
