@@ -1,4 +1,4 @@
-"""Ports: what flows ask of the world, one page.
+"""Ports: what flows ask of the world, one page; those of secrets have a page of their own (``ports_secret.py``).
 
 Every verb of a store is ONE atomic step with one winner, however many callers, processes and hosts ask at once
 (docs/adr/0003). There is no ``get`` for anything one-time. Adapters obey these promises and are held to them by
@@ -18,8 +18,8 @@ from watchword.core.delivery import Delivery, Due, Settlement
 from watchword.core.instant import Instant, Span
 from watchword.core.limit import Charge, GuessLimits
 from watchword.core.message import PasscodeMessage, Receipt
-from watchword.core.secret import Claimed, Secret, Toll
 from watchword.core.verification import Expected, Judgement, Verification
+from watchword.ports_secret import SecretStore
 
 
 class Clock(Protocol):
@@ -240,109 +240,6 @@ class PurgeStore(Protocol):
 
         Returns how many rows went; 0 means that nothing is left to remove. Gives the space back to the system.
         """
-        ...
-
-
-class Swept(NamedTuple):
-    """What a purge of secrets did: rows that changed or went, and the ids whose ciphertext is gone."""
-
-    rows: int
-    gone: Sequence[bytes]
-
-
-class SecretStore(Protocol):
-    """Secrets and their ciphertext. Proofs come as marks, keyed hashes, and are compared in constant time.
-
-    A wrong ``link`` is an unknown secret everywhere: nothing is counted, and nothing tells the two apart.
-    """
-
-    async def add(self, secret: Secret, jwe: bytes, *, toll: Toll | None, now: Instant) -> None:
-        """Charge the source, then write the secret with its ciphertext: all or nothing.
-
-        Raises:
-            RateLimitedError: the source has made too many, or too much; nothing was charged.
-        """
-        ...
-
-    async def open(self, secret: bytes, link: bytes) -> Secret:
-        """What a holder of the link may know. Changes nothing.
-
-        Raises:
-            UnknownError: there is none of that id and link.
-        """
-        ...
-
-    async def claim(
-        self, secret: bytes, link: bytes, *, auth: bytes | None, claim: bytes, now: Instant
-    ) -> tuple[Claimed, bytes]:
-        """Run ``core.secret.claim`` on the row and write what it changes, in one step, with the ciphertext read in it.
-
-        Of any number of claims at once a view goes to exactly one; the others, and wrong passphrases, spend nothing.
-        Without a grant the ciphertext is empty.
-
-        Raises:
-            UnknownError: there is none of that id and link, or its files have not all arrived.
-        """
-        ...
-
-    async def ack(self, secret: bytes, link: bytes, *, claim: bytes, outcome: str, now: Instant) -> Secret:
-        """End a claim's lease; the ciphertext goes in the same step where nobody else may fetch it.
-
-        Raises:
-            UnknownError: there is none of that id and link, or no such claim on it.
-        """
-        ...
-
-    async def status(self, secret: bytes, manage: bytes) -> Secret:
-        """What its maker may know.
-
-        Raises:
-            UnauthenticatedError: there is none of that id and manage token.
-        """
-        ...
-
-    async def burn(self, secret: bytes, manage: bytes, *, now: Instant) -> Secret:
-        """End it and erase its ciphertext, in one step. A second time is no error.
-
-        Raises:
-            UnauthenticatedError: there is none of that id and manage token.
-        """
-        ...
-
-    async def unlock(self, secret: bytes, manage: bytes) -> Secret:
-        """Forget the wrong passphrases.
-
-        Raises:
-            UnauthenticatedError: there is none of that id and manage token.
-        """
-        ...
-
-    async def arrive(self, secret: bytes, manage: bytes, number: int) -> Secret:
-        """Note that a file lies on disk as a whole. With the last one the secret becomes visible, in the same step.
-
-        Raises:
-            UnauthenticatedError: there is none of that id and manage token.
-        """
-        ...
-
-    async def holder(self, secret: bytes, claim: bytes, *, now: Instant) -> Secret:
-        """The secret, for somebody with a live claim on it. Changes nothing.
-
-        Raises:
-            UnknownError: there is none of that id, or no such claim on it that lives.
-        """
-        ...
-
-    async def stay(self, secret: bytes, claim: bytes, *, now: Instant) -> None:
-        """Move the end of a live lease, because the last byte of a file went out. Anything else is left as it is."""
-        ...
-
-    async def held(self, secrets: Sequence[bytes]) -> set[bytes]:
-        """Which of these ids have ciphertext; what lies on disk for any other is an orphan."""
-        ...
-
-    async def purge(self, *, now: Instant, step: int) -> Swept:
-        """Erase the ciphertext of up to ``step`` secrets that are over, and forget tombstones and given-up uploads."""
         ...
 
 

@@ -360,6 +360,7 @@ def _secrets(given: Mapping[str, str], file: Mapping[str, object]) -> SecretRule
     return SecretRules(
         creation=_choice(given, "WATCHWORD_SECRETS", usual.creation, CREATION),
         max_text=_whole(file, "secrets.max_text", usual.max_text, (1_024, 1_048_576)),
+        max_file=_whole(file, "secrets.max_file", usual.max_file, (1_024, 1_073_741_824)),
         longest=_whole(file, "secrets.max_days", usual.longest // DAY, (1, 365)) * DAY,
         creates=_one_rate(file, "secrets.source_creates", usual.creates),
         kib=_one_rate(file, "secrets.source_kib", usual.kib),

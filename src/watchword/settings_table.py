@@ -49,6 +49,7 @@ FILE: tuple[Setting, ...] = (
     Setting("server.max_at_once", "1 to 100000", "1000", "requests under way in one process; more get 503"),
     Setting("server.request_time", "seconds, 1 to 300", "10", "a request that takes longer is given up"),
     Setting("secrets.max_text", "bytes, 1024 to 1048576", "65536", "a sealed text is handled in memory as a whole"),
+    Setting("secrets.max_file", "bytes, 1024 to 1073741824", "10485760", "all files of a secret together, as uploaded"),
     Setting("secrets.max_days", "1 to 365", "30", "what nobody opens must not lie about for ever"),
     Setting("secrets.source_creates", "one rate", "100/min", "per address, an IPv6 /64 counting as one, or per app"),
     Setting(

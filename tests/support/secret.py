@@ -28,7 +28,7 @@ def nonce(number: int) -> bytes:
 
 async def share(world: World, *, passphrase: bool = False, **more: Any) -> Shared:
     """Share a secret, with a passphrase or without."""
-    with_it = {"kdf": KDFS[0], "auth_hash": sha256(AUTH).digest()} if passphrase else {}
+    with_it: dict[str, Any] = {"kdf": KDFS[0], "auth_hash": sha256(AUTH).digest()} if passphrase else {}
     return await world.secrets.create(
         NewSecret(jwe=JWE, nonce=bytes(16), link_hash=sha256(LINK).digest(), **with_it, **more)
     )

@@ -99,6 +99,7 @@ class Site:
         return Services(
             verifications=world.verifications,
             secrets=world.secrets,
+            secret_files=world.secret_files,
             apps=world.apps,
             mailbox=PlainMailbox(Mailbox(world.store, world.keys)) if config.development else None,
             ping=self.health.ping,

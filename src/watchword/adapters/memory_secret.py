@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from watchword.adapters import secret_steps as steps
 from watchword.core.instant import Instant
 from watchword.core.secret import Claimed, Secret, Toll, due_at
-from watchword.ports import Swept
+from watchword.ports_secret import Swept
 
 
 class MemorySecretRows:

@@ -13,7 +13,7 @@ from watchword.core.instant import Instant, seconds_until
 from watchword.core.limit import Arrivals
 from watchword.core.secret import Claimed, Secret, State, Toll
 from watchword.errors import RateLimitedError, UnauthenticatedError, UnknownError
-from watchword.ports import Swept
+from watchword.ports_secret import Swept
 
 _NOBODYS = bytes(16)
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from watchword.core.instant import DAY, MINUTE, SECOND, Instant, Span
 from watchword.errors import UnavailableError
+from watchword.flows.secret_file import SecretFiles
 from watchword.ports import Audit, Clock, Store
 
 RETENTION: Span = 2 * DAY
@@ -23,8 +24,16 @@ STEP = 500  # rows a step: a few milliseconds of the writer's time
 class Purge:
     """Removes what is over, for ever or once."""
 
-    def __init__(self, store: Store, clock: Clock, audit: Audit, tidy: Callable[[], None] = lambda: None) -> None:
-        """``tidy`` is called after much was removed, to give memory back."""
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        audit: Audit,
+        tidy: Callable[[], None] = lambda: None,
+        files: SecretFiles | None = None,
+    ) -> None:
+        """``tidy`` is called after much was removed, to give memory back; ``files`` follow their secrets."""
+        self._files = files
         self._tidy = tidy
         self._store = store
         self._clock = clock
@@ -32,6 +41,8 @@ class Purge:
 
     async def run(self) -> None:
         """Purge once a minute until cancelled. A store that fails is left alone until the next time."""
+        if self._files is not None:
+            await self._files.sweep()
         while True:
             try:
                 await self.once()
@@ -57,5 +68,7 @@ class Purge:
         total = 0
         while (swept := await self._store.secrets.purge(now=now, step=STEP)).rows:
             total += swept.rows
+            if self._files is not None:
+                await self._files.erase(swept.gone)
             await asyncio.sleep(0)
         return total

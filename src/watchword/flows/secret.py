@@ -40,7 +40,8 @@ from watchword.errors import (
     UnauthenticatedError,
 )
 from watchword.flows.keys import Keys
-from watchword.ports import Audit, Clock, Entropy, SecretStore
+from watchword.ports import Audit, Clock, Entropy
+from watchword.ports_secret import SecretStore
 
 _JWE = re.compile(rb"[A-Za-z0-9_-]+\.\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _OVER: dict[Outcome, type[OverError]] = {
@@ -122,14 +123,13 @@ class Secrets:
         entropy: Entropy,
         audit: Audit,
         operator: SecretRules,
-        erased: Erased = _nothing,
     ) -> None:
         self._store = store
         self._keys = keys
         self._clock = clock
         self._entropy = entropy
         self._audit = audit
-        self._erased = erased
+        self.erased: Erased = _nothing
         self.rules = operator
 
     async def create(self, new: NewSecret) -> Shared:
@@ -256,7 +256,7 @@ class Secrets:
 
     async def _told(self, secret: Secret, now: Instant) -> Opened:
         if secret.erased and secret.sizes:
-            await self._erased([secret.id])
+            await self.erased([secret.id])
         return Opened(secret, now)
 
     def _admit(self, new: NewSecret) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from watchword.web import wire, wire_secret
 from watchword.web.api.health import HealthApi
 from watchword.web.api.secret import SecretApi
+from watchword.web.api.secret_file import SecretFileApi
 from watchword.web.api.verification import VerificationApi
 from watchword.web.docs_page import DocsPages
-from watchword.web.exchange import METRICS
+from watchword.web.exchange import METRICS, OCTETS
 from watchword.web.gate import Gate
 from watchword.web.mailbox import MailboxPages, Session
 from watchword.web.pages import Assets, Pages
@@ -36,6 +37,12 @@ _GONE = Refusal(410, "it was opened, has expired or was burnt, told to holders o
 _LOCKED = Refusal(403, "too many wrong passphrases: its maker must unlock it")
 _PASSPHRASE = Refusal(422, "the passphrase was not accepted; nothing was spent")
 _PAUSED = Refusal(429, "too many wrong passphrases for now, or too much from one source; nothing was looked at or kept")
+_ELSEWHERE = Refusal(409, "another upload of it is under way, or it goes on at another place")
+_NO_FILE = Refusal(404, "the secret has no such file")
+_TOO_MUCH = Refusal(413, "there is more of it than was announced")
+_UNCLAIMED = Refusal(404, "no secret of that id with such a file and a live claim: which of them is not told")
+_RANGE = Refusal(416, "the file has no such bytes")
+_SLOW = Refusal(408, "the next piece did not arrive in time; what came is kept")
 _KEY = Refusal(401, "an API key is needed here, or the one that came is not valid")
 _STORE = Refusal(503, "a part of the service does not answer; nothing was lost")
 
@@ -74,6 +81,7 @@ def verification_routes(services: Services) -> list[Route]:
 def secret_routes(services: Services) -> list[Route]:
     """Secret links."""
     api, tag, w = SecretApi(services.secrets, services.apps), "secrets", wire_secret
+    files, blob = SecretFileApi(services.secret_files), _S + "/{id}/blobs/{n}"
     # A sealed text and what stands beside it, which is less than two of the smallest pages.
     most = services.secrets.rules.max_jwe + 8_192
     # fmt: off
@@ -92,6 +100,10 @@ def secret_routes(services: Services) -> list[Route]:
               refusals=(_STORE,)),
         Route("POST", _S + "/{id}/unlock", api.unlock, "unlock_secret", "Let passphrases be tried again", tag,
               Auth.MAKER, takes=wire.Nothing, optional=True, gives=w.SecretStatus, refusals=(_STORE,)),
+        Route("PUT", blob, files.upload, "upload_blob", "Upload a sealed file", tag, Auth.MAKER, gives=w.BlobArrived,
+              streams=True, refusals=(_SLOW, _NO_FILE, _ELSEWHERE, _GONE, _TOO_MUCH, _STORE)),
+        Route("GET", blob, files.download, "download_blob", "Download a sealed file", tag, gives=OCTETS,
+              refusals=(_UNCLAIMED, _RANGE, _STORE)),
     ]
     # fmt: on
 

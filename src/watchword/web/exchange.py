@@ -6,7 +6,7 @@ Not handled here: who may ask (``guards.py``), reading bodies (``body.py``), wri
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from watchword.core.app import App
@@ -19,7 +19,8 @@ UNMATCHED = "unmatched"  # the access log's name for whatever has no route
 class Request:
     """One request. ``route`` is the template it matched, so that no id and no query reaches the log.
 
-    ``key`` is the value of the template's one parameter, ``payload`` the decoded body. The last three fields are
+    ``key`` is the value of the template's parameter, ``item`` that of a second one; ``payload`` the decoded body, or
+    ``pieces`` the body as it comes, where the route streams. The last three fields are
     the watchdog's: the tick it came in, whether its body is still being read, whether its time is up.
     """
 
@@ -28,12 +29,14 @@ class Request:
         "came_in",
         "client",
         "headers",
+        "item",
         "key",
         "method",
         "overdue",
         "path",
         "payload",
         "peer",
+        "pieces",
         "query",
         "raw_headers",
         "reading",
@@ -55,6 +58,8 @@ class Request:
         self.client = self.peer
         self.route = UNMATCHED
         self.key = ""
+        self.item = ""
+        self.pieces: AsyncIterator[bytes] | None = None
         self.app: App | None = None
         self.payload: Any = None
         self.task = task
@@ -87,6 +92,7 @@ _MAIL = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-anc
 JSON = Kind("application/json", _NOTHING, machine=True)
 PROBLEM = Kind("application/problem+json", _NOTHING, machine=True)
 TEXT = Kind("text/plain; charset=utf-8", _NOTHING, machine=True)
+OCTETS = Kind("application/octet-stream", _NOTHING, machine=True)
 METRICS = Kind("text/plain; version=0.0.4; charset=utf-8", _NOTHING, machine=True)
 PAGE = Kind("text/html; charset=utf-8", _PAGE)
 MAIL = Kind("text/html; charset=utf-8", _MAIL, frame=True)  # a mail's own HTML, in its frame
@@ -94,19 +100,24 @@ STYLE = Kind("text/css; charset=utf-8", _NOTHING)
 SCRIPT = Kind("text/javascript; charset=utf-8", _NOTHING)
 IMAGE = Kind("image/svg+xml", _NOTHING)
 
-KINDS = (JSON, PROBLEM, TEXT, METRICS, PAGE, MAIL, STYLE, SCRIPT, IMAGE)
+KINDS = (JSON, PROBLEM, TEXT, OCTETS, METRICS, PAGE, MAIL, STYLE, SCRIPT, IMAGE)
 
 
 class Answer:
-    """What goes back. ``headers`` are those beyond what every answer of its kind carries."""
+    """What goes back. ``headers`` are those beyond what every answer of its kind carries.
 
-    __slots__ = ("body", "headers", "kind", "status")
+    A body that is not to be held as a whole is a ``stream`` of ``length`` bytes.
+    """
+
+    __slots__ = ("body", "headers", "kind", "length", "status", "stream")
 
     def __init__(self, status: int, body: bytes, kind: Kind = JSON, headers: Headers | None = None) -> None:
         self.status = status
         self.body = body
         self.kind = kind
         self.headers = headers
+        self.stream: AsyncGenerator[bytes, None] | None = None
+        self.length = 0
 
 
 Endpoint = Callable[[Request], Awaitable[Answer]]

@@ -18,7 +18,7 @@ import msgspec
 
 from watchword.errors import IdempotencyReusedError
 from watchword.flows.verification import MAX_IDEMPOTENCY_KEY
-from watchword.web.exchange import JSON, PROBLEM, Kind
+from watchword.web.exchange import JSON, OCTETS, PROBLEM, Kind
 from watchword.web.problems import Problem
 from watchword.web.route import Auth, Refusal, Route
 from watchword.web.services import WebConfig
@@ -127,6 +127,7 @@ _EXAMPLES: dict[str, Document] = {
     },
     "NewAck": {"link": _PROOF, "claim": _CLAIM, "outcome": "read"},
     "SecretStatus": _SECRET_STATUS,
+    "BlobArrived": {"received": 1024, "size": 1024, "complete": True},
 }
 
 
@@ -190,6 +191,9 @@ def _operation(route: Route) -> Document:
         if name in _EXAMPLES:
             content["example"] = _EXAMPLES[name]
         operation["requestBody"] = {"required": not route.optional, "content": {JSON.media: content}}
+    if route.streams:
+        content = {"schema": {"type": "string", "format": "binary"}}
+        operation["requestBody"] = {"required": True, "content": {OCTETS.media: content}}
     return operation
 
 
@@ -206,6 +210,16 @@ def _parameters(route: Route) -> list[Document]:
                 "example": _SECRET_ID if route.tag == "secrets" else _EXAMPLE_ID,
             }
         )
+    if "{n}" in route.path:
+        about = "Which file, counted from 0."
+        number = {"type": "integer", "minimum": 0}
+        parameters.append({"name": "n", "in": "path", "required": True, "description": about, "schema": number})
+        if route.method == "PUT":
+            about, header = "Where the body belongs, to resume; `bytes */SIZE` asks how much arrived.", "Content-Range"
+        else:
+            about, header = "The claim that was granted.", "Watchword-Claim"
+        text = {"type": "string"}
+        parameters.append({"name": header, "in": "header", "required": False, "description": about, "schema": text})
     if route.idempotent:
         parameters.append(
             {

@@ -78,6 +78,17 @@ class NotJsonError(HttpError):
     sentence = "The body must be JSON, sent as 'Content-Type: application/json'."
 
 
+class RangeError(HttpError):
+    """The range that was asked for is not in the file. ``size`` is that of all of it."""
+
+    code = "range_not_satisfiable"
+    sentence = "The file has no such bytes."
+
+    def __init__(self, detail: str = "", *, size: int = 0) -> None:
+        super().__init__(detail, field="Range")
+        self.size = size
+
+
 class MisdirectedError(HttpError):
     """In development mode, a request for a host that is not this one."""
 
@@ -138,6 +149,7 @@ TABLE: dict[type[WatchwordError], Row] = {
     NoSuchMethodError: Row(405, "Method not allowed"),
     SlowRequestError: Row(408, "Request timed out"),
     NotJsonError: Row(415, "Unsupported media type"),
+    RangeError: Row(416, "Range not satisfiable"),
     MisdirectedError: Row(421, "Misdirected request"),
     HeadTooLargeError: Row(431, "Request head too large"),
     SlowAnswerError: Row(503, "Timed out"),
@@ -212,6 +224,8 @@ def _headers(error: WatchwordError, status: int) -> Headers | None:
         return [(b"retry-after", b"%d" % error.retry_after)]
     if isinstance(error, errors.OverloadedError):
         return [(b"retry-after", b"1")]
+    if isinstance(error, RangeError):
+        return [(b"content-range", b"bytes */%d" % error.size)]
     if isinstance(error, NoSuchMethodError):
         return [(b"allow", error.allowed.encode())]
     if status == HTTPStatus.UNAUTHORIZED:

@@ -13,6 +13,7 @@ from typing import Protocol
 from watchword.core.instant import Instant
 from watchword.flows.app import Apps
 from watchword.flows.secret import Secrets
+from watchword.flows.secret_file import SecretFiles
 from watchword.flows.verification import Verifications
 from watchword.ports import Audit, Clock
 
@@ -90,6 +91,7 @@ class Services:
 
     verifications: Verifications
     secrets: Secrets
+    secret_files: SecretFiles
     apps: Apps
     mailbox: MailboxView | None
     ping: Callable[[], Awaitable[None]]

@@ -77,6 +77,14 @@ class SecretMade(Struct, frozen=True, omit_defaults=True):
     blobs: Annotated[list[str], Meta(description="Where to PUT each file.")] | UnsetType = UNSET
 
 
+class BlobArrived(Struct, frozen=True):
+    """How much of a file is there."""
+
+    received: int
+    size: int
+    complete: bool
+
+
 class Link(Struct, frozen=True, forbid_unknown_fields=True):
     """The proof that somebody holds the link."""
 

@@ -17,7 +17,7 @@ from watchword.adapters import secret_steps as steps
 from watchword.adapters.sqlite.database import our_words
 from watchword.core.instant import Instant
 from watchword.core.secret import Claimed, Lease, Secret, Toll, due_at
-from watchword.ports import Swept
+from watchword.ports_secret import Swept
 
 if TYPE_CHECKING:
     from watchword.adapters.sqlite.tables import SqliteTables
