@@ -18,6 +18,7 @@ from watchword.ports import Audit, Clock, Store
 
 RETENTION: Span = 2 * DAY
 EVERY: Span = MINUTE
+SWEEP_EVERY = 60  # rounds between two looks for files without a secret
 STEP = 500  # rows a step: a few milliseconds of the writer's time
 
 
@@ -41,10 +42,12 @@ class Purge:
 
     async def run(self) -> None:
         """Purge once a minute until cancelled. A store that fails is left alone until the next time."""
-        if self._files is not None:
-            await self._files.sweep()
+        rounds = 0
         while True:
             try:
+                if self._files is not None and rounds % SWEEP_EVERY == 0:
+                    await self._files.sweep()
+                rounds += 1
                 await self.once()
             except UnavailableError as error:
                 self._audit.record("purge.store_failed", detail=error.detail)
@@ -66,8 +69,11 @@ class Purge:
 
     async def _secrets(self, now: Instant) -> int:
         total = 0
-        while (swept := await self._store.secrets.purge(now=now, step=STEP)).rows:
-            total += swept.rows
+        rows = STEP
+        while rows >= STEP:
+            swept = await self._store.secrets.purge(now=now, step=STEP)
+            rows = swept.rows
+            total += rows
             if self._files is not None:
                 await self._files.erase(swept.gone)
             await asyncio.sleep(0)
