@@ -55,11 +55,16 @@ def test_removing_what_is_not_there_is_no_error(tmp_path: Path) -> None:
     asyncio.run(journey())
 
 
+def cut_short(folder: Path) -> None:
+    (file,) = folder.rglob("0")
+    file.write_bytes(b"ab")
+
+
 def test_a_file_that_lost_its_end_is_told_and_not_served_short(tmp_path: Path) -> None:
     async def journey() -> None:
         blobs = DiskBlobs(tmp_path)
         await blobs.write(ID, 0, offset=0, size=4, pieces=pieces(b"abcd"))
-        next(path for path in tmp_path.rglob("0")).write_bytes(b"ab")
+        cut_short(tmp_path)
         with pytest.raises(StoreError):
             assert [b"ab"] == [piece async for piece in blobs.read(ID, 0, 0, 4)]
 
