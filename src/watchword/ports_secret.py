@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import NamedTuple, Protocol
 
 from watchword.core.instant import Instant
@@ -28,7 +28,7 @@ class Blobs(Protocol):
         """
         ...
 
-    def read(self, secret: bytes, number: int, start: int, stop: int) -> AsyncIterator[bytes]:
+    def read(self, secret: bytes, number: int, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         """The bytes from ``start`` until before ``stop``, in pieces."""
         ...
 

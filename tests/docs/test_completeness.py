@@ -22,7 +22,7 @@ from watchword.cli.commands import commands
 from watchword.core.delivery import DeliveryStatus
 from watchword.core.policy import BALANCED, PURPOSES, Limits
 from watchword.core.verification import Outcome, Status
-from watchword.web import problems, wire
+from watchword.web import problems, wire, wire_secret
 from watchword.web.app import routes
 
 ROOT = Path(__file__).parents[2]
@@ -70,7 +70,12 @@ def test_every_route_is_in_the_reference_and_no_other() -> None:
 
 
 @pytest.mark.parametrize(
-    "shape", [wire.NewVerification, wire.Check, wire.VerificationShown, wire.DeliveryShown, wire.Tls]
+    "shape",
+    [
+        *(wire.NewVerification, wire.Check, wire.VerificationShown, wire.DeliveryShown, wire.Tls),
+        *(wire_secret.NewSecret, wire_secret.SecretMade, wire_secret.SecretSeen, wire_secret.NewClaim),
+        *(wire_secret.SecretGranted, wire_secret.NewAck, wire_secret.SecretStatus, wire_secret.BlobArrived),
+    ],
 )
 def test_every_field_is_in_the_reference(shape: type[msgspec.Struct]) -> None:
     names = coded(API)

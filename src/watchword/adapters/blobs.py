@@ -18,7 +18,7 @@ import asyncio
 import fcntl
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -62,7 +62,7 @@ class DiskBlobs:
                 await asyncio.to_thread(self._finish, secret, number)
         return at
 
-    async def read(self, secret: bytes, number: int, start: int, stop: int) -> AsyncIterator[bytes]:
+    async def read(self, secret: bytes, number: int, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         with _our_words():
             file = await asyncio.to_thread(self._place(secret, number).open, "rb", 0)
         with file:

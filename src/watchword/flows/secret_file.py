@@ -13,6 +13,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 
 import msgspec
 
@@ -92,12 +93,13 @@ class SecretFiles:
         stayed = self._clock.now()
         await self._store.stay(raw, mark, now=stayed)
         try:
-            async for piece in self._blobs.read(raw, number, start, stop):
-                yield piece
-                now = self._clock.now()
-                if now - stayed >= STAY_EVERY:
-                    stayed = now
-                    await self._store.stay(raw, mark, now=now)
+            async with aclosing(self._blobs.read(raw, number, start, stop)) as pieces:
+                async for piece in pieces:
+                    yield piece
+                    now = self._clock.now()
+                    if now - stayed >= STAY_EVERY:
+                        stayed = now
+                        await self._store.stay(raw, mark, now=now)
         finally:
             await self._store.stay(raw, mark, now=self._clock.now())
 
