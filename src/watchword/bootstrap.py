@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watchword.adapters import key_file
+from watchword.adapters.blobs import DiskBlobs
 from watchword.adapters.catalogue import Catalogues
 from watchword.adapters.letter import Letters, MailFrom
 from watchword.adapters.log import Fanout, Log, describe
@@ -45,6 +46,8 @@ from watchword.flows.courier import Courier
 from watchword.flows.keys import Keys
 from watchword.flows.mailbox import Mailbox
 from watchword.flows.purge import Purge
+from watchword.flows.secret import Secrets
+from watchword.flows.secret_file import SecretFiles
 from watchword.flows.verification import Verifications
 from watchword.ports import Audit, Mailer, Store
 from watchword.settings import Settings
@@ -107,7 +110,11 @@ class Service:
         mailer: Mailer = Post(self.letters, self.relay) if self.relay else DevelopmentMailbox()
         self.apps = Apps(store, clock, entropy, self.audit, minted=self._valid_keys)
         self.courier = Courier(store, mailer, self.keys, clock, entropy, self.audit, at_once=settings.mail.connections)
-        self.purge = Purge(store, clock, self.audit, trim_memory)
+        self.secrets = Secrets(store.secrets, self.keys, clock, entropy, self.audit, settings.secrets)
+        blobs = DiskBlobs(settings.storage.directory / "blobs")
+        self.secret_files = SecretFiles(store.secrets, blobs, self.secrets, clock, self.audit)
+        self.secrets.erased = self.secret_files.erase
+        self.purge = Purge(store, clock, self.audit, trim_memory, self.secret_files)
         self.verifications = Verifications(
             store, self.keys, clock, entropy, self.audit, settings.rules, self.courier.wake
         )
@@ -179,6 +186,8 @@ class Service:
         mailbox = RenderedMailbox(Mailbox(self.store, self.keys), self.letters) if self.minted else None
         return Services(
             verifications=self.verifications,
+            secrets=self.secrets,
+            secret_files=self.secret_files,
             apps=self.apps,
             mailbox=mailbox,
             ping=self.store.ping,

@@ -13,10 +13,15 @@
     │  ├─ UnknownError               nothing of that name for this caller
     │  ├─ ForbiddenError             understood, and not allowed here
     │  │  ├─ ChannelForbiddenError   policy does not let this channel serve this purpose
-    │  │  └─ ChannelClosedError      too many consecutive wrong guesses: bind the recipient again
+    │  │  ├─ ChannelClosedError      too many consecutive wrong guesses: bind the recipient again
+    │  │  └─ LockedError             too many wrong passphrases: the secret's maker unlocks it
     │  ├─ ConflictError              the state of things does not allow it
     │  │  ├─ EndedError              the verification is over
     │  │  └─ SendsSpentError         every send of this verification is used up
+    │  ├─ OverError                  a secret that was and is no more: carries when it ended
+    │  │  ├─ OpenedError             every view was claimed
+    │  │  ├─ LapsedError             its lifetime is over
+    │  │  └─ BurntError              its maker ended it
     │  ├─ RateLimitedError           too many: carries retry_after
     │  └─ InvalidInputError          carries the field
     │     ├─ IdempotencyReusedError  the same key with another request
@@ -143,6 +148,13 @@ class ChannelClosedError(ForbiddenError):
     sentence = "Too many wrong codes in a row: this recipient must be bound again."
 
 
+class LockedError(ForbiddenError):
+    """Too many wrong passphrases; the secret is whole, and its maker can unlock it."""
+
+    code = "locked"
+    sentence = "Too many wrong passphrases. Nothing is lost: ask the sender to unlock it."
+
+
 class ConflictError(RefusedError):
     """The state of things does not allow the request."""
 
@@ -166,6 +178,38 @@ class SendsSpentError(ConflictError):
 
     code = "sends_spent"
     sentence = "This verification has no sends left. The code that was sent stays valid."
+
+
+class OverError(RefusedError):
+    """A secret that was and is no more. Told only to those who hold its link. ``at`` is when it ended."""
+
+    code = "over"
+    sentence = "This secret is no more."
+
+    def __init__(self, detail: str = "", *, at: str = "") -> None:
+        super().__init__(detail)
+        self.at = at
+
+
+class OpenedError(OverError):
+    """Every view was claimed, by others than the one who asks."""
+
+    code = "opened"
+    sentence = "This secret was opened already. If that was not you, tell the sender."
+
+
+class LapsedError(OverError):
+    """Its lifetime is over."""
+
+    code = "expired"
+    sentence = "This secret has expired. Ask the sender for a new link."
+
+
+class BurntError(OverError):
+    """Its maker ended it."""
+
+    code = "burnt"
+    sentence = "The sender has burnt this secret. Ask for a new link."
 
 
 class RateLimitedError(RefusedError):

@@ -1,4 +1,4 @@
-"""Ports: what flows ask of the world, one page.
+"""Ports: what flows ask of the world, one page; those of secrets have a page of their own (``ports_secret.py``).
 
 Every verb of a store is ONE atomic step with one winner, however many callers, processes and hosts ask at once
 (docs/adr/0003). There is no ``get`` for anything one-time. Adapters obey these promises and are held to them by
@@ -19,6 +19,7 @@ from watchword.core.instant import Instant, Span
 from watchword.core.limit import Charge, GuessLimits
 from watchword.core.message import PasscodeMessage, Receipt
 from watchword.core.verification import Expected, Judgement, Verification
+from watchword.ports_secret import SecretStore
 
 
 class Clock(Protocol):
@@ -244,6 +245,11 @@ class PurgeStore(Protocol):
 
 class Store(VerificationStore, CourierStore, RecentStore, AppStore, PurgeStore, Protocol):
     """All of it, as one adapter provides it."""
+
+    @property
+    def secrets(self) -> SecretStore:
+        """The part of it that keeps secrets. Usable while the store is open."""
+        ...
 
     async def open(self) -> None:
         """Connect, and bring the schema up to date."""

@@ -1,7 +1,6 @@
 """What the operator decides: read once at start, from the environment and one TOML file.
 
-The environment holds what is one value, the file what is structured. ``ENVIRONMENT`` and ``FILE`` list every
-setting with type, default and reason; the reference page is held to them by a test.
+The environment holds what is one value, the file what is structured. ``settings_table.py`` lists every setting.
 
 Not handled here: the form of an SMTP address (``adapters/smtp_address.py``) and of a sender
 (``adapters/letter.py``), the key file (``adapters/key_file.py``), what is built from all this (``bootstrap.py``).
@@ -21,61 +20,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from watchword.core.instant import DAY
 from watchword.core.limit import LONGEST_GUESS_SPAN, LONGEST_SPAN, Rate, read_rates
 from watchword.core.policy import PROFILES, Limits, Rules
+from watchword.core.secret import CREATION, SecretRules
 from watchword.errors import SettingsError
+from watchword.settings_table import ENVIRONMENT, FILE, LEVELS, RESERVED
 
 PREFIX = "WATCHWORD_"
-LEVELS = ("debug", "info", "warning", "error")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-class Setting(NamedTuple):
-    """One line of the reference page."""
-
-    name: str
-    kind: str
-    default: str
-    reason: str
-
-
-ENVIRONMENT: tuple[Setting, ...] = (
-    Setting("WATCHWORD_CONFIG", "path", "", "TOML file with what is structured; read again on SIGHUP"),
-    Setting("WATCHWORD_BIND", "host:port", "127.0.0.1:8000", "reachable from this machine alone until you decide"),
-    Setting("WATCHWORD_PUBLIC_URL", "URL", "http:// and the bind address", "links never follow a Host header"),
-    Setting("WATCHWORD_DATA", "path", "watchword-data", "one directory to mount, back up or delete"),
-    Setting("WATCHWORD_KEY_FILE", "path", "keys.json in the data directory", "in production: apart from the database"),
-    Setting("WATCHWORD_STORE", "sqlite, sqlite:PATH, memory", "sqlite", "durable, with nothing to install"),
-    Setting("WATCHWORD_SMTP", "smtps:// or smtp+starttls://, or file:PATH", "", "the relay; without it: development"),
-    Setting("WATCHWORD_SMTP_CA", "path", "the system's authorities", "for a relay with a certificate of your own CA"),
-    Setting("WATCHWORD_MAIL_FROM", "address, or Name <address>", "", "required with a relay: whom the mail is from"),
-    Setting("WATCHWORD_TRUSTED_PROXIES", "networks, separated by commas", "", "only these may say who the client is"),
-    Setting("WATCHWORD_PROFILE", ", ".join(PROFILES), "balanced", "the policy: purposes, lifetimes, tries"),
-    Setting("WATCHWORD_LOG_LEVEL", ", ".join(LEVELS), "info", "one access line a request and every event"),
-)
-
-FILE: tuple[Setting, ...] = (
-    Setting("limits.recipient_sends", "rates", "3/10min, 10/d", "a mailbox is not flooded, whichever apps ask"),
-    Setting("limits.source_sends", "rates", "20/10min", "per requester.ip, an IPv6 /64 counting as one"),
-    Setting("limits.app_sends", "rates", "", "off: you know your apps"),
-    Setting("limits.global_sends", "rates", "", "off: your relay has a limit of its own"),
-    Setting("limits.wrong_guesses", "rates", "10/h, 50/d", "per app and recipient, across verifications"),
-    Setting("server.max_body", "bytes, 1024 to 1048576", "65536", "a request of ours has less than 2 kB"),
-    Setting("server.max_at_once", "1 to 100000", "1000", "requests under way in one process; more get 503"),
-    Setting("server.request_time", "seconds, 1 to 300", "10", "a request that takes longer is given up"),
-    Setting("mail.connections", "1 to 64", "8", "connections to the relay, and messages under way, a process"),
-)
-
 _FROM_HERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (a wildcard is read here, not bound)
-
-RESERVED: Mapping[str, str] = {
-    "WATCHWORD_FAST_STORE": "is not in this version: leave it unset, the store keeps everything",
-}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -147,6 +106,7 @@ class Settings:
     storage: StorageSettings
     mail: MailSettings
     rules: Rules
+    secrets: SecretRules
     log_level: str
     config: Path | None = None
 
@@ -171,6 +131,7 @@ class Settings:
             storage=_storage(given),
             mail=_mail(given, file),
             rules=_rules(given, file),
+            secrets=_secrets(given, file),
             log_level=_choice(given, "WATCHWORD_LOG_LEVEL", "info", LEVELS),
             config=config,
         )
@@ -392,3 +353,22 @@ def _rules(given: Mapping[str, str], file: Mapping[str, object]) -> Rules:
         profile,
         Limits(**{key: _rates(file, f"limits.{key}", default) for key, default in usual._asdict().items()}),
     )
+
+
+def _secrets(given: Mapping[str, str], file: Mapping[str, object]) -> SecretRules:
+    usual = SecretRules()
+    return SecretRules(
+        creation=_choice(given, "WATCHWORD_SECRETS", usual.creation, CREATION),
+        max_text=_whole(file, "secrets.max_text", usual.max_text, (1_024, 1_048_576)),
+        max_file=_whole(file, "secrets.max_file", usual.max_file, (1_024, 1_073_741_824)),
+        longest=_whole(file, "secrets.max_days", usual.longest // DAY, (1, 365)) * DAY,
+        creates=_one_rate(file, "secrets.source_creates", usual.creates),
+        kib=_one_rate(file, "secrets.source_kib", usual.kib),
+    )
+
+
+def _one_rate(file: Mapping[str, object], name: str, default: Rate | None) -> Rate | None:
+    rates = _rates(file, name, () if default is None else (default,))
+    if len(rates) > 1:
+        raise SettingsError(f"{name} must be one rate, as '100/min', or '' for no limit.", setting=name)
+    return rates[0] if rates else None

@@ -13,7 +13,8 @@ from tests.cli.conftest import Command
 from watchword.cli.commands import commands
 from watchword.cli.exits import USAGE
 from watchword.cli.serve import GRACE
-from watchword.settings import ENVIRONMENT, Settings
+from watchword.settings import Settings
+from watchword.settings_table import ENVIRONMENT
 
 ROOT = Path(__file__).parents[2]
 UNIT = (ROOT / "deploy" / "watchword.service").read_text()

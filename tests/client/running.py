@@ -27,6 +27,8 @@ def services_of(world: World) -> Services:
 
     return Services(
         verifications=world.verifications,
+        secrets=world.secrets,
+        secret_files=world.secret_files,
         apps=world.apps,
         mailbox=None,
         ping=world.store.ping,

@@ -14,7 +14,7 @@ import pytest
 
 from tests.client.running import services_of
 from tests.support.world import World
-from watchword import errors, settings
+from watchword import errors, settings, settings_table
 from watchword.adapters.log import LEVELS
 from watchword.adapters.metrics import Metrics
 from watchword.adapters.sqlite.database import prepare
@@ -22,7 +22,7 @@ from watchword.cli.commands import commands
 from watchword.core.delivery import DeliveryStatus
 from watchword.core.policy import BALANCED, PURPOSES, Limits
 from watchword.core.verification import Outcome, Status
-from watchword.web import problems, wire
+from watchword.web import problems, wire, wire_secret
 from watchword.web.app import routes
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +35,7 @@ RELAY = (DOCS / "how-to" / "send-through-your-relay.md").read_text(encoding="utf
 COMMANDS: dict[str, Any] = getattr(commands, "commands")  # noqa: B009 - a group's, which its type does not tell
 STANDARDS = (DOCS / "explanation" / "standards.md").read_text(encoding="utf-8")
 
-_EVENT = re.compile(r"(?:http|verification|delivery|courier|purge|app|key|keys|rules|task|worker|log)\.[a-z_]+")
+_EVENT = re.compile(r"(?:http|verification|secret|delivery|courier|purge|app|key|keys|rules|task|worker|log)\.[a-z_]+")
 _COMMAND = re.compile(r"(?:^(?:\$ )?(?:\.venv/bin/)?|`)watchword ([a-z]+)(?: ([a-z]+))?([^`\n]*)", re.MULTILINE)
 _EXPORT = re.compile(r"^(?:\$ )?export (WATCHWORD_\w+)='?([^'\n]*)'?$", re.MULTILINE)
 
@@ -70,7 +70,12 @@ def test_every_route_is_in_the_reference_and_no_other() -> None:
 
 
 @pytest.mark.parametrize(
-    "shape", [wire.NewVerification, wire.Check, wire.VerificationShown, wire.DeliveryShown, wire.Tls]
+    "shape",
+    [
+        *(wire.NewVerification, wire.Check, wire.VerificationShown, wire.DeliveryShown, wire.Tls),
+        *(wire_secret.NewSecret, wire_secret.SecretMade, wire_secret.SecretSeen, wire_secret.NewClaim),
+        *(wire_secret.SecretGranted, wire_secret.NewAck, wire_secret.SecretStatus, wire_secret.BlobArrived),
+    ],
 )
 def test_every_field_is_in_the_reference(shape: type[msgspec.Struct]) -> None:
     names = coded(API)
@@ -161,7 +166,7 @@ def test_every_departure_of_the_profile_is_told() -> None:
 
 def test_limits_are_told_with_their_figures() -> None:
     spec = (DOCS / "spec" / "passcode.md").read_text(encoding="utf-8")
-    defaults = {setting.name: setting.default for setting in settings.FILE}
+    defaults = {setting.name: setting.default for setting in settings_table.FILE}
     for name in Limits._fields:
         assert not defaults[f"limits.{name}"] or defaults[f"limits.{name}"] in spec
 
@@ -169,10 +174,10 @@ def test_limits_are_told_with_their_figures() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
 def test_a_page_names_only_settings_that_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    known = {setting.name for setting in settings.ENVIRONMENT} | set(settings.RESERVED)
+    known = {setting.name for setting in settings_table.ENVIRONMENT} | set(settings_table.RESERVED)
     assert set(re.findall(r"WATCHWORD_[A-Z_]+[A-Z]", text)) <= known
-    structured = {setting.name for setting in settings.FILE}
-    assert {name for name in coded(text) if re.fullmatch(r"(limits|server|mail)\.[a-z_]+", name)} <= structured
+    structured = {setting.name for setting in settings_table.FILE}
+    assert {name for name in coded(text) if re.fullmatch(r"(limits|server|mail|secrets)\.[a-z_]+", name)} <= structured
 
 
 def typed() -> list[tuple[Path, str, str, str]]:

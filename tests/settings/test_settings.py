@@ -13,7 +13,8 @@ from watchword.core.instant import DAY, HOUR, MINUTE
 from watchword.core.limit import Rate
 from watchword.core.policy import Limits
 from watchword.errors import SettingsError
-from watchword.settings import ENVIRONMENT, FILE, LEVELS, RESERVED, Bind, Secret, Settings
+from watchword.settings import Bind, Secret, Settings
+from watchword.settings_table import ENVIRONMENT, FILE, LEVELS, RESERVED
 
 RELAY = {"WATCHWORD_SMTP": "smtps://ann:s3cret@relay.example", "WATCHWORD_MAIL_FROM": "codes@acme.example"}
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
@@ -339,7 +340,7 @@ def test_the_page_names_nothing_that_does_not_exist() -> None:
 
 
 def test_the_defaults_of_the_file_are_the_ones_that_hold(tmp_path: Path) -> None:
-    lines = dict.fromkeys(("limits", "server", "mail"), "")
+    lines = dict.fromkeys(("limits", "server", "mail", "secrets"), "")
     for setting in FILE:
         section, _, key = setting.name.partition(".")
         default = setting.default if setting.default.isdecimal() else f"'{setting.default}'"
@@ -349,7 +350,10 @@ def test_the_defaults_of_the_file_are_the_ones_that_hold(tmp_path: Path) -> None
     settings = Settings.load(with_file(tmp_path, written))
 
     usual = Settings.load({})
-    assert (usual.server, usual.mail, usual.rules) == (settings.server, settings.mail, settings.rules)
+    assert (usual.server, usual.mail, usual.rules, usual.secrets) == (
+        *(settings.server, settings.mail, settings.rules),
+        settings.secrets,
+    )
 
 
 def test_the_defaults_of_the_environment_are_the_ones_that_hold() -> None:

@@ -98,6 +98,8 @@ class Site:
         world = self.world
         return Services(
             verifications=world.verifications,
+            secrets=world.secrets,
+            secret_files=world.secret_files,
             apps=world.apps,
             mailbox=PlainMailbox(Mailbox(world.store, world.keys)) if config.development else None,
             ping=self.health.ping,

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 
+from watchword.adapters.blobs import DiskBlobs
 from watchword.adapters.memory import MemoryStore
 from watchword.core.app import App
 from watchword.core.instant import Instant, Span
 from watchword.core.keyring import Keyring
 from watchword.core.message import PasscodeMessage, Receipt
 from watchword.core.policy import Rules
+from watchword.core.secret import SecretRules
 from watchword.errors import DeliveryError
 from watchword.flows.app import Apps
 from watchword.flows.courier import Courier
 from watchword.flows.keys import Keys
 from watchword.flows.purge import Purge
+from watchword.flows.secret import Secrets
+from watchword.flows.secret_file import SecretFiles
 from watchword.flows.verification import Request, Shown, Verifications
 from watchword.ports import Store
 
@@ -102,7 +110,15 @@ class World:
             self.store, self.keys, self.clock, self.dice, self.journal, rules if rules is not None else Rules()
         )
         self.courier = Courier(self.store, self.outbox, self.keys, self.clock, self.dice, self.journal)
-        self.purge = Purge(self.store, self.clock, self.journal)
+        self.secrets = Secrets(
+            self.store.secrets, self.keys, self.clock, self.dice, self.journal, SecretRules(creates=None, kib=None)
+        )
+        folder = Path(tempfile.mkdtemp())
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self.blobs = DiskBlobs(folder / "blobs")
+        self.secret_files = SecretFiles(self.store.secrets, self.blobs, self.secrets, self.clock, self.journal)
+        self.secrets.erased = self.secret_files.erase
+        self.purge = Purge(self.store, self.clock, self.journal, files=self.secret_files)
         self.app: App
         self.key: str
 

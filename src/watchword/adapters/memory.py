@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from watchword.adapters import steps
+from watchword.adapters.memory_secret import MemorySecretRows, MemorySecrets
 from watchword.core import ids
 from watchword.core.app import ApiKey, App
 from watchword.core.delivery import Delivery, DeliveryStatus, Due, Settlement
@@ -30,6 +31,7 @@ class MemoryTables:
         self.outbox: dict[bytes, dict[int, Delivery]] = {}
         self.apps: dict[bytes, App] = {}
         self.keys: dict[bytes, ApiKey] = {}
+        self.secrets = MemorySecretRows()
 
     def verification(self, app: bytes, verification: bytes) -> Verification | None:
         found = self.verifications.get(verification)
@@ -111,6 +113,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.tables = MemoryTables()
+        self.secrets = MemorySecrets(self.tables, self.tables.secrets)
 
     async def open(self) -> None:
         """There is nothing to open."""

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from getpass import getpass
 from pathlib import Path
 
-from watchword import settings
+from watchword import settings_table
 from watchword.errors import (
     InvalidInputError,
     NotAcceptedError,
@@ -26,7 +26,7 @@ from watchword.errors import (
 _VISIBLE = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) != "\n"}
 
 # What an operator can set. The SDK's errors name its own parameters, which nobody at a terminal has heard of.
-_SETTINGS = {setting.name for setting in (*settings.ENVIRONMENT, *settings.FILE)}
+_SETTINGS = {setting.name for setting in (*settings_table.ENVIRONMENT, *settings_table.FILE)}
 
 
 def result(text: str, document: object, *, as_json: bool) -> None:

@@ -3,7 +3,8 @@
 Layouts (docs/spec/passcode.md, section 1):
 
 * ``vf_`` verification: 48-bit milliseconds, 8-bit key number, 72 random bits;
-* ``ap_`` app: 48-bit milliseconds, 80 random bits.
+* ``ap_`` app: 48-bit milliseconds, 80 random bits;
+* ``sc_`` secret: 128 random bits.
 
 Rules: no id is a capability, it opens, approves, counts, sends and reveals nothing by itself, so the time in
 front is no leak of power and lets stores insert in order. Text is canonical: one spelling an id, anything else
@@ -20,6 +21,7 @@ from watchword.errors import UnknownError
 
 VERIFICATION = "vf_"
 APP = "ap_"
+SECRET = "sc_"  # noqa: S105 - a prefix
 
 SIZE = 16
 VERIFICATION_RANDOM = 9  # bytes

@@ -37,6 +37,7 @@ INDEX_RECIPIENT = b"watchword/v1/index/recipient"
 INDEX_ADDRESS = b"watchword/v1/index/address"
 INDEX_SOURCE = b"watchword/v1/index/source"
 INDEX_IDEMPOTENCY = b"watchword/v1/index/idempotency"
+INDEX_SECRET = b"watchword/v1/index/secret"
 
 _LOOKUP_SIZE = 16  # bytes of a look-up hash that are kept
 
@@ -142,7 +143,7 @@ class Keyring:
 
     @cached_property
     def _index_keys(self) -> dict[bytes, Mac]:
-        labels = (INDEX_RECIPIENT, INDEX_ADDRESS, INDEX_SOURCE, INDEX_IDEMPOTENCY)
+        labels = (INDEX_RECIPIENT, INDEX_ADDRESS, INDEX_SOURCE, INDEX_IDEMPOTENCY, INDEX_SECRET)
         return {label: Mac(derive(self._index, label)) for label in labels}
 
     def lookup(self, label: bytes, value: bytes) -> bytes:

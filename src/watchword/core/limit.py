@@ -91,6 +91,21 @@ def send(arrivals: Arrivals, rates: tuple[Rate, ...], now: Instant) -> tuple[Arr
     return (moved[0], moved[1]), 0
 
 
+def spend(arrivals: Arrivals, rates: tuple[Rate, ...], amounts: tuple[int, ...], now: Instant) -> tuple[Arrivals, Span]:
+    """``send`` for what comes in amounts, one for each rate: so many bytes of a day's, say."""
+    moved = list(arrivals)
+    wait = 0
+    for window, (rate, amount) in enumerate(zip(rates, amounts, strict=True)):
+        share = -(-rate.per // rate.count)
+        arrival = arrivals[window]
+        if not now <= arrival <= now + 2 * share * rate.count:  # see send
+            arrival = now
+        arrival += share * amount
+        wait = max(wait, arrival - share * rate.count - now)
+        moved[window] = arrival
+    return (arrivals, wait) if wait > 0 else ((moved[0], moved[1]), 0)
+
+
 class GuessLimits(NamedTuple):
     """Budgets of wrong guesses for one app and recipient, longest window last.
 

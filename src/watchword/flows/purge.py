@@ -2,7 +2,8 @@
 
 A verification leaves 48 hours after it was made: the longest lifetime is a day, and for another day its end can
 still be read and its idempotency key still be repeated. Buckets leave when they no longer limit anything; a
-streak of wrong guesses is not forgotten (NIST SP 800-63B-4, 3.2.2), only a right code ends it.
+streak of wrong guesses is not forgotten (NIST SP 800-63B-4, 3.2.2), only a right code ends it. What is left of a
+secret goes when it is over, and its tombstone 30 days later (``core/secret.py``).
 """
 
 from __future__ import annotations
@@ -10,20 +11,30 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from watchword.core.instant import DAY, MINUTE, SECOND, Span
+from watchword.core.instant import DAY, MINUTE, SECOND, Instant, Span
 from watchword.errors import UnavailableError
-from watchword.ports import Audit, Clock, PurgeStore
+from watchword.flows.secret_file import SecretFiles
+from watchword.ports import Audit, Clock, Store
 
 RETENTION: Span = 2 * DAY
 EVERY: Span = MINUTE
+SWEEP_EVERY = 60  # rounds between two looks for files without a secret
 STEP = 500  # rows a step: a few milliseconds of the writer's time
 
 
 class Purge:
     """Removes what is over, for ever or once."""
 
-    def __init__(self, store: PurgeStore, clock: Clock, audit: Audit, tidy: Callable[[], None] = lambda: None) -> None:
-        """``tidy`` is called after much was removed, to give memory back."""
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        audit: Audit,
+        tidy: Callable[[], None] = lambda: None,
+        files: SecretFiles | None = None,
+    ) -> None:
+        """``tidy`` is called after much was removed, to give memory back; ``files`` follow their secrets."""
+        self._files = files
         self._tidy = tidy
         self._store = store
         self._clock = clock
@@ -31,8 +42,12 @@ class Purge:
 
     async def run(self) -> None:
         """Purge once a minute until cancelled. A store that fails is left alone until the next time."""
+        rounds = 0
         while True:
             try:
+                if self._files is not None and rounds % SWEEP_EVERY == 0:
+                    await self._files.sweep()
+                rounds += 1
                 await self.once()
             except UnavailableError as error:
                 self._audit.record("purge.store_failed", detail=error.detail)
@@ -45,8 +60,21 @@ class Purge:
         while removed := await self._store.purge(made_before=now - RETENTION, now=now, step=STEP):
             total += removed
             await asyncio.sleep(0)
+        total += await self._secrets(now)
         if total > 10 * STEP:
             self._tidy()
         if total:
             self._audit.record("purge.done", rows=total)
+        return total
+
+    async def _secrets(self, now: Instant) -> int:
+        total = 0
+        rows = STEP
+        while rows >= STEP:
+            swept = await self._store.secrets.purge(now=now, step=STEP)
+            rows = swept.rows
+            total += rows
+            if self._files is not None:
+                await self._files.erase(swept.gone)
+            await asyncio.sleep(0)
         return total

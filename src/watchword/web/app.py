@@ -6,11 +6,13 @@ around each of them (``gate.py``).
 
 from __future__ import annotations
 
-from watchword.web import wire
+from watchword.web import wire, wire_secret
 from watchword.web.api.health import HealthApi
+from watchword.web.api.secret import SecretApi
+from watchword.web.api.secret_file import SecretFileApi
 from watchword.web.api.verification import VerificationApi
 from watchword.web.docs_page import DocsPages
-from watchword.web.exchange import METRICS
+from watchword.web.exchange import METRICS, OCTETS
 from watchword.web.gate import Gate
 from watchword.web.mailbox import MailboxPages, Session
 from watchword.web.pages import Assets, Pages
@@ -18,6 +20,7 @@ from watchword.web.route import Auth, Refusal, Route, Table
 from watchword.web.services import Services
 
 _V = "/v1/verifications"
+_S = "/v1/secrets"
 
 _FIELD = Refusal(422, "a field does not hold what it must")
 _REUSED = Refusal(422, "the idempotency key came with another request before")
@@ -28,6 +31,19 @@ _UNKNOWN = Refusal(404, "no verification of that id in this app")
 _ENDED = Refusal(409, "it is over, or has no sends left")
 _OVER = Refusal(409, "it ended in another way before")
 _LIMITED = Refusal(429, "too many of this kind; nothing was sent or counted")
+_NOBODY = Refusal(404, "no secret of that id and link: whether the id or the link is wrong is not told")
+_OFF = Refusal(403, "the operator takes no secrets")
+_GONE = Refusal(410, "it was opened, has expired or was burnt, told to holders of the link alone")
+_LOCKED = Refusal(403, "too many wrong passphrases: its maker must unlock it")
+_PASSPHRASE = Refusal(422, "the passphrase was not accepted; nothing was spent")
+_PAUSED = Refusal(429, "too many wrong passphrases for now, or too much from one source; nothing was looked at or kept")
+_ELSEWHERE = Refusal(409, "another upload of it is under way, or it goes on at another place")
+_NO_FILE = Refusal(404, "the secret has no such file")
+_TOO_MUCH = Refusal(413, "there is more of it than was announced")
+_UNCLAIMED = Refusal(404, "no secret of that id with such a file and a live claim: which of them is not told")
+_RANGE = Refusal(416, "the file has no such bytes")
+_SLOW = Refusal(408, "the next piece did not arrive in time; what came is kept")
+_KEY = Refusal(401, "an API key is needed here, or the one that came is not valid")
 _STORE = Refusal(503, "a part of the service does not answer; nothing was lost")
 
 
@@ -38,7 +54,7 @@ def create_app(services: Services) -> Gate:
 
 def routes(services: Services) -> list[Route]:
     """Every address there is. The hot ones come first."""
-    api = [*verification_routes(services), *health_routes(services)]
+    api = [*verification_routes(services), *secret_routes(services), *health_routes(services)]
     return [*api, *page_routes(services, api), *mailbox_routes(services)]
 
 
@@ -58,6 +74,36 @@ def verification_routes(services: Services) -> list[Route]:
               takes=nothing, optional=True, gives=shown, refusals=(_UNKNOWN, _ENDED, _LIMITED, _STORE)),
         Route("POST", _V + "/{id}/cancel", api.cancel, "cancel_verification", "Withdraw a verification", tag, key,
               takes=nothing, optional=True, gives=shown, refusals=(_UNKNOWN, _OVER, _STORE)),
+    ]
+    # fmt: on
+
+
+def secret_routes(services: Services) -> list[Route]:
+    """Secret links."""
+    api, tag, w = SecretApi(services.secrets, services.apps), "secrets", wire_secret
+    files, blob = SecretFileApi(services.secret_files), _S + "/{id}/blobs/{n}"
+    # A sealed text and what stands beside it, which is less than two of the smallest pages.
+    most = services.secrets.rules.max_jwe + 8_192
+    # fmt: off
+    return [
+        Route("POST", _S, api.create, "create_secret", "Share a secret", tag, Auth.OPTIONAL, takes=w.NewSecret,
+              gives=w.SecretMade, status=201, most=most, refusals=(_FIELD, _KEY, _OFF, _PAUSED, _STORE)),
+        Route("POST", _S + "/{id}/open", api.open, "open_secret", "Look at a secret with its link", tag, takes=w.Link,
+              gives=w.SecretSeen, refusals=(_FIELD, _NOBODY, _STORE)),
+        Route("POST", _S + "/{id}/claim", api.claim, "claim_secret", "Open a secret", tag, takes=w.NewClaim,
+              gives=w.SecretGranted, refusals=(_FIELD, _PASSPHRASE, _LOCKED, _NOBODY, _GONE, _PAUSED, _STORE)),
+        Route("POST", _S + "/{id}/ack", api.ack, "acknowledge_secret", "Say that it was read", tag, takes=w.NewAck,
+              gives=w.SecretSeen, refusals=(_FIELD, _NOBODY, _STORE)),
+        Route("GET", _S + "/{id}/status", api.status, "secret_status", "Look at a secret as its maker", tag, Auth.MAKER,
+              gives=w.SecretStatus, refusals=(_STORE,)),
+        Route("DELETE", _S + "/{id}", api.burn, "burn_secret", "Burn a secret", tag, Auth.MAKER, gives=w.SecretStatus,
+              refusals=(_STORE,)),
+        Route("POST", _S + "/{id}/unlock", api.unlock, "unlock_secret", "Let passphrases be tried again", tag,
+              Auth.MAKER, takes=wire.Nothing, optional=True, gives=w.SecretStatus, refusals=(_STORE,)),
+        Route("PUT", blob, files.upload, "upload_blob", "Upload a sealed file", tag, Auth.MAKER, gives=w.BlobArrived,
+              streams=True, refusals=(_SLOW, _NO_FILE, _ELSEWHERE, _GONE, _TOO_MUCH, _STORE)),
+        Route("GET", blob, files.download, "download_blob", "Download a sealed file", tag, gives=OCTETS,
+              refusals=(_UNCLAIMED, _RANGE, _STORE)),
     ]
     # fmt: on
 

@@ -5,6 +5,8 @@ Not handled here: what a body says (``wire.py``), how long it may take (``watchd
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable
+
 from watchword.errors import TooLargeError
 from watchword.web.asgi import Receive
 from watchword.web.exchange import Request
@@ -64,6 +66,24 @@ async def _read_on(start: bytes, receive: Receive, most: int) -> bytes:
         size += len(piece)
         more = message.get("more_body", False)
     return b"".join(pieces)
+
+
+async def read_pieces(request: Request, receive: Receive, tick: Callable[[], int]) -> AsyncIterator[bytes]:
+    """The body as it comes. Each piece may take as long as a whole request may; ``tick`` is the watchdog's now.
+
+    Raises:
+        GoneError: the client left.
+    """
+    more = True
+    while more:
+        request.came_in = tick()
+        request.reading = True
+        message = await receive()
+        request.reading = False
+        if message["type"] != "http.request":
+            raise GoneError
+        more = message.get("more_body", False)
+        yield message.get("body", b"")
 
 
 def check_json(request: Request) -> None:

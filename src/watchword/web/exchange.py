@@ -6,7 +6,7 @@ Not handled here: who may ask (``guards.py``), reading bodies (``body.py``), wri
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from watchword.core.app import App
@@ -22,7 +22,8 @@ class Request:
     ``path`` is what came, escapes and all: a proxy may guard an address by that, and no second spelling of it
     (``/%6detrics``) must slip by.
 
-    ``key`` is the value of the template's one parameter, ``payload`` the decoded body. The last three fields are
+    ``key`` is the value of the template's parameter, ``item`` that of a second one; ``payload`` the decoded body, or
+    ``pieces`` the body as it comes, where the route streams. The last three fields are
     the watchdog's: the tick it came in, whether its body is still being read, whether its time is up.
     """
 
@@ -31,12 +32,14 @@ class Request:
         "came_in",
         "client",
         "headers",
+        "item",
         "key",
         "method",
         "overdue",
         "path",
         "payload",
         "peer",
+        "pieces",
         "query",
         "raw_headers",
         "reading",
@@ -58,6 +61,8 @@ class Request:
         self.client = self.peer
         self.route = UNMATCHED
         self.key = ""
+        self.item = ""
+        self.pieces: AsyncIterator[bytes] | None = None
         self.app: App | None = None
         self.payload: Any = None
         self.task = task
@@ -93,6 +98,7 @@ _MAIL = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-anc
 JSON = Kind("application/json", _NOTHING, machine=True)
 PROBLEM = Kind("application/problem+json", _NOTHING, machine=True)
 TEXT = Kind("text/plain; charset=utf-8", _NOTHING, machine=True)
+OCTETS = Kind("application/octet-stream", _NOTHING, machine=True)
 METRICS = Kind("text/plain; version=0.0.4; charset=utf-8", _NOTHING, machine=True)
 PAGE = Kind("text/html; charset=utf-8", _PAGE)
 MAIL = Kind("text/html; charset=utf-8", _MAIL, frame=True)  # a mail's own HTML, in its frame
@@ -101,19 +107,24 @@ SCRIPT = Kind("text/javascript; charset=utf-8", _NOTHING)
 WORKER = Kind("text/javascript; charset=utf-8", _WORKER)
 IMAGE = Kind("image/svg+xml", _NOTHING)
 
-KINDS = (JSON, PROBLEM, TEXT, METRICS, PAGE, MAIL, STYLE, SCRIPT, WORKER, IMAGE)
+KINDS = (JSON, PROBLEM, TEXT, OCTETS, METRICS, PAGE, MAIL, STYLE, SCRIPT, WORKER, IMAGE)
 
 
 class Answer:
-    """What goes back. ``headers`` are those beyond what every answer of its kind carries."""
+    """What goes back. ``headers`` are those beyond what every answer of its kind carries.
 
-    __slots__ = ("body", "headers", "kind", "status")
+    A body that is not to be held as a whole is a ``stream`` of ``length`` bytes.
+    """
+
+    __slots__ = ("body", "headers", "kind", "length", "status", "stream")
 
     def __init__(self, status: int, body: bytes, kind: Kind = JSON, headers: Headers | None = None) -> None:
         self.status = status
         self.body = body
         self.kind = kind
         self.headers = headers
+        self.stream: AsyncGenerator[bytes, None] | None = None
+        self.length = 0
 
 
 Endpoint = Callable[[Request], Awaitable[Answer]]

@@ -27,7 +27,7 @@ from watchword.core import ids
 from watchword.errors import OverloadedError, UnauthenticatedError, WatchwordError
 from watchword.web import guards, problems
 from watchword.web.asgi import Receive, Scope, Send
-from watchword.web.body import GoneError, check_json, read_body
+from watchword.web.body import GoneError, check_json, read_body, read_pieces
 from watchword.web.exchange import Answer, Request
 from watchword.web.headers import header_sets
 from watchword.web.problems import KeyInQueryError, MalformedError, SlowAnswerError, SlowRequestError
@@ -82,7 +82,10 @@ class Gate:
             except Exception as error:  # noqa: BLE001 - the last resort: somebody is waiting for an answer
                 answer = self._break(request, error)
             self._log(request, answer.status, began)
-            await self._send(request, answer, send)
+            if answer.stream is None:
+                await self._send(request, answer, send)
+            else:
+                await self._stream(request, answer, receive, send)
         except asyncio.CancelledError:
             # A client that does not take its answer: the server closes the connection of one that did not end.
             if not request.overdue:
@@ -105,11 +108,13 @@ class Gate:
             request.app = await self._by_key(guards.bearer(request))
         if line.reader is not None:
             await self._read(request, line, receive)
+        elif line.streams:
+            request.pieces = read_pieces(request, receive, lambda: self.watchdog.now)
         return await line.endpoint(request)
 
     async def _read(self, request: Request, line: Line, receive: Receive) -> None:
         assert line.reader is not None  # noqa: S101 - for the type checker
-        body = await read_body(request, receive, self._max_body)
+        body = await read_body(request, receive, line.most or self._max_body)
         if not body:
             if line.optional:
                 return
@@ -127,6 +132,27 @@ class Gate:
             headers += answer.headers
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else body})
+
+    async def _stream(self, request: Request, answer: Answer, receive: Receive, send: Send) -> None:
+        """Send a long body piece by piece, for as long as somebody takes it. Each piece has the time of a request."""
+        assert answer.stream is not None  # noqa: S101 - for the type checker
+        leaving = asyncio.ensure_future(_left(receive))
+        headers = [*self._header_sets[answer.kind], (b"content-length", b"%d" % answer.length), *(answer.headers or ())]
+        try:
+            await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+            if request.method != "HEAD":
+                async for piece in answer.stream:
+                    request.came_in = self.watchdog.now
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+                    if leaving.done():
+                        return
+            await send({"type": "http.response.body", "body": b""})
+        except WatchwordError as error:
+            # The head is out: the client sees by the length that it is not whole.
+            self._record("http.failed", route=request.route, error=type(error).__name__, detail=error.detail)
+        finally:
+            leaving.cancel()
+            await answer.stream.aclose()
 
     def _log(self, request: Request, status: int, began: float) -> None:
         self._record(
@@ -177,6 +203,12 @@ class Gate:
         await self.watchdog.stop()
         await self._services.stop()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _left(receive: Receive) -> None:
+    """Return when the client has left."""
+    while (await receive())["type"] == "http.request":
+        pass
 
 
 def _trace(traceback: TracebackType | None) -> list[str]:

@@ -19,7 +19,17 @@ from watchword.web.exchange import Request
 from watchword.web.problems import KeyInQueryError, MalformedError, MisdirectedError
 from watchword.web.services import Network, WebConfig
 
-_ONCE = (b"host", b"authorization", b"content-length", b"content-type", b"idempotency-key", b"cookie", b"origin")
+_ONCE = (
+    b"host",
+    b"authorization",
+    b"content-length",
+    b"content-type",
+    b"content-range",
+    b"watchword-claim",
+    b"idempotency-key",
+    b"cookie",
+    b"origin",
+)
 _NAME = rb"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,252}[A-Za-z0-9.])?"
 _HOST = re.compile(rb"(?:" + _NAME + rb"|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _FORWARDING = (b"forwarded", b"via", b"x-real-ip")

@@ -18,7 +18,7 @@ import msgspec
 
 from watchword.errors import IdempotencyReusedError
 from watchword.flows.verification import MAX_IDEMPOTENCY_KEY
-from watchword.web.exchange import JSON, PROBLEM, Kind
+from watchword.web.exchange import JSON, OCTETS, PROBLEM, Kind
 from watchword.web.problems import Problem
 from watchword.web.route import Auth, Refusal, Route
 from watchword.web.services import WebConfig
@@ -28,8 +28,9 @@ Document = dict[str, Any]
 _REF = "#/components/schemas/{name}"
 _EXAMPLE_ID = "vf_AaHuVl4AAWEQ5XgbzM6mlg"
 _ABOUT = (
-    "Sends one-time passcodes by email and checks them. A proof that is not accepted is never a 2xx: a client that "
-    "looks only at the status fails closed. Errors are problems (RFC 9457); `code` is stable, `detail` is for people."
+    "Sends one-time passcodes by email and checks them; keeps sealed secrets that it cannot open. "
+    "A proof that is not accepted is never a 2xx: a client that looks only at the status fails closed. "
+    "Errors are problems (RFC 9457); `code` is stable, `detail` is for people."
 )
 
 _ALWAYS = (
@@ -44,6 +45,7 @@ _WITH_BODY = (
     Refusal(415, "the body is not declared as JSON"),
     Refusal(422, "a field does not hold what it must"),
 )
+_WITH_TOKEN = (Refusal(401, "no manage token, or not that of this secret; unknown ids are answered the same"),)
 _WITH_KEY = (Refusal(401, "no API key, or not a valid one"),)
 
 _SHOWN: Document = {
@@ -71,11 +73,41 @@ _DELIVERY: Document = {
         "certificate_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     },
 }
+_SECRET_ID = "sc_AAECAwQFBgcICQoLDA0ODw"  # noqa: S105 - an example
+_PROOF = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
+_CLAIM = "AAECAwQFBgcICQoLDA0ODw"
+_ENVELOPE: Document = {
+    "v": 1,
+    "nonce": _CLAIM,
+    "jwe": "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0..AAECAwQFBgcICQoL.c2VhbGVk.AAECAwQFBgcICQoLDA0ODw",
+}
+_SEEN_SECRET: Document = {
+    "state": "waiting",
+    "expires_at": "2026-11-24T14:02:11.000Z",
+    "views_remaining": 1,
+    "nonce": _CLAIM,
+}
+_OPENED: Document = {"opened_at": "2026-11-23T14:05:40.000Z", "ended_at": "2026-11-23T14:05:40.000Z"}
+_SECRET_STATUS: Document = {
+    "id": _SECRET_ID,
+    "state": "waiting",
+    "created_at": "2026-11-23T14:02:11.000Z",
+    "expires_at": "2026-11-24T14:02:11.000Z",
+    "views": 1,
+    "views_remaining": 1,
+}
 # What an operation answers, where it is not what the shape's own example says.
 _ANSWERS: dict[str, Document] = {
     "check_verification": _SHOWN | {"status": "approved"},
     "get_verification": _SHOWN | {"deliveries": [_DELIVERY]},
     "resend_verification": _SHOWN | {"resend_at": "2026-11-23T14:03:52.000Z", "sends_remaining": 3},
+    "acknowledge_secret": {
+        "state": "opened",
+        "expires_at": "2026-11-24T14:02:11.000Z",
+        "views_remaining": 0,
+        **_OPENED,
+    },
+    "burn_secret": _SECRET_STATUS | {"state": "burnt", "ended_at": "2026-11-23T15:00:00.000Z"},
     "cancel_verification": _SHOWN | {"status": "canceled"},
 }
 _EXAMPLES: dict[str, Document] = {
@@ -83,7 +115,28 @@ _EXAMPLES: dict[str, Document] = {
     "Check": {"code": "271 828", "purpose": "login", "to": "ann@example.com"},
     "VerificationShown": _SHOWN,
     "Health": {"status": "ok"},
+    "NewSecret": {"envelope": _ENVELOPE, "link_hash": _PROOF, "views": 1},
+    "SecretMade": {"id": _SECRET_ID, "expires_at": "2026-11-24T14:02:11.000Z", "views": 1, "manage_token": _PROOF},
+    "Link": {"link": _PROOF},
+    "SecretSeen": _SEEN_SECRET,
+    "NewClaim": {"link": _PROOF, "claim": _CLAIM},
+    "SecretGranted": {
+        "envelope": _ENVELOPE,
+        "lease_expires_at": "2026-11-23T14:20:40.000Z",
+        "views_remaining": 0,
+    },
+    "NewAck": {"link": _PROOF, "claim": _CLAIM, "outcome": "read"},
+    "SecretStatus": _SECRET_STATUS,
+    "BlobArrived": {"received": 1024, "size": 1024, "complete": True},
 }
+
+
+_SECURITY: dict[Auth, list[Document]] = {
+    Auth.APP: [{"key": []}],
+    Auth.OPTIONAL: [{}, {"key": []}],
+    Auth.MAKER: [{"maker": []}],
+}
+_NAMES = {"verifications": "verification", "secrets": "secret"}
 
 
 def openapi(routes: Sequence[Route], config: WebConfig) -> Document:
@@ -109,7 +162,12 @@ def openapi(routes: Sequence[Route], config: WebConfig) -> Document:
         "components": {
             "schemas": {name: _trimmed(schema) for name, schema in schemas.items()},
             "securitySchemes": {
-                "key": {"type": "http", "scheme": "bearer", "description": "An app's API key, `wk_` and 43 characters."}
+                "key": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "An app's API key, `wk_` and 43 characters.",
+                },
+                "maker": {"type": "http", "scheme": "bearer", "description": "The manage token of one secret."},
             },
         },
     }
@@ -125,14 +183,17 @@ def _operation(route: Route) -> Document:
     }
     if parameters := _parameters(route):
         operation["parameters"] = parameters
-    if route.auth is Auth.APP:
-        operation["security"] = [{"key": []}]
+    if route.auth is not Auth.ANYBODY:
+        operation["security"] = _SECURITY[route.auth]
     if route.takes is not None:
         name = route.takes.__name__
         content = {"schema": {"$ref": _REF.format(name=name)}}
         if name in _EXAMPLES:
             content["example"] = _EXAMPLES[name]
         operation["requestBody"] = {"required": not route.optional, "content": {JSON.media: content}}
+    if route.streams:
+        content = {"schema": {"type": "string", "format": "binary"}}
+        operation["requestBody"] = {"required": True, "content": {OCTETS.media: content}}
     return operation
 
 
@@ -144,11 +205,21 @@ def _parameters(route: Route) -> list[Document]:
                 "name": "id",
                 "in": "path",
                 "required": True,
-                "description": "What the 201 called the verification. Any other text is simply unknown.",
+                "description": f"What the 201 called the {_NAMES[route.tag]}. Any other text is simply unknown.",
                 "schema": {"type": "string"},
-                "example": _EXAMPLE_ID,
+                "example": _SECRET_ID if route.tag == "secrets" else _EXAMPLE_ID,
             }
         )
+    if "{n}" in route.path:
+        about = "Which file, counted from 0."
+        number = {"type": "integer", "minimum": 0}
+        parameters.append({"name": "n", "in": "path", "required": True, "description": about, "schema": number})
+        if route.method == "PUT":
+            about, header = "Where the body belongs, to resume; `bytes */SIZE` asks how much arrived.", "Content-Range"
+        else:
+            about, header = "The claim that was granted.", "Watchword-Claim"
+        text = {"type": "string"}
+        parameters.append({"name": header, "in": "header", "required": False, "description": about, "schema": text})
     if route.idempotent:
         parameters.append(
             {
@@ -186,6 +257,8 @@ def _refusals(route: Route) -> Document:
     refusals = [*_ALWAYS, *route.refusals]
     if route.auth is Auth.APP:
         refusals += _WITH_KEY
+    if route.auth is Auth.MAKER:
+        refusals += _WITH_TOKEN
     if route.takes is not None:
         refusals += _WITH_BODY
     told: dict[int, list[str]] = {}

@@ -78,6 +78,17 @@ class NotJsonError(HttpError):
     sentence = "The body must be JSON, sent as 'Content-Type: application/json'."
 
 
+class RangeError(HttpError):
+    """The range that was asked for is not in the file. ``size`` is that of all of it."""
+
+    code = "range_not_satisfiable"
+    sentence = "The file has no such bytes."
+
+    def __init__(self, detail: str = "", *, size: int = 0) -> None:
+        super().__init__(detail, field="Range")
+        self.size = size
+
+
 class MisdirectedError(HttpError):
     """In development mode, a request for a host that is not this one."""
 
@@ -114,9 +125,14 @@ TABLE: dict[type[WatchwordError], Row] = {
     errors.ForbiddenError: Row(403, "Not allowed"),
     errors.ChannelForbiddenError: Row(403, "Channel not allowed"),
     errors.ChannelClosedError: Row(403, "Channel closed"),
+    errors.LockedError: Row(403, "Locked"),
     errors.ConflictError: Row(409, "Conflict"),
     errors.EndedError: Row(409, "Already over"),
     errors.SendsSpentError: Row(409, "No sends left"),
+    errors.OverError: Row(410, "No more"),
+    errors.OpenedError: Row(410, "Opened already"),
+    errors.LapsedError: Row(410, "Expired"),
+    errors.BurntError: Row(410, "Burnt"),
     errors.RateLimitedError: Row(429, "Too many requests"),
     errors.InvalidInputError: Row(422, "Invalid field"),
     errors.IdempotencyReusedError: Row(422, "Idempotency key reused"),
@@ -133,6 +149,7 @@ TABLE: dict[type[WatchwordError], Row] = {
     NoSuchMethodError: Row(405, "Method not allowed"),
     SlowRequestError: Row(408, "Request timed out"),
     NotJsonError: Row(415, "Unsupported media type"),
+    RangeError: Row(416, "Range not satisfiable"),
     MisdirectedError: Row(421, "Misdirected request"),
     HeadTooLargeError: Row(431, "Request head too large"),
     SlowAnswerError: Row(503, "Timed out"),
@@ -156,6 +173,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     detail: str
     reason: str | msgspec.UnsetType = msgspec.UNSET
     attempts_remaining: int | msgspec.UnsetType = msgspec.UNSET
+    at: str | msgspec.UnsetType = msgspec.UNSET
     errors: list[FieldError] | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -183,6 +201,8 @@ def problem(error: WatchwordError, *, reveal: bool = False) -> Problem:
     if isinstance(error, errors.NotAcceptedError):
         remaining = msgspec.UNSET if error.attempts_remaining is None else error.attempts_remaining
         return msgspec.structs.replace(shown, reason=error.reason, attempts_remaining=remaining)
+    if isinstance(error, errors.OverError) and error.at:
+        return msgspec.structs.replace(shown, at=error.at)
     field = getattr(error, "field", None)
     if field is not None and (field or isinstance(error, errors.InvalidInputError)):
         return msgspec.structs.replace(shown, errors=[FieldError(field, error.detail)])
@@ -204,6 +224,8 @@ def _headers(error: WatchwordError, status: int) -> Headers | None:
         return [(b"retry-after", b"%d" % error.retry_after)]
     if isinstance(error, errors.OverloadedError):
         return [(b"retry-after", b"1")]
+    if isinstance(error, RangeError):
+        return [(b"content-range", b"bytes */%d" % error.size)]
     if isinstance(error, NoSuchMethodError):
         return [(b"allow", error.allowed.encode())]
     if status == HTTPStatus.UNAUTHORIZED:

@@ -12,6 +12,8 @@ from typing import Protocol
 
 from watchword.core.instant import Instant
 from watchword.flows.app import Apps
+from watchword.flows.secret import Secrets
+from watchword.flows.secret_file import SecretFiles
 from watchword.flows.verification import Verifications
 from watchword.ports import Audit, Clock
 
@@ -88,6 +90,8 @@ class Services:
     """Everything a request may reach. ``audit`` is also the access log, and feeds the metrics."""
 
     verifications: Verifications
+    secrets: Secrets
+    secret_files: SecretFiles
     apps: Apps
     mailbox: MailboxView | None
     ping: Callable[[], Awaitable[None]]

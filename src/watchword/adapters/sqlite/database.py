@@ -26,6 +26,7 @@ _GLANCE = 0.0002  # seconds between two looks at the lock; SQLite's own waiting 
 _WRITE_BITS = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 _PRAGMAS = (
     "synchronous = FULL",
+    "secure_delete = ON",  # ciphertext that is erased must not stay in free pages
     "temp_store = MEMORY",
     "cache_size = -8192",  # KiB
     "journal_size_limit = 67108864",  # bytes that a log keeps when it begins afresh

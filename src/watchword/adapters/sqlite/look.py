@@ -36,7 +36,7 @@ def look_at_schema(path: Path) -> Schema:
 
 
 def holds_verifications(path: Path) -> bool:
-    """Whether there is anything in it that needs the key file.
+    """Whether there is anything in it, verifications or secrets, that needs the key file.
 
     Raises:
         StoreError: the file cannot be read as a database.
@@ -44,8 +44,12 @@ def holds_verifications(path: Path) -> bool:
     if not path.exists():
         return False
     with _looking(path) as connection:
-        tables = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'verifications'").fetchone()
-        return tables is not None and connection.execute("SELECT 1 FROM verifications LIMIT 1").fetchone() is not None
+        return any(_holds_rows(connection, table) for table in ("verifications", "secrets"))
+
+
+def _holds_rows(connection: sqlite3.Connection, table: str) -> bool:
+    there = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (table,)).fetchone()
+    return there is not None and connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() is not None  # noqa: S608 - our own names
 
 
 @contextmanager

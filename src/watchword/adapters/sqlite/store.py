@@ -18,6 +18,7 @@ from watchword.adapters.batch import Batcher
 from watchword.adapters.sqlite.checkpoint import Checkpointer
 from watchword.adapters.sqlite.database import connect, our_words, prepare
 from watchword.adapters.sqlite.purge import give_back, remove, what_is_over
+from watchword.adapters.sqlite.secret import SqliteSecrets
 from watchword.adapters.sqlite.tables import SqliteTables
 from watchword.adapters.sqlite.writer import Step, Writer
 from watchword.core.app import ApiKey, App
@@ -38,6 +39,7 @@ class SqliteStore:
     def __init__(self, path: Path, *, waiting: int = 10_000) -> None:
         self._path = path
         self._waiting = waiting
+        self.secrets = SqliteSecrets(self._submit, lambda: self._read)
 
     async def open(self) -> None:
         """Create or migrate the file and connect.

@@ -9,6 +9,7 @@ from array import array
 from collections.abc import Sequence
 from typing import Any
 
+from watchword.adapters.sqlite.secret import SqliteSecretRows
 from watchword.core.app import ApiKey, App
 from watchword.core.delivery import Delivery, DeliveryStatus
 from watchword.core.instant import Instant
@@ -56,6 +57,7 @@ class SqliteTables:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._execute = connection.execute
         self._many = connection.executemany
+        self.secrets = SqliteSecretRows(connection)
 
     def verification(self, app: bytes, verification: bytes) -> Verification | None:
         row = self._execute(_GET_VERIFICATION, (verification, app)).fetchone()

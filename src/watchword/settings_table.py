@@ -1,0 +1,63 @@
+"""Every setting there is, with type, default and reason. The reference page is held to this by a test.
+
+Not handled here: reading them (``settings.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from watchword.core.policy import PROFILES
+from watchword.core.secret import CREATION
+
+LEVELS = ("debug", "info", "warning", "error")
+
+
+class Setting(NamedTuple):
+    """One line of the reference page."""
+
+    name: str
+    kind: str
+    default: str
+    reason: str
+
+
+ENVIRONMENT: tuple[Setting, ...] = (
+    Setting("WATCHWORD_CONFIG", "path", "", "TOML file with what is structured; read again on SIGHUP"),
+    Setting("WATCHWORD_BIND", "host:port", "127.0.0.1:8000", "reachable from this machine alone until you decide"),
+    Setting("WATCHWORD_PUBLIC_URL", "URL", "http:// and the bind address", "links never follow a Host header"),
+    Setting("WATCHWORD_DATA", "path", "watchword-data", "one directory to mount, back up or delete"),
+    Setting("WATCHWORD_KEY_FILE", "path", "keys.json in the data directory", "in production: apart from the database"),
+    Setting("WATCHWORD_STORE", "sqlite, sqlite:PATH, memory", "sqlite", "durable, with nothing to install"),
+    Setting("WATCHWORD_SMTP", "smtps:// or smtp+starttls://, or file:PATH", "", "the relay; without it: development"),
+    Setting("WATCHWORD_SMTP_CA", "path", "the system's authorities", "for a relay with a certificate of your own CA"),
+    Setting("WATCHWORD_MAIL_FROM", "address, or Name <address>", "", "required with a relay: whom the mail is from"),
+    Setting("WATCHWORD_TRUSTED_PROXIES", "networks, separated by commas", "", "only these may say who the client is"),
+    Setting("WATCHWORD_PROFILE", ", ".join(PROFILES), "balanced", "the policy: purposes, lifetimes, tries"),
+    Setting("WATCHWORD_SECRETS", ", ".join(CREATION), "on", "who may share: anybody, nobody, or who has an API key"),
+    Setting("WATCHWORD_LOG_LEVEL", ", ".join(LEVELS), "info", "one access line a request and every event"),
+)
+
+FILE: tuple[Setting, ...] = (
+    Setting("limits.recipient_sends", "rates", "3/10min, 10/d", "a mailbox is not flooded, whichever apps ask"),
+    Setting("limits.source_sends", "rates", "20/10min", "per requester.ip, an IPv6 /64 counting as one"),
+    Setting("limits.app_sends", "rates", "", "off: you know your apps"),
+    Setting("limits.global_sends", "rates", "", "off: your relay has a limit of its own"),
+    Setting("limits.wrong_guesses", "rates", "10/h, 50/d", "per app and recipient, across verifications"),
+    Setting("server.max_body", "bytes, 1024 to 1048576", "65536", "a request of ours has less than 2 kB"),
+    Setting("server.max_at_once", "1 to 100000", "1000", "requests under way in one process; more get 503"),
+    Setting("server.request_time", "seconds, 1 to 300", "10", "a request that takes longer is given up"),
+    Setting("secrets.max_text", "bytes, 1024 to 1048576", "65536", "a sealed text is handled in memory as a whole"),
+    Setting("secrets.max_file", "bytes, 1024 to 1073741824", "10485760", "all files of a secret together, as uploaded"),
+    Setting("secrets.max_days", "1 to 365", "30", "what nobody opens must not lie about for ever"),
+    Setting("secrets.source_creates", "one rate", "100/min", "per address, an IPv6 /64 counting as one, or per app"),
+    Setting(
+        "secrets.source_kib", "one rate, in KiB", "102400/d", "per the same: your disk is not filled by one of them"
+    ),
+    Setting("mail.connections", "1 to 64", "8", "connections to the relay, and messages under way, a process"),
+)
+
+RESERVED: Mapping[str, str] = {
+    "WATCHWORD_FAST_STORE": "is not in this version: leave it unset, the store keeps everything",
+}

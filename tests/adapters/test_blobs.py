@@ -1,0 +1,71 @@
+"""Sealed files on disk: one writer a file, and what is whole stays as it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from watchword.adapters.blobs import PIECE, DiskBlobs
+from watchword.errors import ConflictError, StoreError
+
+ID = bytes(range(16))
+
+
+async def pieces(*given: bytes) -> AsyncIterator[bytes]:
+    for piece in given:
+        yield piece
+
+
+def test_a_second_writer_is_refused_while_the_first_is_at_work(tmp_path: Path) -> None:
+    async def journey() -> None:
+        blobs, go_on, begun = DiskBlobs(tmp_path), asyncio.Event(), asyncio.Event()
+
+        async def slowly() -> AsyncIterator[bytes]:
+            yield b"a" * PIECE
+            begun.set()
+            await go_on.wait()
+            yield b"b"
+
+        first = asyncio.create_task(blobs.write(ID, 0, offset=0, size=PIECE + 1, pieces=slowly()))
+        await begun.wait()
+        with pytest.raises(ConflictError):
+            await blobs.write(ID, 0, offset=0, size=PIECE + 1, pieces=pieces(b"x"))
+        go_on.set()
+        assert PIECE + 1 == await first
+        with pytest.raises(ConflictError):
+            await blobs.write(ID, 0, offset=0, size=PIECE + 1, pieces=pieces(b"x"))
+        assert b"a" * PIECE + b"b" == b"".join([piece async for piece in blobs.read(ID, 0, 0, PIECE + 1)])
+
+    asyncio.run(journey())
+
+
+def test_removing_what_is_not_there_is_no_error(tmp_path: Path) -> None:
+    async def journey() -> None:
+        blobs = DiskBlobs(tmp_path / "blobs")
+        await blobs.remove([ID])
+        assert [] == await blobs.names()
+        await blobs.write(ID, 0, offset=0, size=2, pieces=pieces(b"x"))
+        assert ([ID], (1, False)) == (await blobs.names(), await blobs.received(ID, 0))
+        await blobs.remove([ID])
+        assert ([], (0, False)) == (await blobs.names(), await blobs.received(ID, 0))
+
+    asyncio.run(journey())
+
+
+def cut_short(folder: Path) -> None:
+    (file,) = folder.rglob("0")
+    file.write_bytes(b"ab")
+
+
+def test_a_file_that_lost_its_end_is_told_and_not_served_short(tmp_path: Path) -> None:
+    async def journey() -> None:
+        blobs = DiskBlobs(tmp_path)
+        await blobs.write(ID, 0, offset=0, size=4, pieces=pieces(b"abcd"))
+        cut_short(tmp_path)
+        with pytest.raises(StoreError):
+            assert [b"ab"] == [piece async for piece in blobs.read(ID, 0, 0, 4)]
+
+    asyncio.run(journey())
