@@ -301,8 +301,8 @@ def sealed_envelopes() -> Iterator[Case]:
         expect = {"envelope": envelope(padded(document), passphrase)} | hashed(schedule(L, NONCE, passphrase))
         yield case(f"seals a {document['type']}", expect, document=document, **dice, **typed)
     good = envelope(padded(INK), "copper lantern")
-    for typed in ("copper lantern", "\uff43opper\u00a0lantern"):
-        yield case("opens", {"document": INK}, link_key=L.hex(), envelope=good, passphrase=typed)
+    for spelling in ("copper lantern", "\uff43opper\u00a0lantern"):
+        yield case("opens", {"document": INK}, link_key=L.hex(), envelope=good, passphrase=spelling)
 
 
 def opening(name: str, error: str, held: object, **more: object) -> Case:
@@ -380,7 +380,8 @@ def unread_envelopes() -> Iterator[Case]:
         yield opening(name, INVALID, good | changed, **({"passphrase": "x"} if "kdf" in changed else {}))
     for name in good:
         yield opening(f"without {name}", INVALID, {key: value for key, value in good.items() if key != name})
-    for held in ([], None, "envelope", 1):
+    strange: tuple[object, ...] = ([], None, "envelope", 1)
+    for held in strange:
         yield opening(f"{json.dumps(held)} for an envelope", INVALID, held)
     locked = envelope(padded(INK), "copper lantern")
     yield opening("a passphrase missing", INVALID, locked)
