@@ -488,19 +488,14 @@ def test_an_app_made_beside_a_running_service_is_known_at_once(start: Start, com
     assert 201 == ask(serving, "/v1/verifications", LOGIN, key)[0]
 
 
-def test_it_starts_fast_and_stays_small(start: Start) -> None:
+def test_it_stays_small(start: Start) -> None:
     import psutil  # noqa: PLC0415
 
-    start().stop()  # the first start makes files, and Python its bytecode
-    began = time.perf_counter()
     serving = start()
-    taken = time.perf_counter() - began
     assert 200 == ask(serving, "/metrics")[0]
 
     resident = psutil.Process(serving.process.pid).memory_info().rss
     assert resident < 80 << 20
-    # Under half a second on a quiet machine (bench/RESULTS.md); the bound leaves room for a busy one.
-    assert taken < 5
 
 
 # --- strangers, and rules that are wrong -----------------------------------------------------------

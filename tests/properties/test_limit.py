@@ -19,8 +19,8 @@ class Bathtub:
     """A naive model of one rate: every send pours in its share, a unit runs out each millisecond, none may spill."""
 
     def __init__(self, rate: Rate) -> None:
-        self.share = rate.per // rate.count
-        self.size = rate.per
+        self.share = -(-rate.per // rate.count)  # rounded up, so never more than the rate says
+        self.size = self.share * rate.count
         self.level = 0
 
     def run_out(self, span: int) -> None:
@@ -59,10 +59,10 @@ def test_sends_are_decided_as_a_naive_model_decides_them(rates: list[Rate], step
 @given(rate=RATES, steps=STEPS)
 def test_no_span_passes_more_than_a_burst_and_what_was_refilled(rate: Rate, steps: list[int]) -> None:
     passed = accepted((rate,), list(accumulate(steps, initial=START)))
-    share = rate.per // rate.count
+    share = -(-rate.per // rate.count)
     for first, begin in enumerate(passed):
         for last in range(first, len(passed)):
-            assert (last - first + 1) * share <= rate.per + passed[last] - begin
+            assert (last - first + 1) * share <= rate.count * share + passed[last] - begin
 
 
 @given(rate=RATES, steps=STEPS)
