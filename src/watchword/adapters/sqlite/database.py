@@ -51,12 +51,14 @@ def as_store_error(error: sqlite3.Error) -> StoreError:
 def connect(path: Path, *, patience: float = PATIENCE) -> sqlite3.Connection:
     """Open a connection that commits only when told to. It may be passed between threads, one at a time.
 
-    ``patience`` is how many seconds any statement waits for a lock, by SQLite's own waiting.
+    ``patience`` is how many seconds any statement waits for a lock, by SQLite's own waiting. Connecting waits longer:
+    a process that closes the file as its last one locks it for a moment, while others start.
     """
-    connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
     try:
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
+        connection.execute(f"PRAGMA busy_timeout = {round(patience * 1_000)}")
     except sqlite3.Error:
         connection.close()
         raise
