@@ -149,8 +149,13 @@ def test_at_a_terminal_a_wrong_passphrase_may_be_typed_again(
 
     (tmp_path / "pass").write_text("right")
     link = link_of(run("share", "--passphrase-file", "pass", given="x"))
-    typed, asked = ["wrong", "right"], []
-    monkeypatch.setattr("watchword.cli.console.getpass", lambda text, **_: asked.append(text) or typed.pop(0))
+    typed, asked = ["wrong", "right"], list[str]()
+
+    def ask(text: str, **_: object) -> str:
+        asked.append(text)
+        return typed.pop(0)
+
+    monkeypatch.setattr("watchword.cli.console.getpass", ask)
     monkeypatch.setattr(sys, "stdin", Terminal())
 
     assert reveal.reveal(Asked(link, tmp_path / "out", qr=False, passphrase_file=None, as_json=False)) == 0
