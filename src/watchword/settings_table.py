@@ -36,6 +36,7 @@ ENVIRONMENT: tuple[Setting, ...] = (
     Setting("WATCHWORD_TRUSTED_PROXIES", "networks, separated by commas", "", "only these may say who the client is"),
     Setting("WATCHWORD_PROFILE", ", ".join(PROFILES), "balanced", "the policy: purposes, lifetimes, tries"),
     Setting("WATCHWORD_SECRETS", ", ".join(CREATION), "on", "who may share: anybody, nobody, or who has an API key"),
+    Setting("WATCHWORD_SERVER", "URL", "http://127.0.0.1:8000", "`watchword share` alone: the service that keeps it"),
     Setting("WATCHWORD_LOG_LEVEL", ", ".join(LEVELS), "info", "one access line a request and every event"),
 )
 

@@ -9,7 +9,18 @@ import pytest
 
 PUBLIC = {
     "watchword": set[str](),
-    "watchword.client": {"AsyncClient", "Client", "Delivery", "Verification"},
+    "watchword.client": {
+        "AsyncClient",
+        "AsyncSecretClient",
+        "Client",
+        "Delivery",
+        "GrantedSecret",
+        "MadeSecret",
+        "SecretClient",
+        "SecretStatus",
+        "SeenSecret",
+        "Verification",
+    },
     "watchword.errors": {
         "AlreadyUsedError",
         "BurntError",

@@ -66,7 +66,7 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 
     def run(*arguments: str, given: str = "", **settings: str) -> Ran:
         with monkeypatch.context() as patch:
-            patch.setattr(sys, "stdin", io.StringIO(given))
+            patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given.encode()), "utf-8", newline=""))
             for name, text in settings.items():
                 patch.setenv(name, text)
             with pytest.raises(SystemExit) as caught:

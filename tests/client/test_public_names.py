@@ -8,9 +8,10 @@ from types import ModuleType
 import pytest
 
 import watchword.client
-from watchword.client import AsyncClient, Client
+from watchword.client import AsyncClient, AsyncSecretClient, Client, SecretClient
 
 VERBS = ("create", "check", "resend", "cancel", "get")
+SECRET_VERBS = ("create", "open", "claim", "ack", "status", "burn", "unlock", "upload")
 
 
 def test_the_public_names_are_flat_and_these() -> None:
@@ -20,13 +21,16 @@ def test_the_public_names_are_flat_and_these() -> None:
         if not name.startswith("_") and not isinstance(value, ModuleType)
     }
 
-    assert public == {"AsyncClient", "Client", "Delivery", "Verification"}
+    assert public == {
+        *("AsyncClient", "AsyncSecretClient", "Client", "Delivery", "GrantedSecret", "MadeSecret", "SecretClient"),
+        *("SecretStatus", "SeenSecret", "Verification"),
+    }
 
 
 def test_every_public_name_is_re_exported_under_its_own_name() -> None:
     imports = [line for line in inspect.getsource(watchword.client).splitlines() if line.startswith("from ")]
 
-    assert len(imports) == 4
+    assert len(imports) == 10
     for line in imports:
         original, _, exported = line.partition(" import ")[2].partition(" as ")
         assert original == exported
@@ -35,6 +39,15 @@ def test_every_public_name_is_re_exported_under_its_own_name() -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_both_clients_take_and_promise_the_same(verb: str) -> None:
     blocking, awaiting = getattr(Client, verb), getattr(AsyncClient, verb)
+
+    assert inspect.signature(blocking) == inspect.signature(awaiting)
+    assert blocking.__doc__ == awaiting.__doc__
+    assert inspect.iscoroutinefunction(awaiting)
+
+
+@pytest.mark.parametrize("verb", SECRET_VERBS)
+def test_both_clients_for_secrets_take_and_promise_the_same(verb: str) -> None:
+    blocking, awaiting = getattr(SecretClient, verb), getattr(AsyncSecretClient, verb)
 
     assert inspect.signature(blocking) == inspect.signature(awaiting)
     assert blocking.__doc__ == awaiting.__doc__

@@ -1,4 +1,4 @@
-"""The command line: ``watchword serve``, ``send``, ``check``, ``app``, ``keys``, ``doctor``, ``migrate``.
+"""The command line: ``watchword serve``, ``send``, ``share``, ``reveal``, ``doctor`` and others.
 
 ``commands.py`` shows all commands and options on one page; each one's work is in the module of its name, imported
 when it is asked for, so that ``serve`` starts fast.

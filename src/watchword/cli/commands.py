@@ -48,6 +48,7 @@ KeyFile = Annotated[
     Path | None,
     Option("--key-file", metavar="PATH", help="A file with the API key. Without it: the first line of standard input."),
 ]
+PassphraseFile = Annotated[Path | None, Option("--passphrase-file", metavar="PATH", help="A file with the passphrase.")]
 # The parser reads its choices from the type, and a type cannot be made of PURPOSES; a test compares the two.
 Purposes = Literal["login", "step_up", "address_confirmation", "recovery", "binding"]
 Purpose = Annotated[Purposes, Option("--purpose", metavar="PURPOSE", help=f"What it is for: {', '.join(PURPOSES)}.")]
@@ -83,7 +84,7 @@ def root(
         bool, Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """One-time passcodes by email, sent and checked properly."""
+    """Short-lived secrets, handed over properly: passcodes by email, and links that open once."""
 
 
 @_root.command()
@@ -134,8 +135,75 @@ def check(
 
 
 @_root.command()
-def doctor(data: Directory = None, as_json: Json = False) -> int:
+def share(  # noqa: PLR0913, PLR0917 - one argument an option
+    ttl: Annotated[
+        str | None, Option("--ttl", metavar="TIME", help="How long it can be opened: 30m, 24h, 7d. Else a day.")
+    ] = None,
+    views: Annotated[int, Option("--views", metavar="N", min=1, max=100, help="How often it can be opened.")] = 1,
+    passphrase_file: PassphraseFile = None,
+    file: Annotated[
+        list[Path] | None, Option("--file", metavar="PATH", help="A file to share instead. Repeatable.")
+    ] = None,
+    totp: Annotated[
+        bool, Option("--totp", help="It is an authenticator's key: check it, and hand it over as one.")
+    ] = False,
+    label: Annotated[
+        str | None, Option("--label", metavar="TEXT", help="A line for the reader, sealed with the secret.")
+    ] = None,
+    server: Annotated[
+        str,
+        Option(
+            "--server",
+            metavar="URL",
+            envvar="WATCHWORD_SERVER",
+            show_envvar=False,
+            help="The service that keeps it, instead of WATCHWORD_SERVER.",
+        ),
+    ] = _LOCAL,
+    key_file: Annotated[
+        Path | None, Option("--key-file", metavar="PATH", help="A file with an API key, where the service wants one.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Seal what is on standard input and print a link that opens it, alone."""
+    from watchword.cli import share as sharing  # noqa: PLC0415
+
+    sharing.share(sharing.Asked(server, ttl, views, passphrase_file, file or [], totp, label, key_file, as_json))
+
+
+@_root.command(cls=_Plain)
+def reveal(
+    link: Annotated[
+        str | None, Argument(metavar="LINK", help="The link; without it or with -, a line of standard input.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        Option("--output", metavar="PATH", help="A file or folder to write to, instead of standard output."),
+    ] = None,
+    qr: Annotated[bool, Option("--qr", help="Draw an authenticator's key as a QR code.")] = False,
+    passphrase_file: PassphraseFile = None,
+    as_json: Json = False,
+) -> int:
+    """Open a link, once, and write what is in it to standard output."""
+    from watchword.cli import reveal as revealing  # noqa: PLC0415
+
+    return revealing.reveal(revealing.Asked(link, output, qr, passphrase_file, as_json))
+
+
+@_root.command()
+def doctor(
+    data: Directory = None,
+    assets: Annotated[
+        bool, Option("--assets", help="Print the SHA-256 of every page and asset that browsers are given, and exit.")
+    ] = False,
+    as_json: Json = False,
+) -> int:
     """Look at everything the service needs and say what is wrong."""
+    if assets:
+        from watchword.cli.assets import show  # noqa: PLC0415
+
+        show(as_json=as_json)
+        return 0
     from watchword.cli.doctor import doctor as run  # noqa: PLC0415
 
     return run(os.environ, data=data, as_json=as_json)

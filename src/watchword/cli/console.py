@@ -62,7 +62,7 @@ def complain(error: WatchwordError, *, as_json: bool) -> None:
 def problem(error: WatchwordError) -> Mapping[str, object]:
     """The error as a document, with the same words as the API's problems."""
     facts = {"code": error.code, "detail": error.detail}
-    names = ("reason", "field", "setting", "retry_after", "attempts_remaining", "status")
+    names = ("reason", "field", "setting", "retry_after", "attempts_remaining", "status", "at")
     return facts | {name: value for name in names if (value := getattr(error, name, None)) not in {None, ""}}
 
 
@@ -102,6 +102,32 @@ def secret(name: str, file: Path | None = None) -> str:
     if not text.strip():
         raise InvalidInputError(f"The {name} is read from a file or from standard input, and is empty.", field=name)
     return text.strip()
+
+
+def passphrase(file: Path | None = None, asked: str = "Passphrase: ") -> str:
+    """Read a passphrase as it was typed, but for a line end: blanks at its ends belong to it.
+
+    From a file, or one line of standard input; at a terminal it is asked for without being shown.
+
+    Raises:
+        InvalidInputError: there is none, or the file cannot be read.
+    """
+    try:
+        if file is not None:
+            text = file.read_text("utf-8")
+        elif sys.stdin.isatty():
+            text = getpass(asked, stream=sys.stderr)
+        else:
+            text = sys.stdin.readline()
+    except (OSError, UnicodeDecodeError):
+        raise InvalidInputError("The passphrase cannot be read.", field="passphrase") from None
+    text = text.removesuffix("\n").removesuffix("\r")
+    if not text:
+        raise InvalidInputError(
+            "This needs a passphrase: from --passphrase-file, a line of standard input or a terminal.",
+            field="passphrase",
+        )
+    return text
 
 
 def _advice(error: WatchwordError) -> str:

@@ -1,10 +1,16 @@
-"""The SDK: send a passcode, check a passcode, from another program.
+"""The SDK: send and check passcodes, keep and open sealed secrets, from another program.
 
-``Client`` blocks, ``AsyncClient`` awaits; both are thin shells over one core without I/O. What they raise is in
-``watchword.errors``. How to use them: docs/how-to/use-the-python-client.md.
+``Client`` and ``SecretClient`` block, ``AsyncClient`` and ``AsyncSecretClient`` await; all are thin shells over one
+core without I/O. What they raise is in ``watchword.errors``. How to use them: docs/how-to/use-the-python-client.md.
 """
 
 from watchword.client.asynchronous import AsyncClient as AsyncClient
 from watchword.client.blocking import Client as Client
+from watchword.client.secret import GrantedSecret as GrantedSecret
+from watchword.client.secret import MadeSecret as MadeSecret
+from watchword.client.secret import SecretStatus as SecretStatus
+from watchword.client.secret import SeenSecret as SeenSecret
+from watchword.client.secret_asynchronous import AsyncSecretClient as AsyncSecretClient
+from watchword.client.secret_blocking import SecretClient as SecretClient
 from watchword.client.verification import Delivery as Delivery
 from watchword.client.verification import Verification as Verification

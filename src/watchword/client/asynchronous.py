@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from random import SystemRandom
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 from uuid import uuid4
 
 import httpx
@@ -21,10 +21,62 @@ from watchword.client import connection, verification
 from watchword.client.protocol import Ask, Outcome, Pause, Steps
 from watchword.client.verification import Verification
 
-_jitter = SystemRandom().random
+_Result = TypeVar("_Result")
+
+jitter = SystemRandom().random
 
 
-class AsyncClient:
+class AsyncShell:
+    """Takes steps over one set of connections. Use it in an ``async with`` block, or ``aclose`` it."""
+
+    def __init__(
+        self,
+        where: connection.Connection,
+        sleep: Callable[[float], Awaitable[object]],
+        transport: httpx.AsyncBaseTransport | None,
+    ) -> None:
+        self._connection = where
+        self._http = httpx.AsyncClient(**where.options(), transport=transport)
+        self._sleep = sleep
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._connection.address!r})"
+
+    async def _take(self, steps: Steps[_Result]) -> _Result:
+        outcome: Outcome = None
+        while True:
+            try:
+                step = steps.send(outcome)
+            except StopIteration as end:
+                done: _Result = end.value
+                return done
+            outcome = await self._step(step)
+
+    async def _step(self, step: Ask | Pause) -> Outcome:
+        if isinstance(step, Pause):
+            await self._sleep(step.seconds)
+            return None
+        url = self._connection.url(step.path)
+        try:
+            answer = await self._http.request(step.method, url, content=step.content, headers=step.headers)
+        except httpx.HTTPError as error:
+            return connection.failure(error)
+        return connection.reply(answer)
+
+
+class AsyncClient(AsyncShell):
     """Sends passcodes and checks them. Use it in an ``async with`` block, or ``aclose`` it.
 
     ``timeout`` holds for each wait of a request; ``ca_file`` replaces the system's certificate authorities.
@@ -44,9 +96,7 @@ class AsyncClient:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         unsafe_transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._connection = connection.Connection(base_url, api_key, timeout, ca_file)
-        self._http = httpx.AsyncClient(**self._connection.options(), transport=unsafe_transport)
-        self._sleep = sleep
+        super().__init__(connection.Connection(base_url, api_key, timeout, ca_file), sleep, unsafe_transport)
 
     async def create(  # noqa: PLR0913 - one argument a field of the request
         self,
@@ -84,7 +134,7 @@ class AsyncClient:
                 known_device=known_device,
                 decoy=decoy,
                 idempotency_key=str(uuid4()) if idempotency_key is None else idempotency_key,
-                jitter=_jitter,
+                jitter=jitter,
             )
         )
 
@@ -124,39 +174,3 @@ class AsyncClient:
             UnknownError, UnavailableError.
         """
         return await self._take(verification.get(id))
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self._http.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._connection.address!r})"
-
-    async def _take(self, steps: Steps[Verification]) -> Verification:
-        outcome: Outcome = None
-        while True:
-            try:
-                step = steps.send(outcome)
-            except StopIteration as end:
-                done: Verification = end.value
-                return done
-            outcome = await self._step(step)
-
-    async def _step(self, step: Ask | Pause) -> Outcome:
-        if isinstance(step, Pause):
-            await self._sleep(step.seconds)
-            return None
-        url = self._connection.url(step.path)
-        try:
-            answer = await self._http.request(step.method, url, content=step.content, headers=step.headers)
-        except httpx.HTTPError as error:
-            return connection.failure(error)
-        return connection.reply(answer)

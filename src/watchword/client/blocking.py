@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from random import SystemRandom
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 from uuid import uuid4
 
 import httpx
@@ -21,10 +21,59 @@ from watchword.client import connection, verification
 from watchword.client.protocol import Ask, Outcome, Pause, Steps
 from watchword.client.verification import Verification
 
-_jitter = SystemRandom().random
+_Result = TypeVar("_Result")
+
+jitter = SystemRandom().random
 
 
-class Client:
+class Shell:
+    """Takes steps over one set of connections. Use it in a ``with`` block, or ``close`` it."""
+
+    def __init__(
+        self, where: connection.Connection, sleep: Callable[[float], object], transport: httpx.BaseTransport | None
+    ) -> None:
+        self._connection = where
+        self._http = httpx.Client(**where.options(), transport=transport)
+        self._sleep = sleep
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._connection.address!r})"
+
+    def _take(self, steps: Steps[_Result]) -> _Result:
+        outcome: Outcome = None
+        while True:
+            try:
+                step = steps.send(outcome)
+            except StopIteration as end:
+                done: _Result = end.value
+                return done
+            outcome = self._step(step)
+
+    def _step(self, step: Ask | Pause) -> Outcome:
+        if isinstance(step, Pause):
+            self._sleep(step.seconds)
+            return None
+        url = self._connection.url(step.path)
+        try:
+            answer = self._http.request(step.method, url, content=step.content, headers=step.headers)
+        except httpx.HTTPError as error:
+            return connection.failure(error)
+        return connection.reply(answer)
+
+
+class Client(Shell):
     """Sends passcodes and checks them. Use it in a ``with`` block, or ``close`` it.
 
     ``timeout`` holds for each wait of a request; ``ca_file`` replaces the system's certificate authorities.
@@ -44,9 +93,7 @@ class Client:
         sleep: Callable[[float], object] = time.sleep,
         unsafe_transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._connection = connection.Connection(base_url, api_key, timeout, ca_file)
-        self._http = httpx.Client(**self._connection.options(), transport=unsafe_transport)
-        self._sleep = sleep
+        super().__init__(connection.Connection(base_url, api_key, timeout, ca_file), sleep, unsafe_transport)
 
     def create(  # noqa: PLR0913 - one argument a field of the request
         self,
@@ -84,7 +131,7 @@ class Client:
                 known_device=known_device,
                 decoy=decoy,
                 idempotency_key=str(uuid4()) if idempotency_key is None else idempotency_key,
-                jitter=_jitter,
+                jitter=jitter,
             )
         )
 
@@ -124,39 +171,3 @@ class Client:
             UnknownError, UnavailableError.
         """
         return self._take(verification.get(id))
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._connection.address!r})"
-
-    def _take(self, steps: Steps[Verification]) -> Verification:
-        outcome: Outcome = None
-        while True:
-            try:
-                step = steps.send(outcome)
-            except StopIteration as end:
-                done: Verification = end.value
-                return done
-            outcome = self._step(step)
-
-    def _step(self, step: Ask | Pause) -> Outcome:
-        if isinstance(step, Pause):
-            self._sleep(step.seconds)
-            return None
-        url = self._connection.url(step.path)
-        try:
-            answer = self._http.request(step.method, url, content=step.content, headers=step.headers)
-        except httpx.HTTPError as error:
-            return connection.failure(error)
-        return connection.reply(answer)

@@ -55,6 +55,8 @@ class Options(TypedDict):
 class Connection:
     """The service's address and what it takes to be let in. ``ca_file`` replaces the system's own authorities.
 
+    With ``anonymous`` no key is sent, whatever ``api_key`` holds.
+
     Raises:
         SettingsError: one of them cannot be used; ``setting`` says which, and no value is repeated.
     """
@@ -63,11 +65,13 @@ class Connection:
     api_key: str = field(repr=False)
     timeout: timedelta = TIMEOUT
     ca_file: Path | str | None = None
+    # A flag and not an empty key: an environment variable that is not set must not make a client anonymous.
+    anonymous: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot work or is not safe."""
         object.__setattr__(self, "address", read_address(self.address))
-        if not _match(_KEY, self.api_key):
+        if not self.anonymous and not _match(_KEY, self.api_key):
             raise SettingsError("This is not an API key: wk_ and letters, digits, - and _.", setting="api_key")
         if self.timeout <= timedelta(0):
             raise SettingsError("A timeout is longer than nothing.", setting="timeout")
@@ -78,9 +82,10 @@ class Connection:
 
     def options(self) -> Options:
         """What to open httpx with."""
+        key = {} if self.anonymous else {"Authorization": f"Bearer {self.api_key}"}
         return Options(
-            headers={
-                "Authorization": f"Bearer {self.api_key}",
+            headers=key
+            | {
                 "Accept": "application/json, application/problem+json",
                 "Accept-Encoding": "identity",
                 "User-Agent": "watchword-python",

@@ -44,6 +44,7 @@ class _Problem(msgspec.Struct, frozen=True):
     detail: str = ""
     reason: str = ""
     attempts_remaining: int | None = None
+    at: str = ""
     errors: tuple[_FieldError, ...] = ()
 
 
@@ -76,6 +77,8 @@ def _kind(problem: _Problem) -> type[errors.WatchwordError] | None:
 def _facts(kind: type[errors.WatchwordError], problem: _Problem, retry_after: str | None) -> dict[str, Any]:
     if issubclass(kind, errors.NotAcceptedError):
         return {"attempts_remaining": problem.attempts_remaining}
+    if issubclass(kind, errors.OverError):
+        return {"at": problem.at}
     if issubclass(kind, errors.RateLimitedError):
         return {"retry_after": _seconds(retry_after)}
     if issubclass(kind, errors.InvalidInputError):

@@ -87,9 +87,14 @@ def persistently(ask: Ask, read: Read[_Result], jitter: Callable[[], float]) -> 
         outcome = yield ask
         if not _was_not_there(outcome):
             return _conclude(outcome, read)
-        wait = FIRST_WAIT * 2**retry
-        yield Pause(wait / 2 + wait / 2 * jitter())
+        yield pause(retry, jitter)
     return _conclude((yield ask), read)
+
+
+def pause(retry: int, jitter: Callable[[], float]) -> Pause:
+    """The wait after a try, the first of which is number 0."""
+    wait = FIRST_WAIT * 2**retry
+    return Pause(wait / 2 + wait / 2 * jitter())
 
 
 def _was_not_there(outcome: Outcome) -> bool:
