@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from watchword.adapters.system import SystemClock
-from watchword.core import base64url
+from watchword.core import binary
 from watchword.core.instant import DAY, SECOND
 
 SIZE = 16
@@ -24,7 +24,7 @@ SIZE = 16
 def load(secret: str) -> bytes | None:
     """The claim that was begun on a secret."""
     with suppress(OSError, ValueError):
-        return base64url.decode_exactly((_folder() / secret).read_text("ascii"), SIZE)
+        return binary.decode_exactly((_folder() / secret).read_text("ascii"), SIZE)
     return None
 
 
@@ -36,7 +36,7 @@ def keep(secret: str, claim: bytes) -> bool:
             old.unlink(missing_ok=True)
         descriptor = os.open(_folder() / secret, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(base64url.encode(claim))
+            file.write(binary.encode(claim))
             file.flush()
             os.fsync(descriptor)
     except OSError:

@@ -16,7 +16,7 @@ from getpass import getpass
 from pathlib import Path
 
 from watchword.cli import console
-from watchword.core import base32, base64url, otpauth, pasted
+from watchword.core import base32, binary, otpauth, pasted
 from watchword.core.otpauth import AuthenticatorKey, Understood
 from watchword.core.otpauth_export import Export
 from watchword.core.otpauth_words import PROBLEMS, WARNINGS
@@ -172,7 +172,7 @@ def _files(paths: Sequence[Path]) -> Content:
     bodies = [Body(path, size, _entry(path, size)) for path, size in zip(paths, sizes, strict=True)]
     if inline:
         for body in bodies:
-            body.entry["content"] = base64url.encode(b"".join(body.chunks()))
+            body.entry["content"] = binary.encode(b"".join(body.chunks()))
     document: Document = {"type": "file", "files": [body.entry for body in bodies]}
     what = paths[0].name if len(paths) == 1 else f"{len(paths)} files"
     return Content(document, f"{what}, {sum(sizes)} bytes", () if inline else bodies)

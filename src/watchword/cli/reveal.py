@@ -25,7 +25,7 @@ from typing import Any
 from watchword.adapters.system import SystemEntropy
 from watchword.cli import claims, console, exits, output, progress, showing
 from watchword.client import GrantedSecret, SecretClient, SeenSecret
-from watchword.core import base64url, envelope, ids, records, secret_link
+from watchword.core import binary, envelope, ids, records, secret_link
 from watchword.core.envelope import Keys
 from watchword.core.secret_document import Document
 from watchword.errors import (
@@ -144,7 +144,7 @@ def _nonce(seen: SeenSecret, *, begun: bool) -> bytes:
         told = "" if at is None else f" ({at:%d %b %Y, %H:%M} UTC)"
         raise end(f"{end.sentence}{told}", at="" if at is None else at.isoformat())
     try:
-        return base64url.decode_exactly(seen.nonce or "", envelope.NONCE_SIZE)
+        return binary.decode_exactly(seen.nonce or "", envelope.NONCE_SIZE)
     except ValueError:
         pass
     raise UnavailableError("The answer is not one that this client understands.")
@@ -210,8 +210,8 @@ def _target(given: Path, name: str) -> Path:
 
 def _pieces(opened: _Opened, entry: dict[str, Any]) -> Iterator[bytes]:
     if "content" in entry:
-        return iter([base64url.decode(entry["content"])])
-    key, size = base64url.decode(entry["key"]), entry["size"]
+        return iter([binary.decode(entry["content"])])
+    key, size = binary.decode(entry["key"]), entry["size"]
     body = opened.client.download(opened.id, opened.claim, entry["blob"], records.body_size(size))
     name = output.visible(entry["name"])
     return progress.shown(records.open_records(body, key, size=size), size, f"Fetching and opening {name}")

@@ -21,7 +21,7 @@ from watchword.adapters.system import SystemClock, SystemEntropy
 from watchword.cli import console, progress
 from watchword.cli.contents import Content, read
 from watchword.client import MadeSecret, SecretClient
-from watchword.core import base64url, envelope, ids, records, secret_link
+from watchword.core import binary, envelope, ids, records, secret_link
 from watchword.core.otpauth import AuthenticatorKey
 from watchword.core.totp import seconds_left, totp
 from watchword.errors import InvalidInputError, WatchwordError
@@ -76,7 +76,7 @@ def _seal_and_send(
     link_key, nonce, iv = draw(envelope.KEY_SIZE), draw(envelope.NONCE_SIZE), draw(envelope.IV_SIZE)
     keys = [draw(records.KEY_SIZE) for _ in content.bodies]
     for number, (body, key) in enumerate(zip(content.bodies, keys, strict=True)):
-        body.entry.update(blob=number, key=base64url.encode(key))
+        body.entry.update(blob=number, key=binary.encode(key))
     sealed = envelope.seal(content.document, link_key, nonce=nonce, iv=iv, passphrase=passphrase)
     sizes = [records.body_size(body.size) for body in content.bodies]
     made = client.create(sealed, sizes=sizes, expires_in=lifetime, views=views)

@@ -22,7 +22,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from watchword.client.protocol import RETRIES, Ask, Read, Steps, once, pause, persistently
-from watchword.core import base64url, ids
+from watchword.core import binary, ids
 from watchword.core.envelope import Sealed
 from watchword.errors import ConflictError, InvalidInputError, UnavailableError
 
@@ -110,20 +110,20 @@ def create(
 
 def open_(secret: str, link: bytes, jitter: _Jitter) -> Steps[SeenSecret]:
     """Ask how a secret stands. Spends nothing."""
-    return persistently(_post(secret, "/open", {"link": base64url.encode(link)}), _reader(SeenSecret), jitter)
+    return persistently(_post(secret, "/open", {"link": binary.encode(link)}), _reader(SeenSecret), jitter)
 
 
 def claim(secret: str, link: bytes, claim: bytes, auth: bytes | None, jitter: _Jitter) -> Steps[GrantedSecret]:
     """Take one view, for this claim. A wrong passphrase is answered and therefore never asked again."""
-    asked = {"link": base64url.encode(link), "claim": base64url.encode(claim)}
+    asked = {"link": binary.encode(link), "claim": binary.encode(claim)}
     if auth is not None:
-        asked["auth"] = base64url.encode(auth)
+        asked["auth"] = binary.encode(auth)
     return persistently(_post(secret, "/claim", asked), _reader(GrantedSecret), jitter)
 
 
 def ack(secret: str, link: bytes, claim: bytes, outcome: str, jitter: _Jitter) -> Steps[SeenSecret]:
     """Say that the reader has it."""
-    asked = {"link": base64url.encode(link), "claim": base64url.encode(claim), "outcome": outcome}
+    asked = {"link": binary.encode(link), "claim": binary.encode(claim), "outcome": outcome}
     return persistently(_post(secret, "/ack", asked), _reader(SeenSecret), jitter)
 
 
@@ -155,7 +155,7 @@ def upload(secret: str, token: str, number: int, pieces: Iterable[bytes], size: 
 def download(secret: str, claim: bytes, number: int, span: tuple[int, int], jitter: _Jitter) -> Steps[bytes]:
     """Fetch a sealed file from the first byte of a span until before its second, under a live claim."""
     start, stop = span
-    headers = {"Watchword-Claim": base64url.encode(claim), "Range": f"bytes={start}-{stop - 1}"}
+    headers = {"Watchword-Claim": binary.encode(claim), "Range": f"bytes={start}-{stop - 1}"}
 
     def read(body: bytes) -> bytes:
         if len(body) != stop - start:
