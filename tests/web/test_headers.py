@@ -52,7 +52,7 @@ def test_over_https_browsers_are_told_to_stay_there() -> None:
         }
 
 
-@pytest.mark.parametrize("target", ["/", "/docs", "/mailbox"])
+@pytest.mark.parametrize("target", ["/", "/docs", "/mailbox", "/s/sc_" + "A" * 22])
 def test_a_page_may_load_our_own_files_and_nothing_else(desk: Site, target: str) -> None:
     reply = desk.call("GET", target)
 

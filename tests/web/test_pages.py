@@ -11,7 +11,8 @@ from tests.support.site import Site
 from watchword.web import pages
 
 STATIC = Path(pages.__file__).parent / "static"
-PAGES = ["/", "/docs", "/mailbox"]
+SECRET = "/s/sc_" + "A" * 22
+PAGES = ["/", "/start", "/docs", "/mailbox", SECRET, SECRET + "/status"]
 
 
 @pytest.mark.parametrize("target", PAGES)
@@ -63,13 +64,14 @@ def test_nothing_else_is_served(site: Site, name: str) -> None:
 
 def test_the_mailbox_is_spoken_of_in_development_mode_alone(site: Site, desk: Site) -> None:
     assert "mailbox" in desk.call("GET", "/").text
-    assert "mailbox" not in site.call("GET", "/").text
+    assert "mailbox" in desk.call("GET", "/start").text
+    assert "mailbox" not in site.call("GET", "/").text + site.call("GET", "/start").text
     assert "/mailbox" not in site.call("GET", "/docs").text
 
 
 def test_commands_on_pages_use_the_configured_address() -> None:
     with Site(public_url="https://verify.example.com") as site:
-        for target in ("/", "/docs"):
+        for target in ("/start", "/docs"):
             commands = re.findall(r"curl -sS(?: -X \w+)? (\S+)", site.call("GET", target).text)
             assert commands
             assert {True} == {command.startswith("https://verify.example.com/") for command in commands}

@@ -17,6 +17,7 @@ from watchword.web.gate import Gate
 from watchword.web.mailbox import MailboxPages, Session
 from watchword.web.pages import Assets, Pages
 from watchword.web.route import Auth, Refusal, Route, Table
+from watchword.web.secret_pages import SecretPages
 from watchword.web.services import Services
 
 _V = "/v1/verifications"
@@ -127,8 +128,12 @@ def page_routes(services: Services, api: list[Route]) -> list[Route]:
     """Pages for people, and the document behind one of them."""
     pages, assets = Pages(services.config), Assets()
     docs = DocsPages(api, services.config, pages)
+    shells = SecretPages(services.secrets, services.config, pages)
     return [
-        Route("GET", "/", pages.landing, hidden=True),
+        Route("GET", "/", shells.create, hidden=True),
+        Route("GET", "/s/{id}", shells.reveal, hidden=True),
+        Route("GET", "/s/{id}/status", shells.status, hidden=True),
+        Route("GET", "/start", pages.start, hidden=True),
         Route("GET", "/docs", docs.page, hidden=True),
         Route("GET", "/openapi.json", docs.document, hidden=True),
         Route("GET", "/static/{name}", assets.asset, hidden=True),

@@ -1,6 +1,7 @@
-"""Pages for people: rendering templates, the landing page, and the shipped assets they load.
+"""Pages for people: rendering templates, what developers see first, and the shipped assets they load.
 
-Not handled here: the API's page (``docs_page.py``), the mailbox (``mailbox.py``).
+Not handled here: the API's page (``docs_page.py``), the mailbox (``mailbox.py``), secret links
+(``secret_pages.py``).
 
 Rules: no script or style stands inside a page, nothing comes from another host, and only files that ship with the
 product are served, by name, from memory.
@@ -50,9 +51,9 @@ class Pages:
         page = self._templates.get_template(template)
         return page.render(development=self._config.development, **facts).encode()
 
-    async def landing(self, _: Request) -> Answer:
-        """What this is, and where to go from here."""
-        return Answer(200, self.render("landing.html.jinja", origin=self._config.public_url), PAGE)
+    async def start(self, _: Request) -> Answer:
+        """What this is for developers, and where to go from here."""
+        return Answer(200, self.render("start.html.jinja", origin=self._config.public_url), PAGE)
 
 
 class Assets:

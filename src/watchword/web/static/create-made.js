@@ -1,0 +1,141 @@
+/**
+ * The links that were made: what to hand over, and apart from it what to keep.
+ *
+ * Not handled here: making them (create-seal.js), the status page (status.js).
+ *
+ * Rule: the link to hand over is the one thing that stands out. People have sent the wrong one of two.
+ */
+
+import { ask } from "./api.js";
+import { button, copyButton, element, make, say, timeOf } from "./dom.js";
+
+/** @typedef {import("./create-seal.js").Made} Made */
+
+/**
+ * @param {Made[]} links
+ * @param {{copied: boolean, passphrase: string | undefined}} how `copied`: the first is on the clipboard already
+ */
+export function showMade(links, { copied, passphrase }) {
+  const many = links.length > 1;
+  const heading = make("h1", { id: "made-title", tabindex: "-1" }, title_of(many, copied));
+  const again = button("Share another", () => {
+    element("made", HTMLElement).replaceChildren();
+    location.assign("/");
+  });
+  element("made", HTMLElement).replaceChildren(
+    heading,
+    make("p", { class: "lead" }, ...terms_of(links)),
+    ...links.map((each) => to_hand_over(each)),
+    ...passphrase_of(passphrase),
+    to_keep(links),
+    make("p", { class: "act" }, again),
+  );
+}
+
+/**
+ * @param {boolean} many
+ * @param {boolean} copied
+ */
+function title_of(many, copied) {
+  if (many) return copied ? "First link copied" : "Your links are ready";
+  return copied ? "Link copied" : "Your link is ready";
+}
+
+/** @param {Made[]} links */
+function terms_of(links) {
+  const [first] = links;
+  if (!first) return [];
+  const often = first.views === 1 ? "once" : `${first.views} times`;
+  const each = links.length > 1 ? "Each opens" : "It opens";
+  return [`${each} ${often}, until `, timeOf(first.expires_at), "."];
+}
+
+/**
+ * The passphrase once more: it was wiped from its field, and nobody else knows it.
+ *
+ * @param {string | undefined} passphrase
+ */
+function passphrase_of(passphrase) {
+  if (!passphrase) return [];
+  const value = make("bdi", { class: "mono", translate: "no" }, passphrase);
+  const line = make("dd", {}, value, copyButton("passphrase", () => passphrase));
+  const help = make("p", { class: "small" }, "Tell it in another way than the link, by phone, say. It is not shown again.");
+  return [make("dl", { class: "lines" }, make("div", {}, make("dt", {}, "Passphrase"), line)), help];
+}
+
+/** @param {Made} made */
+function to_hand_over(made) {
+  const name = made.name ? `link: ${made.name}` : "link";
+  const text = make("input", { type: "text", class: "mono link", readonly: true, spellcheck: "false", dir: "ltr", "aria-label": made.name || "Link to hand over", value: made.link });
+  text.addEventListener("focus", () => text.select());
+  const place = make("div", { class: "qr", hidden: true });
+  const copying = copyButton(name, () => made.link, "next");
+  const acts = make("p", { class: "act" }, copying, qr_button(made, place), ...sharing(made));
+  const head = made.name ? [make("h2", {}, make("bdi", {}, made.name))] : [];
+  return make("div", { class: "hand-over" }, ...head, text, acts, place);
+}
+
+/**
+ * @param {Made} made
+ * @param {HTMLElement} place
+ */
+function qr_button(made, place) {
+  const press = button("Show QR code", async () => {
+    if (!place.hasChildNodes()) {
+      const { drawQr } = await import("./qr.js");
+      place.append(drawQr(made.link, { title: "QR code of the link", description: "The same link as in the field above." }));
+    }
+    place.hidden = !place.hidden;
+    press.textContent = place.hidden ? "Show QR code" : "Hide QR code";
+    press.setAttribute("aria-expanded", String(!place.hidden));
+  });
+  press.setAttribute("aria-expanded", "false");
+  return press;
+}
+
+/** @param {Made} made */
+function sharing(made) {
+  if (typeof navigator.share !== "function") return [];
+  return [button("Send", () => void navigator.share({ url: made.link }).catch(() => null))];
+}
+
+/** @param {Made[]} links */
+function to_keep(links) {
+  const lines = links.map((made) => {
+    const name = made.name ? ` (${made.name})` : "";
+    const open = make("a", { href: made.status, target: "_blank", rel: "noopener" }, `Status page${name}`);
+    return make("p", { class: "act" }, open, copyButton(`status link${name}`, () => made.status), burn_button(made));
+  });
+  return make(
+    "aside",
+    { class: "keep", "aria-labelledby": "keep-title" },
+    make("h2", { id: "keep-title" }, "Keep for yourself"),
+    make("p", { class: "small" }, "Here you see whether it was opened, and can burn it. Do not hand this one over."),
+    ...lines,
+  );
+}
+
+/** @param {Made} made */
+function burn_button(made) {
+  const press = button("Burn now", async () => {
+    if (press.dataset["sure"] === undefined) {
+      press.dataset["sure"] = "";
+      press.textContent = "Burn it: the link will stop working";
+      return;
+    }
+    const burnt = await ask("DELETE", `/v1/secrets/${made.id}`, { token: made.token }).catch((error) => error);
+    if (burnt instanceof Error) {
+      press.textContent = "Not burnt. Try again";
+      say(burnt.message);
+      return;
+    }
+    press.replaceWith(make("span", { class: "small" }, "Burnt. Nobody can open it any more."));
+    say("Burnt. Nobody can open it any more.");
+  }, "plain danger");
+  press.addEventListener("blur", () => {
+    if (press.dataset["sure"] === undefined) return;
+    delete press.dataset["sure"];
+    press.textContent = "Burn now";
+  });
+  return press;
+}

@@ -1,0 +1,238 @@
+/**
+ * The page that opens a link: proves that it is whole, says what will happen, and opens the secret on one press.
+ *
+ * Not handled here: what is shown of a secret (reveal-show.js), keys and ciphertext (envelope.js).
+ *
+ * Rules:
+ *
+ * * the fragment leaves address and history before anything else happens; the key stays in this one variable;
+ * * nothing is asked of the server while the link is not whole, and no view is spent before link and passphrase are
+ *   proven and a person pressed the button: what scripts press does not count;
+ * * the one thing kept in storage is the claim, in this tab, until its lease ends: it opens nothing without the link.
+ */
+
+import { Refused, ask } from "./api.js";
+import { claimFor, dropClaim, isGranted, keepClaim } from "./reveal-claim.js";
+import { sayIncomplete, sayOver } from "./reveal-ends.js";
+import { clearShown, showSecret } from "./reveal-show.js";
+import { element, forgetOnLeaving, make, say, show, timeOf } from "./dom.js";
+import { EnvelopeError, deriveKeys, linkProof, readFragment, unseal } from "./envelope.js";
+
+/** @typedef {{state: string, nonce?: string, kdf?: string, expires_at: string, views_remaining: number, locked?: boolean,
+ *   opened_at?: string, ended_at?: string}} Seen */
+
+const ID = /^\/s\/(sc_[A-Za-z0-9_-]{22})(?![A-Za-z0-9_-])/;
+
+let L = "";
+let id = "";
+let ahead = 0;
+/** @type {Seen | null} */
+let seen = null;
+let working = false;
+
+/** Read the address, take the key out of it, and ask how the secret stands. */
+async function enter() {
+  const { href, pathname } = location;
+  const whole = decode(pathname);
+  history.replaceState(null, "", pathname.slice(0, 28));
+  id = ID.exec(whole)?.[1] ?? "";
+  await begin(readFragment(href.slice(location.origin.length)));
+}
+
+/** @param {ReturnType<typeof readFragment>} read */
+async function begin(read) {
+  clearShown();
+  seen = null;
+  if (!globalThis.crypto?.subtle) return sayOver("insecure");
+  if (!id) return sayOver("unknown");
+  if ("problem" in read) return sayIncomplete(read.problem, isGranted(id));
+  L = read.L;
+  await look();
+}
+
+/** @param {string} path */
+function decode(path) {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}
+
+/** Prove the link, and show how the secret stands. Changes nothing on the server. */
+async function look() {
+  show("looking", { focus: false });
+  try {
+    const got = await ask("POST", `/v1/secrets/${id}/open`, { body: { link: await linkProof(L) } });
+    ({ ahead } = got);
+    arrange(got.answer);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    if (error.status === 404) return sayOver("unknown");
+    sayOver("unreachable", { retry: look, words: error.message });
+  }
+}
+
+/** @param {Seen} found */
+function arrange(found) {
+  seen = found;
+  const mine = claimFor(id, { fresh: false }) !== null; // this tab asked for it: the answer may have been cut off
+  const { state, nonce } = found;
+  if (state === "uploading") return sayOver("uploading", { retry: look });
+  if (state === "burnt") return sayOver("burnt", { at: found.ended_at ?? "" });
+  if (state === "expired" || !nonce) return sayOver(state === "opened" ? "opened" : "expired", { at: end_of(found) });
+  if (state === "opened" && !mine) return sayOver("opened", { at: end_of(found) });
+  if (found.locked) return sayOver("locked", { retry: look });
+  ready(found, mine && (state === "opened" || isGranted(id)));
+}
+
+/** @param {Seen} found */
+function end_of({ state, opened_at, ended_at, expires_at }) {
+  return (state === "expired" ? (ended_at ?? expires_at) : (opened_at ?? ended_at)) ?? "";
+}
+
+/**
+ * @param {Seen} found
+ * @param {boolean} mine
+ */
+function ready({ views_remaining, expires_at, kdf }, mine) {
+  const often = views_remaining === 1 ? "You can open this once" : `It can be opened ${views_remaining} more times`;
+  const terms = mine
+    ? ["You opened this in this tab a moment ago. You can see it again."]
+    : [`${often}, until `, timeOf(expires_at), ". Reveal it when you have the time to use it."];
+  element("terms", HTMLElement).replaceChildren(...terms);
+  element("asks", HTMLElement).hidden = !kdf;
+  trouble("");
+  busy(false);
+  show("ready", { focus: false });
+  element(kdf ? "passphrase" : "reveal", HTMLElement).focus();
+}
+
+/** Claim, open, show. */
+async function reveal() {
+  if (working || !seen?.nonce) return;
+  const { nonce, kdf } = seen;
+  const passphrase = kdf ? element("passphrase", HTMLInputElement).value : undefined;
+  if (passphrase === "") return trouble("Type the passphrase first.");
+  working = true;
+  busy(true);
+  trouble("");
+  try {
+    const keys = await deriveKeys(L, { nonce, kdf }, passphrase);
+    const claim = claimFor(id, { fresh: true }) ?? "";
+    const { answer } = await ask("POST", `/v1/secrets/${id}/claim`, { body: { ...keys.proofs, claim } });
+    keepClaim(id, claim, Date.parse(answer.lease_expires_at) + 1000 * ahead, { granted: true });
+    const secret = await unseal(L, answer.envelope, { keys });
+    element("passphrase", HTMLInputElement).value = "";
+    const context = { id, claim, ahead, blobs: answer.blobs ?? [], until: answer.lease_expires_at };
+    showSecret(secret, { ...context, done, hide });
+    show("shown");
+  } catch (error) {
+    await failed(error);
+  } finally {
+    working = false;
+    busy(false);
+  }
+}
+
+/**
+ * The person has it: end the claim, so that the server erases it.
+ *
+ * @param {"read" | "enrolled"} outcome
+ */
+async function done(outcome) {
+  const claim = claimFor(id, { fresh: false });
+  if (!claim) return sayOver("left");
+  await ask("POST", `/v1/secrets/${id}/ack`, { body: { link: await linkProof(L), claim, outcome } });
+  clearShown();
+  dropClaim(id);
+  L = "";
+  sayOver(outcome === "enrolled" ? "enrolled" : "done");
+  say(outcome === "enrolled" ? "Right. The sender is told that it is set up." : "Done.");
+}
+
+/** Take the secret off the screen. The claim may show it again while its lease lives. */
+function hide() {
+  clearShown();
+  say("The secret was hidden.");
+  void look();
+}
+
+/** @param {unknown} error */
+async function failed(error) {
+  if (error instanceof EnvelopeError) return error.field === "passphrase" ? trouble("This passphrase cannot be right.") : sayOver("broken");
+  if (!(error instanceof Refused)) throw error;
+  if (error.status === 404) return sayOver("unknown");
+  if (error.status === 410) return sayOver(error.code, { at: error.at });
+  if (error.code === "locked") return sayOver("locked", { retry: look });
+  trouble(words_of(error));
+  if (error.status === 422) element("passphrase", HTMLInputElement).select();
+}
+
+/** @param {Refused} error */
+function words_of(error) {
+  if (error.status === 422) {
+    const rest = error.remaining ? ` ${error.remaining} more tries before a pause.` : "";
+    return `That is not the passphrase. Nothing was opened, nothing is lost.${rest}`;
+  }
+  if (error.status === 429) return `Too many wrong tries. Nothing is lost. Try again in ${pause(error.retryAfter)}.`;
+  return error.message;
+}
+
+/** @param {number} seconds */
+function pause(seconds) {
+  return seconds < 90 ? `${seconds} seconds` : `${Math.ceil(seconds / 60)} minutes`;
+}
+
+/** @param {boolean} now */
+function busy(now) {
+  const press = element("reveal", HTMLButtonElement);
+  press.disabled = now;
+  press.textContent = now ? "Opening…" : "Reveal";
+}
+
+/** @param {string} text */
+function trouble(text) {
+  const place = element("problem", HTMLElement);
+  place.replaceChildren(...(text ? [make("span", {}, text)] : []));
+  place.hidden = !text;
+}
+
+// A script in a mail scanner can dispatch events, but no event of a person's.
+element("reveal", HTMLButtonElement).addEventListener("click", (event) => {
+  event.preventDefault();
+  if (event.isTrusted) void reveal();
+});
+element("form", HTMLFormElement).addEventListener("submit", (event) => event.preventDefault());
+element("unveil", HTMLButtonElement).addEventListener("click", (event) => {
+  const veiled = element("passphrase", HTMLInputElement).classList.toggle("veiled");
+  const press = /** @type {HTMLButtonElement} */ (event.currentTarget);
+  press.textContent = veiled ? "Show" : "Hide";
+  press.setAttribute("aria-pressed", String(!veiled));
+});
+element("paste", HTMLFormElement).addEventListener("submit", (event) => {
+  event.preventDefault();
+  const field = element("link", HTMLInputElement);
+  const text = field.value;
+  const other = /\/s\/(sc_[A-Za-z0-9_-]{22})/.exec(decode(text))?.[1];
+  const read = readFragment(text);
+  if ("problem" in read) {
+    element("link-said", HTMLElement).textContent = "This is not the whole link either: it ends behind a # with 43 characters.";
+    return;
+  }
+  field.value = "";
+  id = other ?? id;
+  history.replaceState(null, "", `/s/${id}`);
+  void begin(read);
+});
+addEventListener("hashchange", () => {
+  if (location.hash) void enter();
+});
+forgetOnLeaving(() => {
+  L = "";
+  clearShown();
+  element("passphrase", HTMLInputElement).value = "";
+  element("link", HTMLInputElement).value = "";
+});
+
+await enter();

@@ -1,0 +1,160 @@
+/**
+ * The page on which the maker of a secret sees what became of it, and can end it.
+ *
+ * Rules: the manage token leaves address and history at once and travels in a header; nothing here can show the
+ * secret, because the key is not in this link.
+ */
+
+import { Refused, ask } from "./api.js";
+import { button, element, forgetOnLeaving, make, say, show, timeOf } from "./dom.js";
+
+/** @typedef {{id: string, state: string, created_at: string, expires_at: string, views: number, views_remaining: number,
+ *   locked?: boolean, wrong_passphrases?: number, opened_at?: string, ended_at?: string, outcome?: string}} Status */
+
+const EVERY = 5000; // milliseconds between two looks
+const EARLY = ". If it was opened too early, change the secret.";
+const WIPED = ". It is erased now: whoever opened it cannot fetch it again. What was read is known: change the secret.";
+const LOST = "For your safety the link is not kept in the address. Open the status link again.";
+
+let token = "";
+let id = "";
+let shown = "";
+let timer = 0;
+let erased = false; // burnt from here, after it was opened
+
+async function enter() {
+  const found = /^\/s\/(sc_[A-Za-z0-9_-]{22})\//.exec(location.pathname);
+  id = found?.[1] ?? "";
+  token = location.hash.slice(1);
+  history.replaceState(null, "", location.pathname);
+  shown = "";
+  if (!/^[A-Za-z0-9_-]{43}$/.test(token) || !id) return lost(LOST);
+  await look();
+}
+
+/** @param {string} words */
+function lost(words) {
+  token = "";
+  element("unknown-text", HTMLElement).textContent = words;
+  show("unknown");
+}
+
+/** Look now, and again in a while. */
+async function look() {
+  clearTimeout(timer);
+  if (!token) return;
+  try {
+    if (!document.hidden || !shown) arrange((await ask("GET", `/v1/secrets/${id}/status`, { token })).answer);
+    trouble("");
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    if (error.status === 401 || error.status === 404) {
+      return lost("It is not complete, or the secret is gone for more than 30 days.");
+    }
+    trouble(error.message);
+    show("known", { focus: false });
+  }
+  timer = setTimeout(look, EVERY);
+}
+
+/** @param {Status} status */
+function arrange(status) {
+  const now = JSON.stringify(status);
+  if (now === shown) return;
+  const first = !shown;
+  shown = now;
+  const { title, story } = words_of(status);
+  element("state", HTMLElement).textContent = title;
+  element("story", HTMLElement).replaceChildren(...story);
+  element("facts", HTMLElement).replaceChildren(...facts_of(status));
+  element("acts", HTMLElement).replaceChildren(...acts_of(status));
+  element("main", HTMLElement).dataset["state"] = status.outcome ?? status.state;
+  show("known", { focus: first });
+  if (!first) say(title);
+}
+
+/**
+ * @param {Status} status
+ * @returns {{title: string, story: (Node | string)[]}}
+ */
+function words_of({ state, outcome, opened_at, ended_at, expires_at, locked, views, views_remaining }) {
+  const at = (/** @type {string | undefined} */ time) => (time ? timeOf(time) : "");
+  if (locked) return { title: "Locked", story: ["Too many wrong passphrases were typed. Nothing is lost: unlock it if you trust who tries."] };
+  if (state === "uploading") return { title: "Uploading", story: ["Its files are still on their way."] };
+  if (outcome === "enrolled") return { title: "Enrolled", story: ["The recipient’s app showed the right code. Opened ", at(opened_at), "."] };
+  if (state === "opened") return { title: "Opened", story: ["Opened ", at(opened_at), erased ? WIPED : EARLY] };
+  if (state === "burnt") return { title: "Burnt", story: ["You ended it ", at(ended_at), ". Nobody can open it any more."] };
+  if (state === "expired") return { title: "Expired", story: [opened_at ? "It was opened before it ended " : "Nobody opened it before it ended ", at(ended_at ?? expires_at), "."] };
+  if (views_remaining < views) return { title: "Opened, and open to more", story: ["First opened ", at(opened_at), `. ${views_remaining} of ${views} views are left.`] };
+  return { title: "Waiting", story: ["Nobody has opened it yet. It ends ", at(expires_at), "."] };
+}
+
+/** @param {Status} status */
+function facts_of({ created_at, expires_at, views, views_remaining, wrong_passphrases = 0 }) {
+  const facts = [
+    ["Made", timeOf(created_at)],
+    ["Ends", timeOf(expires_at)],
+    ["Views left", `${views_remaining} of ${views}`],
+    ...(wrong_passphrases ? [["Wrong passphrases", String(wrong_passphrases)]] : []),
+  ];
+  return facts.map(([name, value]) => make("div", {}, make("dt", {}, name ?? ""), make("dd", {}, value ?? "")));
+}
+
+/** @param {Status} status */
+function acts_of({ state, locked, outcome }) {
+  const acts = [];
+  if (locked) acts.push(button("Unlock", () => void act("POST", "/unlock", "Unlocked."), "next"));
+  if (state === "waiting" || state === "uploading" || (state === "opened" && !outcome && !erased)) {
+    const sure = button("Burn it", () => void act("DELETE", "", "Burnt."), "next danger");
+    const keep = button("Keep it", () => asking(false));
+    const question = make("div", { id: "sure", hidden: true, class: "act" }, "The link will stop working for good.", sure, keep);
+    const burn = button("Burn now", () => asking(true), "plain danger");
+    burn.id = "burn";
+    const asking = (/** @type {boolean} */ now) => {
+      question.hidden = !now;
+      burn.hidden = now;
+      (now ? keep : burn).focus();
+    };
+    acts.push(burn, question);
+  }
+  return acts;
+}
+
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {string} words
+ */
+async function act(method, path, words) {
+  try {
+    const { answer } = await ask(method, `/v1/secrets/${id}${path}`, { token });
+    erased ||= method === "DELETE";
+    shown = ""; // the same status is told in other words now
+    arrange(answer);
+    element("state", HTMLElement).focus();
+    say(words);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    trouble(error.message);
+  }
+}
+
+/** @param {string} text */
+function trouble(text) {
+  const place = element("problem", HTMLElement);
+  if (place.textContent !== text) place.textContent = text;
+  place.hidden = !text;
+}
+
+addEventListener("hashchange", () => {
+  if (location.hash) void enter();
+});
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) void look();
+});
+forgetOnLeaving(() => {
+  token = "";
+  clearTimeout(timer);
+});
+
+await enter();
