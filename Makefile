@@ -49,10 +49,10 @@ setup: $(DEV) ## set up uv and the environment in .venv
 serve: $(RUNTIME) ## start the service on http://127.0.0.1:8000 (ARGS="--bind ... --data ...")
 	@.venv/bin/watchword serve $(ARGS)
 
-test: $(DEV) $(SYSTEM) ## run every test, with the browser (ARGS="-k words")
+test: $(DEV) $(SYSTEM) $(TSC) ## run every test, with the browser (ARGS="-k words")
 	@.venv/bin/pytest -n $(CORES) --dist loadgroup $(ARGS)
 
-e2e: $(DEV) $(SYSTEM) ## run the browser tests alone
+e2e: $(DEV) $(SYSTEM) $(TSC) ## run the browser tests alone
 	@.venv/bin/pytest tests/e2e $(ARGS)
 
 check: $(DEV) $(TSC) ## format, lint, types, imports, modules, shape: under a minute

@@ -1,0 +1,104 @@
+"""What senders and recipients of secrets do in a browser, as steps for tests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
+
+AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+KEY = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+KEY_URI = f"otpauth://totp/ACME:ann@example.org?secret={KEY}&issuer=ACME"
+
+
+def paste(page: Page, text: str) -> None:
+    """Put a text where the focus is, as the clipboard would."""
+    page.keyboard.insert_text(text)
+
+
+def share(page: Page, url: str, text: str, passphrase: str = "") -> str:
+    """Make a link on the page and return it."""
+    page.goto(url)
+    paste(page, text)
+    if passphrase:
+        page.locator("#options summary").click()
+        page.fill("#passphrase", passphrase)
+    page.keyboard.press("Control+Enter")
+    return made(page)
+
+
+def made(page: Page) -> str:
+    """The first link, once it is there."""
+    expect(page.locator("#made h1")).to_be_visible()
+    return page.locator("input.link").first.input_value()
+
+
+def status_link(page: Page) -> str:
+    """The link to keep."""
+    link = page.get_by_role("link", name="Status page").first.get_attribute("href")
+    assert link is not None
+    return link
+
+
+def reveal(page: Page, link: str) -> None:
+    """Open a link and press the button."""
+    page.goto(link)
+    page.get_by_role("button", name="Reveal").click()
+    expect(page.locator("#shown h1")).to_be_visible()
+
+
+def ends_with(page: Page, end: str) -> None:
+    """The page tells this end, and shows nothing of a secret."""
+    expect(page.locator("main")).to_have_attribute("data-end", end)
+    expect(page.locator("#over-title")).to_be_visible()
+    assert page.locator("#shown").inner_text() == ""
+
+
+def complaints(page: Page) -> list[str]:
+    """What axe-core finds on the page as it stands."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found: dict[str, Any] = page.evaluate(
+        "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
+    )
+    return [f"{each['id']}: {[node['html'][:160] for node in each['nodes']]}" for each in found["violations"]]
+
+
+@dataclass
+class Recorder:
+    """Everything that a browser sends."""
+
+    sent: list[tuple[str, str]] = field(default_factory=list)
+
+    def note(self, asked: Request) -> None:
+        """Keep one request: where it can end up in, and what."""
+        head = " ".join([asked.method, asked.url, *(f"{name}: {value}" for name, value in asked.headers.items())])
+        self.sent.append((head, (asked.post_data_buffer or b"").decode("latin-1")))
+
+    def holds(self, text: str) -> bool:
+        """Whether a text was sent anywhere, in whichever part of a request."""
+        return any(text in head or text in body for head, body in self.sent)
+
+    def heads_hold(self, text: str) -> bool:
+        """Whether a text was sent where servers and proxies write it down."""
+        return any(text in head for head, _ in self.sent)
+
+    def posted(self, name: str) -> list[str]:
+        """The values that a field had in the bodies."""
+        return [value for _, body in self.sent for value in re.findall(rf'"{name}":"([^"]+)"', body)]
+
+
+@contextmanager
+def somebody(browser: Browser, recorder: Recorder | None = None) -> Iterator[BrowserContext]:
+    """Another person, with a browser profile of their own."""
+    context = browser.new_context()
+    if recorder is not None:
+        context.on("request", recorder.note)
+    try:
+        yield context
+    finally:
+        context.close()

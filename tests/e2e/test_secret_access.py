@@ -1,0 +1,105 @@
+"""Every state of the secret pages, for everybody: axe-core finds nothing, nothing is wider than its screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import Site, serving
+from tests.e2e.secret_people import KEY, KEY_URI, complaints, made, paste, reveal, share, status_link
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One service for all of this module."""
+    with serving(tmp_path_factory.mktemp("access")) as site:
+        yield site
+
+
+def check(page: Page) -> None:
+    """The page as it stands is fine for everybody."""
+    assert complaints(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+
+
+def test_axe_finds_what_it_is_there_to_find(place: Site, page: Page) -> None:
+    page.goto(place.url)
+    page.evaluate("document.querySelector('label[for=secret]').remove()")
+    page.evaluate("document.getElementById('secret').removeAttribute('placeholder')")
+    assert [each for each in complaints(page) if each.startswith("label:")]
+
+
+def test_the_page_that_makes_links_is_for_everybody(place: Site, page: Page) -> None:
+    page.goto(place.url)
+    check(page)
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#problem")).to_be_visible()
+    check(page)
+    paste(page, KEY_URI)
+    expect(page.locator("#found .code")).not_to_be_empty()
+    check(page)
+    page.fill("#secret", "hunter2")
+    page.locator("#login summary").click()
+    page.fill("#second", KEY)
+    page.locator("#options summary").click()
+    page.get_by_role("button", name="Suggest one").click()
+    page.set_input_files("#file", [])
+    check(page)
+    page.get_by_role("button", name="Make the link").click()
+    made(page)
+    page.get_by_role("button", name="Show QR code").first.click()
+    expect(page.locator(".qr svg").first).to_be_visible()
+    check(page)
+    page.goto(place.url)
+    page.set_input_files("#file", [{"name": "a" * 90 + ".txt", "mimeType": "text/plain", "buffer": b"1"}])
+    expect(page.locator("#files")).to_be_visible()
+    check(page)
+
+
+def test_the_page_that_opens_links_is_for_everybody(place: Site, page: Page) -> None:
+    link = share(page, place.url, "a" * 300, "velvet")
+    page.goto(link)
+    page.locator("#passphrase").fill("wrong")
+    page.keyboard.press("Enter")
+    expect(page.locator("#problem")).to_be_visible()
+    check(page)
+    page.locator("#passphrase").fill("velvet")
+    page.keyboard.press("Enter")
+    expect(page.locator("#shown h1")).to_be_visible()
+    check(page)
+    page.get_by_role("button", name="Done").click()
+    expect(page.locator("#over-title")).to_be_visible()
+    check(page)
+    link = share(page, place.url, KEY_URI)
+    reveal(page, link)
+    expect(page.locator("#shown .qr svg")).to_be_visible()
+    check(page)
+    page.goto("about:blank")
+    page.goto(link.partition("#")[0])
+    expect(page.locator("#incomplete-title")).to_be_visible()
+    check(page)
+
+
+def test_the_page_that_tells_what_became_of_it_is_for_everybody(place: Site, page: Page) -> None:
+    share(page, place.url, "hunter2")
+    page.goto(status_link(page))
+    expect(page.locator("#state")).to_be_visible()
+    check(page)
+    page.get_by_role("button", name="Burn now").click()
+    check(page)
+    page.reload()
+    expect(page.locator("#unknown-text")).to_be_visible()
+    check(page)
+
+
+def test_the_pages_read_from_right_to_left(place: Site, page: Page) -> None:
+    page.goto(place.url)
+    page.evaluate("document.documentElement.dir = 'rtl'")
+    check(page)
+    edge = page.evaluate("document.getElementById('share').getBoundingClientRect().right")
+    well = page.evaluate("document.getElementById('well').getBoundingClientRect().right")
+    assert abs(edge - well) < 1
