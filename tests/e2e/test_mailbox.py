@@ -57,7 +57,7 @@ def test_text_and_source_of_a_mail_can_be_read(site: Site, page: Page) -> None:
 
 
 def test_the_pages_fit_their_screen(site: Site, page: Page) -> None:
-    for path in ("/", "/docs", "/mailbox"):
+    for path in ("/", "/start", "/docs", "/mailbox"):
         page.goto(site.url + path)
         width = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert width == 0, path
