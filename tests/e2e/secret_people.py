@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
+from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, Request, expect
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 KEY = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
@@ -19,6 +19,11 @@ KEY_URI = f"otpauth://totp/ACME:ann@example.org?secret={KEY}&issuer=ACME"
 def paste(page: Page, text: str) -> None:
     """Put a text where the focus is, as the clipboard would."""
     page.keyboard.insert_text(text)
+
+
+def choose(page: Page, name: str, content: bytes, kind: str = "text/plain") -> None:
+    """Choose a file."""
+    page.set_input_files("#file", [FilePayload(name=name, mimeType=kind, buffer=content)])
 
 
 def share(page: Page, url: str, text: str, passphrase: str = "") -> str:

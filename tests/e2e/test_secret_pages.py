@@ -7,7 +7,7 @@ import io
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from tests.e2e.secret_people import (
     KEY,
     KEY_URI,
     Recorder,
+    choose,
     ends_with,
     made,
     paste,
@@ -60,7 +61,7 @@ def drawn(text: str) -> bytes:
 
 
 def test_two_inputs_lead_from_the_open_page_to_the_link_on_the_clipboard(
-    place: Site, page: Page, record_property: pytest.RecordProperty
+    place: Site, page: Page, record_property: Callable[[str, object], None]
 ) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(place.url)
@@ -340,7 +341,7 @@ def test_a_picture_of_a_qr_code_becomes_the_key_in_it(place: Site, page: Page) -
     page.on("request", lambda request: loaded.append(request.url))
     page.goto(place.url)
     assert not [url for url in loaded if "/vendor/" in url or "/qr" in url]
-    page.set_input_files("#file", [{"name": "shot.png", "mimeType": "image/png", "buffer": drawn(KEY_URI)}])
+    choose(page, "shot.png", drawn(KEY_URI), "image/png")
     expect(page.locator("#secret")).to_have_value(KEY_URI)
     expect(page.locator("#recognised")).to_have_text("An authenticator key.")
     assert [url for url in loaded if "qr-worker" in url]
@@ -348,7 +349,7 @@ def test_a_picture_of_a_qr_code_becomes_the_key_in_it(place: Site, page: Page) -
 
 def test_a_picture_without_a_qr_code_is_a_file(place: Site, page: Page) -> None:
     page.goto(place.url)
-    page.set_input_files("#file", [{"name": "dot.png", "mimeType": "image/png", "buffer": drawn("")}])
+    choose(page, "dot.png", drawn(""), "image/png")
     expect(page.locator("#files")).to_contain_text("dot.png")
     page.get_by_role("button", name="Remove dot.png").click()
     expect(page.locator("#files")).to_be_hidden()
@@ -358,7 +359,7 @@ def test_files_come_out_as_they_went_in_under_clean_names(place: Site, page: Pag
     small, large = b"<script>alert(1)</script>", bytes(range(256)) * 5_000
     page.goto(place.url)
     for name, content in (("../we\u202eird.html", small), ("large.bin", large)):
-        page.set_input_files("#file", [{"name": name, "mimeType": "text/html", "buffer": content}])
+        choose(page, name, content, "text/html")
     page.get_by_role("button", name="Make the link").click()
     reveal(page, made(page))
     for name, content in (("weird.html", small), ("large.bin", large)):
