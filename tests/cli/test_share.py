@@ -19,6 +19,10 @@ from watchword.core import secret_link
 from watchword.errors import InvalidInputError
 
 KEY = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+EXPORT = (
+    "otpauth-migration://offline?data=CiwKFDEyMzQ1Njc4OTAxMjM0NTY3ODkwEghBQ01FOmFubhoEQUNNRSABKAEwAgodChAxMjM0NTY3"
+    "ODkwMTIzNDU2EgNib2IgAigCMAIQARgBIAAo%2B%2F%2F%2F%2F%2F%2F%2F%2F%2F%2F%2FAQ%3D%3D"
+)
 URI = f"otpauth://totp/ACME:ann%40example.org?secret={KEY}&issuer=ACME"
 
 
@@ -220,6 +224,34 @@ def test_a_bare_key_stays_a_text_unless_told(run: Callable[..., Ran]) -> None:
 
     assert "--totp" in shared.err
     assert run("reveal", link_of(shared)).out == KEY
+
+
+@pytest.mark.parametrize("arguments", [(), ("--totp",)])
+def test_an_export_becomes_a_link_an_account(run: Callable[..., Ran], arguments: tuple[str, ...]) -> None:
+    shared = run("share", *arguments, given=EXPORT)
+
+    first, second = shared.out.splitlines()
+    assert "ACME, ann" in shared.err
+    assert "bob" in shared.err
+    assert ("ann" in run("reveal", first).out, "bob" in run("reveal", second).out) == (True, True)
+
+
+def test_a_file_that_changes_under_our_hands_is_not_shared(
+    run: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.log").write_bytes(bytes(100_000))
+    sizes = iter([99_999, 100_001])
+    monkeypatch.setattr("watchword.cli.contents.size_of", lambda _: next(sizes))
+
+    for _ in range(2):
+        refused = run("share", "--file", "a.log")
+        assert (refused.code, refused.out) == (2, "")
+        assert "was changed" in refused.err
+
+
+@pytest.mark.parametrize("name", ["missing", "."])
+def test_a_file_that_is_none_is_refused(run: Callable[..., Ran], name: str) -> None:
+    assert run("share", "--file", name).code == 2
 
 
 @pytest.mark.parametrize("given", ["", "\n", "  \n"])

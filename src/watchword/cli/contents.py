@@ -117,9 +117,10 @@ def _bytes(path: Path | None) -> bytes:
 
 
 def _text(text: str) -> list[Content]:
-    if text.strip().lower().startswith(otpauth.SCHEME):
+    # An export, taken for a text, would hand out every account of a phone at once.
+    if text.strip().lower().startswith((otpauth.SCHEME, otpauth.EXPORT)):
         return _keys(text.strip())
-    if isinstance(pasted.recognise(text), pasted.Key | Export):
+    if isinstance(pasted.recognise(text), pasted.Key):
         console.say("This looks like an authenticator key. It is shared as text; with --totp it is shared as a key.")
     line = text.removesuffix("\n").removesuffix("\r")
     # The line end of `echo` belongs to no password. A text of several lines, a private key say, needs its last one.
@@ -134,6 +135,8 @@ def _keys(text: str) -> list[Content]:
     if isinstance(found, Export):
         for account in found.unusable:
             console.say(f"Left out: {_name(account.issuer, account.account)}. {PROBLEMS[account.reason]}")
+        if found.parts > 1:
+            console.say(f"This is part {found.part} of {found.parts} of an export; the other parts are not in it.")
         contents = [_key(account) for account in found.accounts]
         if not contents:
             raise InvalidInputError(PROBLEMS["no_accounts"], field="totp")
@@ -163,7 +166,7 @@ def _name(issuer: str, account: str) -> str:
 
 def _files(paths: Sequence[Path]) -> Content:
     try:
-        sizes = [path.stat().st_size for path in paths if path.is_file()]
+        sizes = [size_of(path) for path in paths if path.is_file()]
     except OSError:
         sizes = []
     if len(sizes) != len(paths):
@@ -176,6 +179,11 @@ def _files(paths: Sequence[Path]) -> Content:
     document: Document = {"type": "file", "files": [body.entry for body in bodies]}
     what = paths[0].name if len(paths) == 1 else f"{len(paths)} files"
     return Content(document, f"{what}, {sum(sizes)} bytes", () if inline else bodies)
+
+
+def size_of(path: Path) -> int:
+    """How long a file is, before it is read."""
+    return path.stat().st_size
 
 
 def _entry(path: Path, size: int) -> dict[str, object]:
