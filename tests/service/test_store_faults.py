@@ -228,12 +228,15 @@ def test_on_a_corrupt_file_every_answer_is_a_refusal_without_a_word_of_what_is_i
 
 
 def corrupt(file: Path, rubbish: str) -> None:
-    """Overwrite every page but the first, without which it would be no database at all."""
-    size = file.stat().st_size - PAGE
-    assert size > 0
+    """Overwrite the first page of every table and index; what tells which there are stays, or it would not start."""
+    with closing(sqlite3.connect(file)) as connection:
+        roots = [page for (page,) in connection.execute("SELECT rootpage FROM sqlite_schema WHERE rootpage > 1")]
+    assert roots
+    dice = random.Random(1)
     with file.open("r+b") as pages:
-        pages.seek(PAGE)
-        pages.write(bytes(size) if rubbish == "zeros" else random.Random(1).randbytes(size))
+        for page in roots:
+            pages.seek((page - 1) * PAGE)
+            pages.write(bytes(PAGE) if rubbish == "zeros" else dice.randbytes(PAGE))
 
 
 def test_on_a_file_that_is_no_database_the_service_does_not_start_and_says_so(tmp_path: Path) -> None:
