@@ -53,12 +53,12 @@ class Site:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Site]:
-    """Start a service with its data in a folder, and stop it."""
+def serving(folder: Path, **settings: str) -> Iterator[Site]:
+    """Start a service with its data in a folder and settings of its own, and stop it."""
     command = [str(WATCHWORD), "serve", "--json", "--bind", "127.0.0.1:0", "--data", str(folder / "data")]
     with (
         (folder / "log").open("wb") as log,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=plain_environment()) as server,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=plain_environment(**settings)) as server,
     ):
         assert server.stdout is not None
         said = json.loads(server.stdout.readline())

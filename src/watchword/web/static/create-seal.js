@@ -6,11 +6,12 @@
  * Rule: the link's key is made here and put into the link here. No request ever holds it, or the passphrase.
  */
 
-import { ask, upload } from "./api.js";
+import { ask } from "./api.js";
 import { encode } from "./binary.js";
 import { element } from "./dom.js";
 import { seal, shareUrl } from "./envelope.js";
 import { bodySize, newFileKey, sealRecords } from "./records.js";
+import { upload } from "./transfer.js";
 
 /** @typedef {import("./document.js").Secret} Secret */
 /** @typedef {{expires_in: number, views: number, passphrase: string | undefined, apiKey: string}} Options */

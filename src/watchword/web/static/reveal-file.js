@@ -1,17 +1,18 @@
 /**
  * The files of a secret: fetched, opened and given to the browser to save. Never shown, whatever they are.
  *
- * Not handled here: the format of bodies (records.js).
+ * Not handled here: the format of bodies (records.js), how they arrive (transfer.js).
  *
  * Rules: a name is a stranger's text: shown isolated, saved cleaned; a file is always saved as plain bytes, so that
  * none is ever a page of ours; one that does not open to its last byte is not given out at all.
  */
 
-import { Refused, download } from "./api.js";
+import { Refused } from "./api.js";
 import { decode } from "./binary.js";
 import { watched } from "./create-seal.js";
 import { make, say, sizeOf } from "./dom.js";
 import { openRecords } from "./records.js";
+import { download } from "./transfer.js";
 
 /** @typedef {import("./document.js").File} Sealed */
 /** @typedef {{path: string, size: number}} Place */
