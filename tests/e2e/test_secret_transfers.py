@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.conftest import Site, serving
 from tests.e2e.secret_people import choose, made, reveal
@@ -126,9 +126,9 @@ def test_a_server_that_stays_away_is_told_and_nothing_is_lost(place: Site, page:
     choose(page, "large.bin", CONTENT[:100_000], "application/octet-stream")
     tries: list[str] = []
 
-    def refuse(route: object) -> None:
+    def refuse(route: Route) -> None:
         tries.append("")
-        route.abort()  # type: ignore[attr-defined]
+        route.abort()
 
     page.route("**/blobs/*", refuse)
     page.get_by_role("button", name="Make the link").click()
