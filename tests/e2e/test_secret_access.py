@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -102,3 +103,26 @@ def test_the_pages_read_from_right_to_left(place: Site, page: Page) -> None:
     edge = page.evaluate("document.getElementById('share').getBoundingClientRect().right")
     well = page.evaluate("document.getElementById('well').getBoundingClientRect().right")
     assert abs(edge - well) < 1
+
+
+def test_codes_keys_and_links_read_from_left_to_right_everywhere(place: Site, page: Page) -> None:
+    link = share(page, place.url, KEY_URI)
+    page.evaluate("document.documentElement.dir = 'rtl'")
+    assert page.locator("input.link").evaluate("field => getComputedStyle(field).direction") == "ltr"
+    reveal(page, link)
+    expect(page.locator("#shown .code")).to_have_text(re.compile(r"\d{3} \d{3}"))
+    page.evaluate("document.documentElement.dir = 'rtl'")
+    check(page)
+    for name in (".code", ".grouped"):
+        assert page.locator(f"#shown {name}").evaluate(
+            """shown => {
+                 const text = document.createTreeWalker(shown, NodeFilter.SHOW_TEXT).nextNode();
+                 const place = (at) => {
+                   const range = document.createRange();
+                   range.setStart(text, at);
+                   range.setEnd(text, at + 1);
+                   return range.getBoundingClientRect().left;
+                 };
+                 return place(0) < place(4);
+               }"""
+        )
