@@ -16,7 +16,8 @@ from getpass import getpass
 from pathlib import Path
 
 from watchword.cli import console
-from watchword.core import base32, binary, otpauth, pasted
+from watchword.client.sealing import INLINE
+from watchword.core import binary, otpauth, pasted, secret_content
 from watchword.core.otpauth import AuthenticatorKey, Understood
 from watchword.core.otpauth_export import Export
 from watchword.core.otpauth_words import PROBLEMS, WARNINGS
@@ -24,7 +25,6 @@ from watchword.core.secret_document import Document
 from watchword.errors import InvalidInputError, TooLargeError
 
 MAX_TEXT = 1 << 20  # bytes; what is longer is a file
-INLINE = 32 * 1024  # bytes of files that travel inside the document
 CHUNK = 1 << 20
 
 
@@ -149,15 +149,7 @@ def _key(understood: Understood) -> Content:
     told = f"an authenticator key ({_name(key.issuer, key.account)})"
     for warning in understood.warnings:
         console.say(WARNINGS[warning])
-    document: Document = {
-        "type": "totp",
-        "secret": base32.write(key.secret),
-        "algorithm": key.algorithm,
-        "digits": key.digits,
-        "period": key.period,
-    }
-    names = {"issuer": key.issuer, "account": key.account}
-    return Content(document | {name: text for name, text in names.items() if text}, told, key=key)
+    return Content(secret_content.to_document(key), told, key=key)
 
 
 def _name(issuer: str, account: str) -> str:
