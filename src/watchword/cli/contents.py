@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from getpass import getpass
 from pathlib import Path
 
-from watchword.cli import console
+from watchword.cli import console, login
 from watchword.client.sealing import INLINE
 from watchword.core import binary, otpauth, pasted, secret_content
 from watchword.core.otpauth import AuthenticatorKey, Understood
 from watchword.core.otpauth_export import Export
 from watchword.core.otpauth_words import PROBLEMS, WARNINGS
+from watchword.core.secret_content import Login
 from watchword.core.secret_document import Document
 from watchword.errors import InvalidInputError, TooLargeError
 
@@ -66,14 +67,18 @@ class Content:
     key: AuthenticatorKey | None = None
 
 
-def read(files: Sequence[Path], *, totp: bool, label: str | None) -> list[Content]:
-    """Everything to be shared; an export of several accounts makes one content each.
+def read(files: Sequence[Path], *, totp: bool, is_login: bool, label: str | None) -> list[Content]:
+    """Everything to be shared; an export makes one content an account, a login with a key makes two.
 
     Raises:
         InvalidInputError, TooLargeError.
     """
+    if totp and is_login:
+        raise InvalidInputError("A login brings its key along: --login alone.", field="totp")
     if totp:
         contents = _keys(_read_text(_only(files)).strip())
+    elif is_login:
+        contents = _login(_ask_login() if not files and sys.stdin.isatty() else _read_text(_only(files)))
     elif files:
         contents = [_files(files)]
     else:
@@ -86,7 +91,7 @@ def read(files: Sequence[Path], *, totp: bool, label: str | None) -> list[Conten
 
 def _only(files: Sequence[Path]) -> Path | None:
     if len(files) > 1:
-        raise InvalidInputError("With --totp there is one file, which holds the key as text.", field="file")
+        raise InvalidInputError("With --totp and --login there is one file, which holds it as text.", field="file")
     return files[0] if files else None
 
 
@@ -126,6 +131,28 @@ def _text(text: str) -> list[Content]:
     # The line end of `echo` belongs to no password. A text of several lines, a private key say, needs its last one.
     whole = text if "\n" in line else line
     return [Content({"type": "text", "text": whole}, "a text")]
+
+
+def _ask_login() -> str:
+    """Ask for a login at a terminal, line by line, and put it down as ``login.read`` reads it."""
+    print("User name: ", end="", file=sys.stderr, flush=True)
+    username = sys.stdin.readline().strip()
+    password = getpass("Password (not shown): ", stream=sys.stderr)
+    key = getpass("Its authenticator's key or set-up link, or nothing (not shown): ", stream=sys.stderr).strip()
+    lines = [f"{name}: {value}" for name, value in (("username", username), ("totp", key)) if value]
+    return "\n".join([password, *lines])
+
+
+def _login(text: str) -> list[Content]:
+    given = login.read(text)
+    document = secret_content.to_document(Login(password=given.password, username=given.username, url=given.url))
+    if given.note is not None:
+        document["note"] = given.note
+    contents = [Content(document, "a login")]
+    if given.totp is not None:
+        contents.append(_key(given.totp))
+        console.say("Two links: the password's first, then its authenticator's. Send them by two ways.")
+    return contents
 
 
 def _keys(text: str) -> list[Content]:

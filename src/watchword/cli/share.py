@@ -40,6 +40,7 @@ class Asked:
     passphrase_file: Path | None
     files: Sequence[Path]
     totp: bool
+    login: bool
     label: str | None
     key_file: Path | None
     as_json: bool
@@ -51,7 +52,7 @@ def share(asked: Asked) -> None:
     key = None if asked.key_file is None else console.secret("API key", asked.key_file)
     passphrase = None if asked.passphrase_file is None else console.passphrase(asked.passphrase_file)
     with SecretClient(asked.server, key) as client:
-        for content in read(asked.files, totp=asked.totp, label=asked.label):
+        for content in read(asked.files, totp=asked.totp, is_login=asked.login, label=asked.label):
             made, link = _seal_and_send(client, content, passphrase, lifetime, asked.views)
             _tell(asked, content, made, link, with_passphrase=passphrase is not None)
 
