@@ -1,6 +1,6 @@
 """The rounds: which load runs against which server, in which order.
 
-R and the mixed load take turns, so that whatever else the machine does meets both.
+R, the mixed load and, at most connections, the secrets take turns, so that whatever else the machine does meets all.
 """
 
 from __future__ import annotations
@@ -77,6 +77,8 @@ def _at(service: Running, plain: Running, connections: int, plan: Plan) -> list[
     for _ in range(plan.rounds if most else plan.fewer):
         rows += load(plain, "reference", connections, seconds, warm=WARM)
         rows += load(service, "mixed", connections, seconds, warm=WARM)
+        if most:
+            rows += load(service, "secrets", connections, seconds, warm=WARM)
     for _ in range(plan.fewer):
         rows += load(service, "single", connections, seconds)
     if most:

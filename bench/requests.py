@@ -3,7 +3,8 @@
 The codes are computed from the key file, as nobody but the operator could.
 
 Rules: every create has a recipient and a ``requester.ip`` of its own, so that all limits are looked up and none is
-met; every check names purpose and address, as the SDK does.
+met; every check names purpose and address, as the SDK does; secrets come from strangers behind one address, whose
+bucket is wide enough never to be full.
 """
 
 from __future__ import annotations
@@ -12,16 +13,22 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import count
+from os import urandom
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
+
 from bench.rows import Job
 from watchword.adapters import key_file
-from watchword.core import ids
+from watchword.core import binary, envelope, ids
 from watchword.core.passcode import derive_code
 
 _ID = slice(7, 32)  # an answer begins with {"id":"vf_…"
 _DIGITS = 6
+_TEXT = {"type": "text", "text": "correct horse battery staple"}
+
+SECRETS = "secret: create, parameters, claim, ack"
 
 Scenario = Callable[[Job], Iterator[tuple[str, Callable[[], "Script"]]]]
 
@@ -37,10 +44,11 @@ class Script(Protocol):
 
 
 class Speaker:
-    """Writes requests for one app."""
+    """Writes requests for one app, and those of strangers, who share secrets without a key."""
 
     def __init__(self, job: Job) -> None:
         self._app = job.app
+        self._port = job.port
         self._numbers = count(time.time_ns() // 20_000)  # no run makes 50 000 a second, so no two runs share one
         self._ring = key_file.load(Path(job.key_file)) if job.api_key else None
         self._rest = (
@@ -68,6 +76,12 @@ class Speaker:
         typed = code if right else f"{(int(code) + 1) % 10**_DIGITS:06}"
         body = b'{"code":"%s","purpose":"login","to":"%s"}' % (typed.encode(), to)
         return self._post(b"/v1/verifications/%s/check" % text, body, b"")
+
+    def anonymous(self, path: bytes, body: bytes) -> bytes:
+        """A request without a key."""
+        head = b"POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUser-Agent: bench/1\r\nAccept: application/json\r\n"
+        length = b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+        return head % (path, self._port) + length
 
     def _post(self, path: bytes, body: bytes, header: bytes) -> bytes:
         return b"POST %s%s%sContent-Length: %d\r\n\r\n%s" % (path, self._rest, header, len(body), body)
@@ -136,6 +150,45 @@ class Pair:
         return self._speaker.check(answer[_ID], self._to, right=True)
 
 
+class Cycle:
+    """The life of a secret: create, ask for its parameters, claim, ack. Each is a request.
+
+    The text is sealed once: to the service every ciphertext is the same work.
+    """
+
+    def __init__(self, speaker: Speaker) -> None:
+        self._speaker = speaker
+        link_key = urandom(envelope.KEY_SIZE)
+        sealed = envelope.seal(_TEXT, link_key, nonce=urandom(envelope.NONCE_SIZE), iv=urandom(envelope.IV_SIZE))
+        link = binary.encode(envelope.link_proof(link_key))
+        self._create = msgspec.json.encode(sealed.to_wire())
+        self._open = msgspec.json.encode({"link": link})
+        self._link = link.encode()
+        self._claims = count(int.from_bytes(urandom(8), "big"))
+        self._claim = b""
+        self._id = b""
+        self._step = 0
+        self.expected = b"200"
+
+    def next(self, answer: bytes) -> bytes:
+        """As the protocol says."""
+        step, self._step = self._step, (self._step + 1) % 4
+        self.expected = b"200" if step else b"201"
+        if step == 0:
+            return self._speaker.anonymous(b"/v1/secrets", self._create)
+        if step == 1:
+            self._id = answer[_ID]
+            self._claim = binary.encode(next(self._claims).to_bytes(16, "big")).encode()
+            return self._ask(b"open", self._open)
+        body = b'"link":"%s","claim":"%s"' % (self._link, self._claim)
+        if step == 2:
+            return self._ask(b"claim", b"{%s}" % body)
+        return self._ask(b"ack", b'{%s,"outcome":"read"}' % body)
+
+    def _ask(self, verb: bytes, body: bytes) -> bytes:
+        return self._speaker.anonymous(b"/v1/secrets/%s/%s" % (self._id, verb), body)
+
+
 def _reference(job: Job) -> Iterator[tuple[str, Callable[[], Script]]]:
     _, request = Speaker(job).create()
     yield "R", lambda: Repeat(request)
@@ -144,6 +197,11 @@ def _reference(job: Job) -> Iterator[tuple[str, Callable[[], Script]]]:
 def _mixed(job: Job) -> Iterator[tuple[str, Callable[[], Script]]]:
     speaker = Speaker(job)
     yield "create + check", lambda: Pair(speaker, idempotent=False)
+
+
+def _secrets(job: Job) -> Iterator[tuple[str, Callable[[], Script]]]:
+    speaker = Speaker(job)
+    yield SECRETS, lambda: Cycle(speaker)
 
 
 def _idempotent(job: Job) -> Iterator[tuple[str, Callable[[], Script]]]:
@@ -162,6 +220,7 @@ def _single(job: Job) -> Iterator[tuple[str, Callable[[], Script]]]:
 SCENARIOS: dict[str, Scenario] = {
     "reference": _reference,
     "mixed": _mixed,
+    "secrets": _secrets,
     "idempotent": _idempotent,
     "single": _single,
 }

@@ -61,9 +61,20 @@ class Server(uvicorn.Server):
         self._ready()
 
 
+# All secrets of a run come from one address; its bucket is looked up and written as any other, and never full.
+CONFIG = """
+[secrets]
+source_creates = "2592000000/30d"
+source_kib = "2592000000/30d"
+"""
+
+
 def settings_of(folder: Path, **more: str) -> Settings:
     """The settings of a service in production with a relay that nobody will ask."""
+    config = folder / "watchword.toml"
+    config.write_text(CONFIG, encoding="utf-8")
     environ = {
+        "WATCHWORD_CONFIG": str(config),
         "WATCHWORD_DATA": str(folder),
         "WATCHWORD_SMTP": "smtps://nobody:nothing@localhost:1",
         "WATCHWORD_MAIL_FROM": "Bench <codes@bench.example.org>",

@@ -35,6 +35,7 @@ from watchword.adapters.post import Post
 from watchword.adapters.sqlite.look import Schema, holds_verifications, look_at_schema
 from watchword.adapters.sqlite.store import SqliteStore
 from watchword.adapters.system import SystemClock, SystemEntropy, trim_memory
+from watchword.adapters.turn import FileTurn
 from watchword.core import app as core
 from watchword.core.app import App
 from watchword.core.instant import SECOND, Span
@@ -114,7 +115,11 @@ class Service:
         blobs = DiskBlobs(settings.storage.directory / "blobs")
         self.secret_files = SecretFiles(store.secrets, blobs, self.secrets, clock, self.audit)
         self.secrets.erased = self.secret_files.erase
-        self.purge = Purge(store, clock, self.audit, trim_memory, self.secret_files)
+        database = settings.storage.database
+        # What every process keeps for itself, every process purges.
+        self._turn = None if database is None else FileTurn(database.with_name(f"{database.name}-purge"))
+        is_ours = self._turn.is_ours if self._turn else lambda: True
+        self.purge = Purge(store, clock, self.audit, trim_memory, self.secret_files, is_ours)
         self.verifications = Verifications(
             store, self.keys, clock, entropy, self.audit, settings.rules, self.courier.wake
         )
@@ -161,6 +166,8 @@ class Service:
             with suppress(TimeoutError):  # one that does not answer is left without a word
                 async with asyncio.timeout(GOODBYE / SECOND):
                     await self.relay.aclose()
+        if self._turn is not None:
+            self._turn.give_up()
         self.metrics.publish()
         await self.store.aclose()
         await asyncio.to_thread(self.log.close)

@@ -11,6 +11,7 @@ from bench import courier, profile, report, store
 from bench.children import call, load, server
 from bench.footprint import Left, Moment, Started, leave
 from bench.load import Loaded
+from bench.requests import SECRETS
 from bench.rows import Row, summarise
 
 NOTHING = profile.Profile(0, [], [], [])
@@ -24,12 +25,19 @@ def row(scenario: str, rate: int, connections: int = 64) -> Row:
 def test_the_service_answers_every_kind_of_load_as_it_should(tmp_path: Path) -> None:
     with server("watchword", tmp_path) as service:
         rows = [
-            row for scenario in ("mixed", "idempotent", "single") for row in load(service, scenario, 4, 10, most=40)
+            row
+            for scenario in ("mixed", "idempotent", "single", "secrets")
+            for row in load(service, scenario, 4, 10, most=40)
         ]
 
-    assert {"create + check", "create + check, with Idempotency-Key", "create", "check, right", "check, wrong"} == {
-        row.scenario for row in rows
-    }
+    assert {
+        SECRETS,
+        "create + check",
+        "create + check, with Idempotency-Key",
+        "create",
+        "check, right",
+        "check, wrong",
+    } == {row.scenario for row in rows}
     assert all(row.requests >= 16 and row.p50 <= row.p99 for row in rows)
 
 
@@ -66,14 +74,16 @@ def test_the_store_and_the_courier_are_measured_alone(tmp_path: Path) -> None:
 
 
 def test_rounds_are_compared_with_the_yardstick_beside_them() -> None:
-    rows = [row("R", 100), row("create + check", 40), row("R", 10), row("create + check", 3)]
+    rows = [row("R", 100), row("create + check", 40), row(SECRETS, 20), row("R", 10), row("create + check", 3)]
+    rows.append(row(SECRETS, 1))
 
     assert [0.4, 0.3] == report.ratios(rows, 64)
-    assert [55.0, 21.5] == [each.rate for each in summarise(rows)]
+    assert [0.2, 0.1] == report.ratios(rows, 64, SECRETS)
+    assert [55.0, 21.5, 10.5] == [each.rate for each in summarise(rows)]
 
 
 def test_the_page_says_what_was_demanded() -> None:
-    rows = [row("R", 100), row("create + check", 35)]
+    rows = [row("R", 100), row("create + check", 35), row(SECRETS, 45)]
     loaded = Loaded(rows, Left(10, 0.1, (EMPTY, EMPTY, EMPTY)), NOTHING)
     drained = courier.Drained(10, 8, 1.0, 0.5, 0.1)
 
@@ -82,6 +92,7 @@ def test_the_page_says_what_was_demanded() -> None:
     )
 
     assert "| create + check over 64 connections | 0.35 R (rounds: 0.35 to 0.35) | 0.3 R, aim 0.4 R |" in page
+    assert f"| {SECRETS} over 64 connections | 0.45 R (rounds: 0.45 to 0.45) | 0.3 R, aim 0.4 R |" in page
     assert "| store alone against raw SQLite | 0.50 | 0.5 |" in page
 
 

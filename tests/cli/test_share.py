@@ -13,7 +13,7 @@ import pytest
 
 from tests.cli.conftest import Command, Ran
 from tests.client.running import RunningApp
-from watchword.cli import output, share
+from watchword.cli import contents, output, share
 from watchword.cli.reveal import Asked
 from watchword.core import secret_link
 from watchword.errors import InvalidInputError
@@ -217,6 +217,78 @@ def test_a_key_that_cannot_be_used_is_refused_in_plain_words(run: Callable[..., 
 
 def test_an_odd_key_is_warned_of(run: Callable[..., Ran]) -> None:
     assert "30 seconds" in run("share", given=f"{URI}&period=60").err
+
+
+LOGIN = f"hunter2\nPIN: 0000\nUsername: ann: the first\n{URI}\nurl: https://shop.example:8443/a\n\nask Bob\n"
+
+
+def test_a_login_becomes_a_link_and_its_key_another(run: Callable[..., Ran]) -> None:
+    shared = run("share", "--login", "--label", "the shop", given=LOGIN)
+
+    first, second = shared.out.splitlines()
+    assert "two ways" in shared.err
+    assert not [hidden for hidden in ("hunter2", KEY, "0000", "the first") if hidden in shared.err]
+    login = run("reveal", first)
+    assert login.out == "Address: https://shop.example:8443/a\nUser name: ann: the first\nPassword: hunter2\n"
+    assert "PIN: 0000\n" in login.err
+    assert "ask Bob" in login.err
+    assert run("reveal", second).out.startswith("otpauth://totp/ACME:ann@example.org?secret=")
+
+
+@pytest.mark.parametrize("name", ["totp", "OTP"])
+def test_the_key_of_a_login_may_be_bare(run: Callable[..., Ran], tmp_path: Path, name: str) -> None:
+    (tmp_path / "login").write_text(f"hunter2\n{name}: {KEY.lower()}\n")
+
+    first, second = run("share", "--login", "--file", "login").out.splitlines()
+
+    assert run("reveal", first, "--json").document == {"type": "login", "password": "hunter2"}
+    assert run("reveal", second, "--json").document["secret"] == KEY
+
+
+def test_a_login_without_a_key_is_one_link(run: Callable[..., Ran]) -> None:
+    shared = run("share", "--login", given="hunter2\nlogin: ann\nuser name: kept\nurl:\n")
+
+    revealed = run("reveal", link_of(shared), "--json").document
+    assert revealed == {
+        "type": "login",
+        "password": "hunter2",
+        "username": "ann",
+        "note": "user name: kept\nurl:",
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("\nusername: ann", "first line"),
+        ("hunter2\nuser: ann\nusername: bob", "two lines with its username"),
+        (f"hunter2\ntotp: {KEY}\n{URI}", "two lines with its totp"),
+        ("hunter2\ntotp: JBSWY3DP", "too short"),
+        (f"hunter2\n{EXPORT}", "export"),
+    ],
+)
+def test_a_login_that_cannot_be_read_is_refused_as_a_whole(run: Callable[..., Ran], given: str, says: str) -> None:
+    refused = run("share", "--login", given=given)
+
+    assert (refused.code, refused.out) == (2, "")
+    assert says in refused.err
+    assert "hunter2" not in refused.err
+    assert KEY not in refused.err
+
+
+def test_a_login_and_a_key_are_not_asked_for_at_once(run: Callable[..., Ran]) -> None:
+    assert run("share", "--login", "--totp", given=LOGIN).code == 2
+
+
+def test_at_a_terminal_a_login_is_asked_for_and_its_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    hidden = ["hunter2", URI]
+    monkeypatch.setattr("watchword.cli.contents.getpass", lambda _, **__: hidden.pop(0))
+    monkeypatch.setattr(sys, "stdin", Terminal("ann\n"))
+
+    login, key = contents.read([], totp=False, is_login=True, label=None)
+
+    assert login.document == {"type": "login", "password": "hunter2", "username": "ann"}
+    assert key.document["secret"] == KEY
 
 
 def test_a_bare_key_stays_a_text_unless_told(run: Callable[..., Ran]) -> None:

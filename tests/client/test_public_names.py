@@ -11,7 +11,7 @@ import watchword.client
 from watchword.client import AsyncClient, AsyncSecretClient, Client, SecretClient
 
 VERBS = ("create", "check", "resend", "cancel", "get")
-SECRET_VERBS = ("create", "open", "claim", "ack", "status", "burn", "unlock", "upload")
+SECRET_VERBS = ("share", "reveal", "create", "open", "claim", "ack", "status", "burn", "unlock", "upload")
 
 
 def test_the_public_names_are_flat_and_these() -> None:
@@ -22,15 +22,15 @@ def test_the_public_names_are_flat_and_these() -> None:
     }
 
     assert public == {
-        *("AsyncClient", "AsyncSecretClient", "Client", "Delivery", "GrantedSecret", "MadeSecret", "SecretClient"),
-        *("SecretStatus", "SeenSecret", "Verification"),
+        *("AsyncClient", "AsyncSecretClient", "Client", "Delivery", "File", "GrantedSecret", "Login", "MadeSecret"),
+        *("RevealedSecret", "SecretClient", "SecretStatus", "SeenSecret", "SharedSecret", "Verification"),
     }
 
 
 def test_every_public_name_is_re_exported_under_its_own_name() -> None:
     imports = [line for line in inspect.getsource(watchword.client).splitlines() if line.startswith("from ")]
 
-    assert len(imports) == 10
+    assert len(imports) == 14
     for line in imports:
         original, _, exported = line.partition(" import ")[2].partition(" as ")
         assert original == exported

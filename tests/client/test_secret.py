@@ -12,20 +12,24 @@ import httpx
 import pytest
 
 from tests.client.running import RunningApp
-from watchword.client import AsyncSecretClient, MadeSecret, SecretClient
+from watchword.client import AsyncSecretClient, File, Login, MadeSecret, SecretClient
 from watchword.client.secret import PIECE, spans
 from watchword.core import envelope
 from watchword.core.envelope import Sealed
+from watchword.core.secret_content import Content
+from watchword.core.secret_link import read_link
 from watchword.errors import (
     BurntError,
     InvalidInputError,
     MismatchError,
     OpenedError,
     SettingsError,
+    TamperedError,
     UnauthenticatedError,
     UnavailableError,
     UnknownError,
 )
+from watchword.totp import AuthenticatorKey
 
 KEY, NONCE, IV = bytes(range(32)), bytes(16), bytes(12)
 CLAIM, OTHER = b"c" * 16, b"o" * 16
@@ -67,6 +71,7 @@ class Awaiting:
 
     def close(self) -> None:
         self._loop.run_until_complete(self._client.aclose())
+        self._loop.run_until_complete(self._loop.shutdown_default_executor())
         self._loop.close()
 
 
@@ -94,6 +99,180 @@ def made(shell: Shell, **more: Any) -> MadeSecret:
     found = shell.call("create", sealed(), **more)
     assert isinstance(found, MadeSecret)
     return found
+
+
+A_KEY = AuthenticatorKey(bytes(range(20)), "ACME", "ann@example.org")
+CONTENTS: list[Content] = [
+    "hunter2",
+    A_KEY,
+    Login(password="hunter2"),
+    Login(password="hunter2", username="ann", url="https://shop.example", totp=A_KEY),
+    [File("a.txt", b"", "text/plain"), File("../\u202eb", bytes(100))],
+    [File("disk.img", Random(9).randbytes(SIZE)), File("small", b"x")],
+]
+
+
+@pytest.mark.parametrize("content", CONTENTS, ids=["text", "key", "password", "login", "small files", "large file"])
+def test_whatever_is_shared_is_revealed_as_it_was_once(shell: Shell, content: Content) -> None:
+    shared = shell.call("share", content, label="the shop", note="for Friday", expires_in=timedelta(hours=1), views=2)
+
+    first = shell.call("reveal", shared.link)
+    second = shell.call("reveal", f"<{shared.link}>.")
+
+    assert (content, "the shop", "for Friday", 1, True) == (
+        *(first.content, first.label, first.note),
+        *(first.views_remaining, first.acknowledged),
+    )
+    assert (content, 0) == (second.content, second.views_remaining)
+    status = shell.call("status", shared.id, shared.manage_token)
+    assert ("opened", "read", 2) == (status.state, status.outcome, shared.views)
+    with pytest.raises(OpenedError):
+        shell.call("reveal", shared.link)
+
+
+def test_a_passphrase_is_asked_for_told_apart_and_never_costs_a_view(shell: Shell) -> None:
+    shared = shell.call("share", "x", passphrase="right")
+
+    with pytest.raises(InvalidInputError, match="needs its passphrase"):
+        shell.call("reveal", shared.link)
+    with pytest.raises(MismatchError):
+        shell.call("reveal", shared.link, passphrase="wrong")
+
+    assert "x" == shell.call("reveal", shared.link, passphrase="right").content
+
+
+def test_a_passphrase_for_a_secret_without_one_is_refused_before_anything_is_spent(shell: Shell) -> None:
+    shared = shell.call("share", "x")
+
+    with pytest.raises(InvalidInputError):
+        shell.call("reveal", shared.link, passphrase="right")
+
+    assert "x" == shell.call("reveal", shared.link).content
+
+
+def test_a_burnt_one_and_an_unknown_one_are_told_apart(shell: Shell) -> None:
+    shared = shell.call("share", "x")
+    shell.call("burn", shared.id, shared.manage_token)
+
+    with pytest.raises(BurntError):
+        shell.call("reveal", shared.link)
+    with pytest.raises(UnknownError):
+        shell.call("reveal", shared.link[:-43] + "A" * 43)
+
+
+@pytest.mark.parametrize("kind", [Blocking, Awaiting])
+@pytest.mark.parametrize("link", ["https://other.example/s/sc_" + 22 * "A" + "#" + 43 * "A", "no link", "/s/sc_"])
+def test_a_link_to_another_service_or_none_asks_nobody(kind: type[Shell], link: str) -> None:
+    def ask(_: httpx.Request) -> httpx.Response:
+        raise AssertionError("asked")
+
+    shell = kind("https://s.example", unsafe_transport=httpx.MockTransport(ask))
+
+    with pytest.raises(InvalidInputError):
+        shell.call("reveal", link)
+    shell.close()
+
+
+def test_a_claim_of_ones_own_opens_it_again_after_a_crash(shell: Shell) -> None:
+    shared = shell.call("share", "x")
+    where = read_link(shared.link)
+    shell.call("claim", shared.id, envelope.link_proof(where.key), CLAIM)  # and here the program died
+
+    with pytest.raises(OpenedError):
+        shell.call("reveal", shared.link)
+    assert "x" == shell.call("reveal", shared.link, claim=CLAIM).content
+
+
+@pytest.mark.parametrize("kind", [Blocking, Awaiting])
+def test_what_is_open_is_given_even_where_the_service_cannot_be_told(app: RunningApp, kind: type[Shell]) -> None:
+    shell = kind(app.address, unsafe_transport=Losing("/ack"))
+    shared = shell.call("share", "x")
+
+    revealed = shell.call("reveal", shared.link)
+
+    assert ("x", False) == (revealed.content, revealed.acknowledged)
+    shell.close()
+
+
+@pytest.mark.parametrize("kind", [Blocking, Awaiting])
+def test_what_could_not_be_sent_as_a_whole_is_burnt(app: RunningApp, kind: type[Shell]) -> None:
+    network = Losing("/blobs/0")
+    shell = kind(app.address, unsafe_transport=network)
+
+    with pytest.raises(UnavailableError):
+        shell.call("share", [File("disk.img", bytes(SIZE))])
+
+    assert ["POST", "DELETE"] == [method for method, _ in network.let_through]
+    shell.close()
+
+
+@pytest.mark.parametrize("kind", [Blocking, Awaiting])
+def test_an_answer_that_was_altered_opens_nothing(app: RunningApp, kind: type[Shell]) -> None:
+    shell = kind(app.address, unsafe_transport=Altering())
+    shared = shell.call("share", "x")
+
+    with pytest.raises(TamperedError):
+        shell.call("reveal", shared.link)
+    shell.close()
+
+
+class Losing(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """A network that loses every request to addresses of one ending."""
+
+    def __init__(self, ending: str) -> None:
+        self._real = httpx.HTTPTransport()
+        self._ending = ending
+        self.let_through: list[tuple[str, str]] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith(self._ending):
+            raise httpx.ReadError("gone")
+        self.let_through.append((request.method, request.url.path))
+        answer = self._real.handle_request(request)
+        answer.read()
+        return answer
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await request.aread()
+        answer = await asyncio.to_thread(self.handle_request, httpx.Request(**_parts(request)))
+        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
+
+    def close(self) -> None:
+        self._real.close()
+
+    async def aclose(self) -> None:
+        self._real.close()
+
+
+class Altering(Losing):
+    """A network that alters what a claim brings."""
+
+    def __init__(self) -> None:
+        super().__init__("/nothing")
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        answer = super().handle_request(request)
+        if not request.url.path.endswith("/claim"):
+            return answer
+        body = answer.json()
+        nonce = "A" * 21 + "Q" if body["envelope"]["nonce"].startswith("B") else "B" * 21 + "Q"
+        body["envelope"]["nonce"] = nonce
+        return httpx.Response(answer.status_code, json=body)
+
+
+def _parts(request: httpx.Request) -> dict[str, Any]:
+    return {"method": request.method, "url": request.url, "headers": request.headers, "content": request.content}
+
+
+def test_what_was_shared_and_revealed_is_in_no_repr(app: RunningApp) -> None:
+    login = Login(password="hunter2", username="ann", totp=A_KEY)
+    with SecretClient(app.address) as client:
+        shared = client.share(login, label="the shop")
+        revealed = client.reveal(shared.link)
+
+    shown = f"{login!r}{shared!r}{revealed!r}{File('name', b'bytes')!r}"
+    for hidden in ("hunter2", "ann", "ACME", "the shop", shared.link, shared.manage_token, "name'", "bytes'"):
+        assert hidden not in shown
 
 
 def test_what_is_sealed_here_is_opened_there_once(shell: Shell) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Coroutine
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 
@@ -240,6 +243,88 @@ def test_of_a_burn_and_a_claim_at_once_either_is_whole(store: str, tmp_path: Pat
                 got, ended = (got, _) if number % 2 else (_, got)
                 assert (got, ended.state) in {("granted", State.OPENED), ("BurntError", State.BURNT)}
                 assert not await held(world, raw)
+
+    run(journey())
+
+
+def shuffled(number: int, *tried: Coroutine[Any, Any, Any]) -> list[Coroutine[Any, Any, Any]]:
+    """In an order of its own for each trial."""
+    return Random(number).sample(tried, len(tried))
+
+
+@every_store
+def test_of_many_claims_and_burns_at_once_a_view_goes_to_one_or_to_nobody(store: str, tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world(store, tmp_path) as world:
+            ends = Counter[State]()
+            for number in range(AT_ONCE):
+                shared = await share(world)
+                raw, got = shared.secret.id, list[str]()
+
+                async def claim(claimer: int, raw: bytes = raw, got: list[str] = got) -> None:
+                    got.append(await outcome(world, raw, claimer))
+
+                burns = [world.secrets.burn(raw, shared.token) for _ in range(4)]
+                await asyncio.gather(*shuffled(number, *(claim(claimer) for claimer in range(16)), *burns))
+                state = (await world.secrets.status(raw, shared.token)).state
+                others = {State.OPENED: {"granted": 1, "OpenedError": 15}, State.BURNT: {"BurntError": 16}}[state]
+                assert others == Counter(got)
+                assert not await held(world, raw)
+                assert (await outcome(world, raw, 1)).endswith("Error")
+                ends[state] += 1
+            assert {State.OPENED, State.BURNT} == ends.keys()
+
+    run(journey())
+
+
+@every_store
+def test_an_unlock_among_guesses_and_a_right_passphrase_gives_five_more_tries_and_no_view(
+    store: str, tmp_path: Path
+) -> None:
+    async def journey() -> None:
+        async with a_world(store, tmp_path) as world:
+            seen = Counter[int]()
+            for number in range(16):
+                shared = await share(world, passphrase=True)
+                raw, got = shared.secret.id, list[str]()
+
+                async def claim(claimer: int, auth: bytes, raw: bytes = raw, got: list[str] = got) -> None:
+                    got.append(await outcome(world, raw, claimer, auth))
+
+                guesses = [claim(claimer, WRONG) for claimer in range(20)]
+                right = [claim(claimer, AUTH) for claimer in range(100, 102)]
+                await asyncio.gather(*shuffled(number, *guesses, *right, world.secrets.unlock(raw, shared.token)))
+                outcomes = Counter(got)
+                assert outcomes["granted"] <= 1
+                assert outcomes["MismatchError"] <= 10
+                seen[outcomes["MismatchError"]] += 1
+                await world.secrets.unlock(raw, shared.token)
+                assert 1 == outcomes["granted"] + (await outcome(world, raw, 200, AUTH) == "granted")
+            assert max(seen) > 5
+
+    run(journey())
+
+
+@every_store
+def test_an_ack_among_repeats_of_its_claim_and_claims_of_others_ends_its_own_alone(store: str, tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world(store, tmp_path) as world:
+            for number in range(AT_ONCE):
+                raw = (await share(world, views=2)).secret.id
+                assert "granted" == await outcome(world, raw, 1)
+                others, again = list[str](), list[str]()
+
+                async def claim(claimer: int, into: list[str], raw: bytes = raw) -> None:
+                    into.append(await outcome(world, raw, claimer))
+
+                tried = [*(claim(claimer, others) for claimer in range(2, 10)), *(claim(1, again) for _ in range(8))]
+                await asyncio.gather(*shuffled(number, *tried, world.secrets.ack(raw, LINK, nonce(1), "read")))
+                # Whoever acked and claims once more is like anybody else: one of them all has the second view.
+                late = [each for each in again if each != "granted"]
+                assert {"OpenedError"} >= set(late)
+                assert 1 >= Counter(others)["granted"]
+                assert await held(world, raw)
+                assert 0 == (await world.secrets.open(raw, LINK)).secret.views_left
 
     run(journey())
 

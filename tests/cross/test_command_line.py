@@ -9,15 +9,21 @@ import threading
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from hashlib import file_digest, sha256
 from pathlib import Path
 from random import Random
+from types import TracebackType
+from typing import Self
 
+import psutil
 import pytest
 
 from tests.cli.conftest import COMMAND, Serving, environment
 from watchword.client import SecretClient
 from watchword.core import envelope, ids, secret_link
 
+LARGE = 100 * 1024 * 1024
+SIZE_OF_BLOCK = 1024 * 1024
 SIZE = 5 * 1024 * 1024 + 4_321
 PASSPHRASE = "correct horse battery"
 TEXT = "the plain text of a secret"
@@ -145,6 +151,76 @@ def test_a_file_of_several_mib_comes_out_as_it_went_in(desk: Desk) -> None:
     assert piped.stdout == body
     assert (saved.returncode, saved.stdout) == (0, b"out\n")
     assert (desk.folder / "out").read_bytes() == body
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.xdist_group("heavy")
+def test_a_file_of_100_mib_goes_through_both_commands_with_the_service_in_constant_memory(tmp_path: Path) -> None:
+    config = tmp_path / "watchword.toml"
+    config.write_text(f"[secrets]\nmax_file = {2 * LARGE}\nsource_kib = ''\n")
+    serving = Serving(tmp_path, WATCHWORD_CONFIG=str(config))
+    desk = Desk(tmp_path / "ann", serving.welcome["url"])
+    digest = _write_large(desk.folder / "disk.img")
+    # What a process takes once and keeps, for its first upload and download, is no growth.
+    (desk.folder / "small").write_bytes(bytes(SIZE))
+    desk.run("reveal", desk.share("--file", "small"))
+
+    with Watched(serving.process.pid) as watched:
+        link = desk.share("--file", "disk.img")
+        done = desk.run("reveal", "--output", "out", given=link.encode())
+
+    assert done.returncode == 0, done.stderr
+    with (desk.folder / "out").open("rb") as file:
+        assert digest == file_digest(file, "sha256").hexdigest()
+    assert watched.looks > 20
+    assert watched.growth < 32 * 1024 * 1024
+    assert serving.stop() == 0
+
+
+def _write_large(path: Path) -> str:
+    """Write a file of 100 MiB that does not repeat; returns its hash."""
+    dice, digest = Random(3), sha256()
+    with path.open("wb") as file:
+        for _ in range(LARGE // SIZE_OF_BLOCK):
+            block = dice.randbytes(SIZE_OF_BLOCK)
+            digest.update(block)
+            file.write(block)
+    return digest.hexdigest()
+
+
+class Watched:
+    """The memory of a process and its children, looked at until the block ends."""
+
+    def __init__(self, pid: int) -> None:
+        self._process = psutil.Process(pid)
+        self._before = self._resident()
+        self._most = self._before
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self.looks = 0
+
+    @property
+    def growth(self) -> int:
+        return self._most - self._before
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.05):
+            self._most = max(self._most, self._resident())
+            self.looks += 1
+
+    def _resident(self) -> int:
+        everybody = [self._process, *self._process.children(recursive=True)]
+        return sum(each.memory_info().rss for each in everybody)
 
 
 def test_a_command_that_is_killed_in_the_middle_is_repeated_by_the_one_who_began_and_by_nobody_else(

@@ -133,3 +133,20 @@ async def test_a_purge_under_a_clock_that_leapt_forgets_no_streak(world: World) 
     await world.purge.once()
     assert isinstance(world.store, MemoryStore)
     assert [guesses.streak for guesses in world.store.tables.guess_buckets.values()] == [1]
+
+
+@journey()
+async def test_of_several_processes_the_one_whose_turn_it_is_purges(world: World) -> None:
+    store, turns = Failing(), iter([False, False, True, False, True])
+    began = asyncio.get_running_loop().time()
+    asked_at: list[float] = []
+
+    def is_ours() -> bool:
+        asked_at.append(asyncio.get_running_loop().time() - began)
+        return next(turns, True)
+
+    task = asyncio.create_task(Purge(store, world.clock, world.journal, is_ours=is_ours).run())
+    await store.asked_thrice.wait()
+    task.cancel()
+    # The first time was the third time of asking, the second the fifth, and from then on it stayed ours.
+    assert [0, 1, 2, 3, 4, 5] == [round(at / 60) for at in asked_at]

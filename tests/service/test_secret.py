@@ -24,6 +24,7 @@ UNLIMITED = '[secrets]\nsource_creates = ""\nsource_kib = ""\nmax_file = 1342177
 S = "/v1/secrets"
 TRIALS = 1_000
 AT_ONCE = 64
+BURNS = 100
 CUTS = 20
 KILLS = 10
 CLIENTS = 8
@@ -63,6 +64,38 @@ def test_of_64_parallel_openers_over_two_workers_one_is_given_it(tmp_path: Path)
                 assert {200: 1, 410: AT_ONCE - 1} == answers
             for each in (maker, *openers):
                 each.close()
+
+    asyncio.run(journey())
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.xdist_group("heavy")
+def test_openers_and_burners_over_two_workers_end_it_once_and_for_all(tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_service(tmp_path, workers=2) as (service, key):
+            maker, openers = Connection(service, key), [anonymous(service) for _ in range(16)]
+            ends, dice = Counter[int](), random.Random(2026)
+            for _ in range(BURNS):
+                address, token = await share(maker)
+                burners = [Connection(service, token) for _ in range(4)]
+                await asyncio.gather(*(each.ask("GET", f"{address}/status") for each in burners))  # they are connected
+                asked = [each.ask("POST", f"{address}/claim", a_claim(n)) for n, each in enumerate(openers)]
+                burns = [each.ask("DELETE", address) for each in burners]
+                heard = await asyncio.gather(*dice.sample(asked + burns, 20))
+                states = {answer["state"] for _, answer in heard if "state" in answer}
+                granted = sum("envelope" in answer for _, answer in heard)
+                assert {200: 4 + granted, 410: 16 - granted} == Counter(status for status, _ in heard)
+                assert states == ({"opened"} if granted else {"burnt"})
+                assert granted in {0, 1}
+                ends[granted] += 1
+                # Whoever was given it, was given it before the burn, and gets nothing after it.
+                for number in range(16):
+                    assert 410 == (await openers[0].ask("POST", f"{address}/claim", a_claim(number)))[0]
+                for each in burners:
+                    each.close()
+            for each in (maker, *openers):
+                each.close()
+            assert ends[0] > 0 < ends[1]
 
     asyncio.run(journey())
 

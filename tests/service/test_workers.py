@@ -55,3 +55,24 @@ def test_a_worker_that_cannot_start_again_ends_nobody_and_comes_back(tmp_path: P
             assert service.stop() == 0
 
     asyncio.run(journey())
+
+
+def test_of_several_workers_one_purges(tmp_path: Path) -> None:
+    def purging(service: Service) -> list[int]:
+        """The workers that hold the turn; whoever does not get it lets go of the file."""
+        place = str(service.database.with_name("watchword.db-purge"))
+        return [
+            process.pid
+            for process in service.worker_processes()
+            if place in {file.path for file in process.open_files()}
+        ]
+
+    async def journey() -> None:
+        async with running(tmp_path, workers=3) as service:
+            await until(lambda: len(service.worker_processes()) == 3 and len(purging(service)) > 0)
+            for _ in range(20):
+                await asyncio.sleep(0.01)  # long enough for a second one to be seen
+                assert len(purging(service)) == 1
+            assert service.stop() == 0
+
+    asyncio.run(journey())

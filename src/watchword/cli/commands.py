@@ -147,6 +147,9 @@ def share(  # noqa: PLR0913, PLR0917 - one argument an option
     totp: Annotated[
         bool, Option("--totp", help="It is an authenticator's key: check it, and hand it over as one.")
     ] = False,
+    login: Annotated[
+        bool, Option("--login", help="It is a login, password first; the key of its authenticator gets a second link.")
+    ] = False,
     label: Annotated[
         str | None, Option("--label", metavar="TEXT", help="A line for the reader, sealed with the secret.")
     ] = None,
@@ -168,7 +171,7 @@ def share(  # noqa: PLR0913, PLR0917 - one argument an option
     """Seal what is on standard input and print a link that opens it, alone."""
     from watchword.cli import share as sharing  # noqa: PLC0415
 
-    sharing.share(sharing.Asked(server, ttl, views, passphrase_file, file or [], totp, label, key_file, as_json))
+    sharing.share(sharing.Asked(server, ttl, views, passphrase_file, file or [], totp, login, label, key_file, as_json))
 
 
 @_root.command(cls=_Plain)

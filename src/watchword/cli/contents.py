@@ -15,16 +15,17 @@ from dataclasses import dataclass, field
 from getpass import getpass
 from pathlib import Path
 
-from watchword.cli import console
-from watchword.core import base32, binary, otpauth, pasted
+from watchword.cli import console, login
+from watchword.client.sealing import INLINE
+from watchword.core import binary, otpauth, pasted, secret_content
 from watchword.core.otpauth import AuthenticatorKey, Understood
 from watchword.core.otpauth_export import Export
 from watchword.core.otpauth_words import PROBLEMS, WARNINGS
+from watchword.core.secret_content import Login
 from watchword.core.secret_document import Document
 from watchword.errors import InvalidInputError, TooLargeError
 
 MAX_TEXT = 1 << 20  # bytes; what is longer is a file
-INLINE = 32 * 1024  # bytes of files that travel inside the document
 CHUNK = 1 << 20
 
 
@@ -66,14 +67,18 @@ class Content:
     key: AuthenticatorKey | None = None
 
 
-def read(files: Sequence[Path], *, totp: bool, label: str | None) -> list[Content]:
-    """Everything to be shared; an export of several accounts makes one content each.
+def read(files: Sequence[Path], *, totp: bool, is_login: bool, label: str | None) -> list[Content]:
+    """Everything to be shared; an export makes one content an account, a login with a key makes two.
 
     Raises:
         InvalidInputError, TooLargeError.
     """
+    if totp and is_login:
+        raise InvalidInputError("A login brings its key along: --login alone.", field="totp")
     if totp:
         contents = _keys(_read_text(_only(files)).strip())
+    elif is_login:
+        contents = _login(_ask_login() if not files and sys.stdin.isatty() else _read_text(_only(files)))
     elif files:
         contents = [_files(files)]
     else:
@@ -86,7 +91,7 @@ def read(files: Sequence[Path], *, totp: bool, label: str | None) -> list[Conten
 
 def _only(files: Sequence[Path]) -> Path | None:
     if len(files) > 1:
-        raise InvalidInputError("With --totp there is one file, which holds the key as text.", field="file")
+        raise InvalidInputError("With --totp and --login there is one file, which holds it as text.", field="file")
     return files[0] if files else None
 
 
@@ -128,6 +133,28 @@ def _text(text: str) -> list[Content]:
     return [Content({"type": "text", "text": whole}, "a text")]
 
 
+def _ask_login() -> str:
+    """Ask for a login at a terminal, line by line, and put it down as ``login.read`` reads it."""
+    print("User name: ", end="", file=sys.stderr, flush=True)
+    username = sys.stdin.readline().strip()
+    password = getpass("Password (not shown): ", stream=sys.stderr)
+    key = getpass("Its authenticator's key or set-up link, or nothing (not shown): ", stream=sys.stderr).strip()
+    lines = [f"{name}: {value}" for name, value in (("username", username), ("totp", key)) if value]
+    return "\n".join([password, *lines])
+
+
+def _login(text: str) -> list[Content]:
+    given = login.read(text)
+    document = secret_content.to_document(Login(password=given.password, username=given.username, url=given.url))
+    if given.note is not None:
+        document["note"] = given.note
+    contents = [Content(document, "a login")]
+    if given.totp is not None:
+        contents.append(_key(given.totp))
+        console.say("Two links: the password's first, then its authenticator's. Send them by two ways.")
+    return contents
+
+
 def _keys(text: str) -> list[Content]:
     found = pasted.recognise(text)
     if isinstance(found, pasted.Problem):
@@ -149,15 +176,7 @@ def _key(understood: Understood) -> Content:
     told = f"an authenticator key ({_name(key.issuer, key.account)})"
     for warning in understood.warnings:
         console.say(WARNINGS[warning])
-    document: Document = {
-        "type": "totp",
-        "secret": base32.write(key.secret),
-        "algorithm": key.algorithm,
-        "digits": key.digits,
-        "period": key.period,
-    }
-    names = {"issuer": key.issuer, "account": key.account}
-    return Content(document | {name: text for name, text in names.items() if text}, told, key=key)
+    return Content(secret_content.to_document(key), told, key=key)
 
 
 def _name(issuer: str, account: str) -> str:

@@ -3,7 +3,7 @@
 The link may be an argument, as in a browser's address bar; without one, or with ``-``, it is a line of standard
 input, which no process list and no shell history keeps.
 
-Not handled here: opening (``core/envelope.py``, ``core/records.py``), where it goes (``output.py``).
+Not handled here: opening (``client/opening.py``, ``core/records.py``), where it goes (``output.py``).
 
 Rules:
 
@@ -24,25 +24,18 @@ from typing import Any
 
 from watchword.adapters.system import SystemEntropy
 from watchword.cli import claims, console, exits, output, progress, showing
-from watchword.client import GrantedSecret, SecretClient, SeenSecret
+from watchword.client import GrantedSecret, SecretClient, SeenSecret, opening
 from watchword.core import binary, envelope, ids, records, secret_link
 from watchword.core.envelope import Keys
 from watchword.core.secret_document import Document
 from watchword.errors import (
-    BurntError,
     InvalidInputError,
-    LapsedError,
     MismatchError,
-    OpenedError,
-    OverError,
     RefusedError,
-    TamperedError,
-    UnavailableError,
     WatchwordError,
 )
 
 _TRIES = 3  # at a terminal, before the command gives up
-_ENDS: dict[str, type[OverError]] = {"opened": OpenedError, "expired": LapsedError, "burnt": BurntError}
 
 
 @dataclass(frozen=True)
@@ -98,7 +91,7 @@ def _read_link(given: str | None) -> str:
 def _open(client: SecretClient, link: secret_link.SharedLink, asked: Asked) -> _Opened:
     name, proof = ids.to_text(ids.SECRET, link.id), envelope.link_proof(link.key)
     seen, begun = client.open(name, proof), claims.load(name)
-    nonce = _nonce(seen, begun=begun is not None)
+    nonce = opening.nonce_of(seen, begun=begun is not None)
     claim = begun or SystemEntropy().draw(claims.SIZE)
     if begun is None and not claims.keep(name, claim):
         console.say("This command cannot be repeated where it breaks off: ~/.local/state cannot be written.")
@@ -109,11 +102,7 @@ def _open(client: SecretClient, link: secret_link.SharedLink, asked: Asked) -> _
         if begun is None:
             claims.forget(name)
         raise
-    try:
-        document = envelope.open_with(keys, envelope.read_envelope(granted.envelope))
-    except (InvalidInputError, TamperedError):
-        raise TamperedError("The service gave something that is not what was sealed for this link.") from None
-    return _Opened(client, name, proof, claim, document, granted.views_remaining)
+    return _Opened(client, name, proof, claim, opening.open_granted(keys, granted), granted.views_remaining)
 
 
 def _claim(
@@ -134,20 +123,6 @@ def _claim(
             if not again or not error.attempts_remaining:
                 raise
             console.say(f"Not the passphrase. Nothing is lost; {error.attempts_remaining} more tries until a pause.")
-
-
-def _nonce(seen: SeenSecret, *, begun: bool) -> bytes:
-    """The nonce that the proofs are made with, unless it is over for whoever has not begun."""
-    end = _ENDS.get(seen.state)
-    if end is not None and (seen.nonce is None or not begun):
-        at = seen.opened_at if end is OpenedError else seen.ended_at
-        told = "" if at is None else f" ({at:%d %b %Y, %H:%M} UTC)"
-        raise end(f"{end.sentence}{told}", at="" if at is None else at.isoformat())
-    try:
-        return binary.decode_exactly(seen.nonce or "", envelope.NONCE_SIZE)
-    except ValueError:
-        pass
-    raise UnavailableError("The answer is not one that this client understands.")
 
 
 def _keys(link: secret_link.SharedLink, nonce: bytes, seen: SeenSecret, asked: Asked) -> Keys:

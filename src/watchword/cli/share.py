@@ -1,6 +1,6 @@
 """``watchword share``: seal a secret on this machine, have the service keep what it cannot read, and print the link.
 
-Not handled here: what is shared (``contents.py``), the sealing itself (``core/envelope.py``, ``core/records.py``).
+Not handled here: what is shared (``contents.py``), the sealing itself (``client/sealing.py``).
 
 Rules: standard output is the link and nothing else; what is told besides goes to standard error and holds nothing of
 the secret; what could not be sent as a whole is burnt.
@@ -10,25 +10,24 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from pathlib import Path
 
 from watchword.adapters.system import SystemClock, SystemEntropy
 from watchword.cli import console, progress
 from watchword.cli.contents import Content, read
-from watchword.client import MadeSecret, SecretClient
-from watchword.core import binary, envelope, ids, records, secret_link
+from watchword.client import MadeSecret, SecretClient, sealing
+from watchword.client.sealing import Body
+from watchword.core import ids, secret_link
 from watchword.core.otpauth import AuthenticatorKey
 from watchword.core.totp import seconds_left, totp
 from watchword.errors import InvalidInputError, WatchwordError
 
 _TTL = re.compile(r"([1-9][0-9]{0,7})(s|m|min|h|d|w)", re.ASCII)
 _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-_RECORDS = 16  # of 64 KiB each, in one request
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,7 @@ class Asked:
     passphrase_file: Path | None
     files: Sequence[Path]
     totp: bool
+    login: bool
     label: str | None
     key_file: Path | None
     as_json: bool
@@ -52,7 +52,7 @@ def share(asked: Asked) -> None:
     key = None if asked.key_file is None else console.secret("API key", asked.key_file)
     passphrase = None if asked.passphrase_file is None else console.passphrase(asked.passphrase_file)
     with SecretClient(asked.server, key) as client:
-        for content in read(asked.files, totp=asked.totp, label=asked.label):
+        for content in read(asked.files, totp=asked.totp, is_login=asked.login, label=asked.label):
             made, link = _seal_and_send(client, content, passphrase, lifetime, asked.views)
             _tell(asked, content, made, link, with_passphrase=passphrase is not None)
 
@@ -72,31 +72,19 @@ def read_ttl(text: str) -> timedelta:
 def _seal_and_send(
     client: SecretClient, content: Content, passphrase: str | None, lifetime: timedelta | None, views: int | None
 ) -> tuple[MadeSecret, bytes]:
-    draw = SystemEntropy().draw
-    link_key, nonce, iv = draw(envelope.KEY_SIZE), draw(envelope.NONCE_SIZE), draw(envelope.IV_SIZE)
-    keys = [draw(records.KEY_SIZE) for _ in content.bodies]
-    for number, (body, key) in enumerate(zip(content.bodies, keys, strict=True)):
-        body.entry.update(blob=number, key=binary.encode(key))
-    sealed = envelope.seal(content.document, link_key, nonce=nonce, iv=iv, passphrase=passphrase)
-    sizes = [records.body_size(body.size) for body in content.bodies]
-    made = client.create(sealed, sizes=sizes, expires_in=lifetime, views=views)
+    sealed = [Body(body.chunks(), body.size, body.entry) for body in content.bodies]
+    parcel = sealing.pack(content.document, sealed, passphrase=passphrase, draw=SystemEntropy().draw)
+    made = client.create(parcel.sealed, sizes=parcel.sizes, expires_in=lifetime, views=views)
     try:
-        for number, (body, key) in enumerate(zip(content.bodies, keys, strict=True)):
-            pieces = _grouped(records.seal_records(body.chunks(), key, salt=draw(records.SALT_SIZE)))
-            shown = progress.shown(pieces, sizes[number], f"Sealing and sending {body.path.name}")
-            client.upload(made.id, made.manage_token, number, shown, sizes[number])
+        for number, (body, file) in enumerate(zip(parcel.bodies, content.bodies, strict=True)):
+            shown = progress.shown(body.pieces, body.size, f"Sealing and sending {file.path.name}")
+            client.upload(made.id, made.manage_token, number, shown, body.size)
     except BaseException:
         # Nobody has a link to it. It would go by itself in a day; the disk need not wait.
         with suppress(WatchwordError):
             client.burn(made.id, made.manage_token)
         raise
-    return made, link_key
-
-
-def _grouped(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    source = iter(pieces)
-    while group := b"".join(islice(source, _RECORDS)):
-        yield group
+    return made, parcel.link_key
 
 
 def _tell(asked: Asked, content: Content, made: MadeSecret, link_key: bytes, *, with_passphrase: bool) -> None:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 from watchword.adapters.system import SystemClock
 from watchword.cli import qr
 from watchword.cli.output import visible
 from watchword.core import base32
-from watchword.core.otpauth import AuthenticatorKey, write_key_uri
+from watchword.core.otpauth import write_key_uri
+from watchword.core.secret_content import read_key
 from watchword.core.secret_document import Document
 from watchword.core.totp import seconds_left, totp
 from watchword.errors import InvalidInputError
@@ -24,11 +24,11 @@ def text(document: Document) -> str:
     if document["type"] == "text":
         return str(document["text"])
     if document["type"] == "totp":
-        return write_key_uri(_key(document)) + "\n"
+        return write_key_uri(read_key(document)) + "\n"
     names = {"url": "Address", "username": "User name", "password": "Password"}
     lines = [f"{name}: {document[member]}" for member, name in names.items() if member in document]
     if "totp" in document:
-        lines.append(f"Authenticator: {write_key_uri(_key(document['totp']))}")
+        lines.append(f"Authenticator: {write_key_uri(read_key(document['totp']))}")
     return "\n".join(lines) + "\n"
 
 
@@ -44,7 +44,7 @@ def drawn(document: Document, *, colour: bool) -> str:
             "There is no authenticator key in this secret: run the command again without --qr, within 15 minutes.",
             field="qr",
         )
-    key = _key(held)
+    key = read_key(held)
     names = {"Issuer": key.issuer, "Account": key.account, "Key": base32.groups_of_four(base32.write(key.secret))}
     lines = [f"{name}: {visible(value)}" for name, value in names.items() if value]
     others = "" if held is document else text(document)
@@ -59,17 +59,6 @@ def besides(document: Document) -> Iterator[str]:
     held = document if document["type"] == "totp" else document.get("totp")
     # A code is for the eyes of whoever sits there, and not for a log that takes standard error.
     if held is not None and sys.stderr.isatty():
-        key, now = _key(held), SystemClock().now()
+        key, now = read_key(held), SystemClock().now()
         code = totp(key.secret, now, algorithm=key.algorithm, digits=key.digits, period=key.period)
         yield f"An app with this key shows {code} for {seconds_left(now, key.period)} s."
-
-
-def _key(held: dict[str, Any]) -> AuthenticatorKey:
-    return AuthenticatorKey(
-        base32.read(held["secret"]),
-        held.get("issuer", ""),
-        held.get("account", ""),
-        held["algorithm"],
-        held["digits"],
-        held["period"],
-    )

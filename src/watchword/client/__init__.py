@@ -1,4 +1,4 @@
-"""The SDK: send and check passcodes, keep and open sealed secrets, from another program.
+"""The SDK: send and check passcodes, share and reveal secrets, from another program.
 
 ``Client`` and ``SecretClient`` block, ``AsyncClient`` and ``AsyncSecretClient`` await; all are thin shells over one
 core without I/O. What they raise is in ``watchword.errors``. How to use them: docs/how-to/use-the-python-client.md.
@@ -6,6 +6,8 @@ core without I/O. What they raise is in ``watchword.errors``. How to use them: d
 
 from watchword.client.asynchronous import AsyncClient as AsyncClient
 from watchword.client.blocking import Client as Client
+from watchword.client.opening import RevealedSecret as RevealedSecret
+from watchword.client.sealing import SharedSecret as SharedSecret
 from watchword.client.secret import GrantedSecret as GrantedSecret
 from watchword.client.secret import MadeSecret as MadeSecret
 from watchword.client.secret import SecretStatus as SecretStatus
@@ -14,3 +16,5 @@ from watchword.client.secret_asynchronous import AsyncSecretClient as AsyncSecre
 from watchword.client.secret_blocking import SecretClient as SecretClient
 from watchword.client.verification import Delivery as Delivery
 from watchword.client.verification import Verification as Verification
+from watchword.core.secret_content import File as File
+from watchword.core.secret_content import Login as Login

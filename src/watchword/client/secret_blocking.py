@@ -1,26 +1,33 @@
 """The client for secrets that blocks: a shell over ``client/secret.py``, as ``client/blocking.py`` is.
 
-Not handled here: everything that is decided (``client/secret.py``), sealing (``core/envelope.py``).
-``client/secret_asynchronous.py`` is the same, awaited; a test keeps the two alike.
+Not handled here: everything that is decided (``client/secret.py``), sealing and opening (``client/sealing.py``,
+``client/opening.py``). ``client/secret_asynchronous.py`` is the same, awaited; a test keeps the two alike.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from secrets import token_bytes
 
 import httpx
 
-from watchword.client import connection, secret
+from watchword.client import connection, opening, sealing, secret
 from watchword.client.blocking import Shell, jitter
+from watchword.client.opening import RevealedSecret
+from watchword.client.sealing import SharedSecret
 from watchword.client.secret import GrantedSecret, MadeSecret, SecretStatus, SeenSecret
+from watchword.core import envelope
 from watchword.core.envelope import Sealed
+from watchword.core.secret_content import Content
+from watchword.errors import WatchwordError
 
 
 class SecretClient(Shell):
-    """Keeps, opens and ends sealed secrets. Use it in a ``with`` block, or ``close`` it.
+    """Shares and reveals secrets; keeps and ends sealed ones. Use it in a ``with`` block, or ``close`` it.
 
     Without ``api_key`` it is anonymous, which most services allow for secrets. ``timeout`` holds for each wait of a
     request; ``ca_file`` replaces the system's certificate authorities. ``unsafe_transport`` replaces the network, for
@@ -42,6 +49,65 @@ class SecretClient(Shell):
     ) -> None:
         where = connection.Connection(base_url, api_key or "", timeout, ca_file, anonymous=api_key is None)
         super().__init__(where, sleep, unsafe_transport)
+
+    def share(
+        self,
+        content: Content,
+        *,
+        passphrase: str | None = None,
+        label: str | None = None,
+        note: str | None = None,
+        expires_in: timedelta | None = None,
+        views: int | None = None,
+    ) -> SharedSecret:
+        """Seal a text, an authenticator's key, a login or files here, and have them kept. The service reads nothing.
+
+        Files are held in memory; larger ones go through ``watchword share --file``.
+
+        Raises:
+            InvalidInputError, ForbiddenError, UnauthenticatedError, RateLimitedError, UnavailableError. What was not
+            kept as a whole is burnt.
+        """
+        parcel = sealing.pack_content(content, label=label, note=note, passphrase=passphrase, draw=token_bytes)
+        made = self.create(parcel.sealed, sizes=parcel.sizes, expires_in=expires_in, views=views)
+        try:
+            for number, body in enumerate(parcel.bodies):
+                self.upload(made.id, made.manage_token, number, body.pieces, body.size)
+        except BaseException:
+            with suppress(WatchwordError):
+                self.burn(made.id, made.manage_token)
+            raise
+        return sealing.shared(self._connection.address, made, parcel.link_key)
+
+    def reveal(self, link: str, *, passphrase: str | None = None, claim: bytes | None = None) -> RevealedSecret:
+        """Open a link to this client's service: take a view, open what it brings here, and say that it was read.
+
+        ``claim``, 16 random bytes that you keep until this returns, makes the call repeatable after a crash.
+
+        Raises:
+            InvalidInputError: the link is damaged or another service's, or the passphrase is missing. Nothing is spent.
+            MismatchError: the passphrase is wrong; nothing is spent.
+            OverError: one of its children says how it ended.
+            TamperedError: it was altered where it was kept.
+            UnknownError, LockedError, RateLimitedError, UnavailableError.
+        """
+        name, where = opening.read_link(self._connection.address, link)
+        proof = envelope.link_proof(where.key)
+        seen = self.open(name, proof)
+        keys = opening.derive(where, seen, passphrase, begun=claim is not None)
+        nonce = token_bytes(opening.CLAIM_SIZE) if claim is None else claim
+        granted = self.claim(name, proof, nonce, auth=keys.auth)
+        document = opening.open_granted(keys, granted)
+        bodies = {
+            number: b"".join(self.download(name, nonce, number, size)) for number, size in opening.outside(document)
+        }
+        content = opening.read_content(document, bodies)
+        try:
+            self.ack(name, proof, nonce)
+        except WatchwordError:
+            # It is open, and that is what counts: the claim ends by itself.
+            return opening.revealed(document, content, granted, acknowledged=False)
+        return opening.revealed(document, content, granted, acknowledged=True)
 
     def create(
         self,

@@ -32,26 +32,36 @@ class Purge:
         audit: Audit,
         tidy: Callable[[], None] = lambda: None,
         files: SecretFiles | None = None,
+        is_ours: Callable[[], bool] = lambda: True,
     ) -> None:
-        """``tidy`` is called after much was removed, to give memory back; ``files`` follow their secrets."""
+        """``tidy`` is called after much was removed, to give memory back; ``files`` follow their secrets.
+
+        ``is_ours`` tells whether this process, of several, is the one that purges; it is asked every time.
+        """
         self._files = files
+        self._is_ours = is_ours
         self._tidy = tidy
         self._store = store
         self._clock = clock
         self._audit = audit
 
     async def run(self) -> None:
-        """Purge once a minute until cancelled. A store that fails is left alone until the next time."""
+        """Purge once a minute until cancelled, where that is ours to do."""
         rounds = 0
         while True:
-            try:
-                if self._files is not None and rounds % SWEEP_EVERY == 0:
-                    await self._files.sweep()
+            if self._is_ours():
+                await self._round(sweeps=rounds % SWEEP_EVERY == 0)
                 rounds += 1
-                await self.once()
-            except UnavailableError as error:
-                self._audit.record("purge.store_failed", detail=error.detail)
             await asyncio.sleep(EVERY / SECOND)
+
+    async def _round(self, *, sweeps: bool) -> None:
+        """Purge, and sweep files now and then. A store that fails is left alone until the next time."""
+        try:
+            if sweeps and self._files is not None:
+                await self._files.sweep()
+            await self.once()
+        except UnavailableError as error:
+            self._audit.record("purge.store_failed", detail=error.detail)
 
     async def once(self) -> int:
         """Remove all that is over now; returns how many rows went."""
