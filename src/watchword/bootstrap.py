@@ -42,10 +42,13 @@ from watchword.core.keyring import Keyring
 from watchword.core.policy import Rules
 from watchword.errors import InvalidInputError, KeyringError, SettingsError, UnavailableError, UnknownError
 from watchword.flows.app import Apps
+from watchword.flows.authenticator import Authenticators
+from watchword.flows.authenticator_keeping import Resealing
 from watchword.flows.courier import Courier
 from watchword.flows.keys import Keys
 from watchword.flows.mailbox import Mailbox
 from watchword.flows.purge import Purge
+from watchword.flows.recovery import RecoveryCodes
 from watchword.flows.secret import Secrets
 from watchword.flows.secret_file import SecretFiles
 from watchword.flows.verification import Verifications
@@ -118,6 +121,11 @@ class Service:
         self.verifications = Verifications(
             store, self.keys, clock, entropy, self.audit, settings.rules, self.courier.wake
         )
+        self.authenticators = Authenticators(
+            store.authenticators, self.keys, clock, entropy, self.audit, settings.rules.profile.failure_ceiling
+        )
+        self.recovery_codes = RecoveryCodes(store.authenticators, self.keys, clock, entropy, self.audit)
+        self.resealing = Resealing(store.authenticators, self.keys, entropy, self.audit)
         self._delivers = courier
         self._tasks: list[asyncio.Task[None]] = []
         self._leaving: asyncio.Task[None] | None = None
@@ -135,7 +143,7 @@ class Service:
         self._started = True
         if self.minted is not None:
             self._valid_keys[core.hash_key(self.minted.api_key)] = await self._development_app()
-        work = [("purge", self.purge.run), ("figures", self._tell_figures)]
+        work = [("purge", self.purge.run), ("figures", self._tell_figures), ("reseal", self.resealing.run)]
         if self._delivers:
             work.append(("courier", self.courier.run))
         self._tasks = [asyncio.create_task(self._keep(name, run), name=name) for name, run in work]
@@ -174,6 +182,7 @@ class Service:
             self.audit.record("rules.refused", detail=error.detail)
             return
         self.verifications.rules = rules
+        self.authenticators.ceiling = rules.profile.failure_ceiling
         self.audit.record("rules.reloaded", profile=rules.profile.name, current_key=self.keys.ring.current)
 
     def asgi(self) -> Gate:

@@ -12,6 +12,7 @@ ASCII that ``core/passcode.py`` ``read_digits`` has vouched for.
 from __future__ import annotations
 
 import hmac
+from hashlib import sha1, sha256, sha512
 
 from watchword.core.instant import SECOND, Instant
 
@@ -26,6 +27,47 @@ DEFAULT_PERIOD = 30
 MAX_SKEW = 10  # steps either way; more is a mistake, not a slow clock
 
 _COUNTERS = 2**64
+_HASHES = {"SHA1": sha1, "SHA256": sha256, "SHA512": sha512}
+_INNER = bytes(octet ^ 0x36 for octet in range(256))
+_OUTER = bytes(octet ^ 0x5C for octet in range(256))
+
+
+class Codes:
+    """The codes of one key. HMAC's inner and outer state are hashed once and kept, which a window needs many of."""
+
+    __slots__ = ("_inner", "_outer", "_width")
+
+    def __init__(self, secret: bytes, algorithm: str = DEFAULT_ALGORITHM, digits: int = DEFAULT_DIGITS) -> None:
+        _check(algorithm, digits)
+        new = _HASHES[algorithm]
+        size = new().block_size
+        block = (secret if len(secret) <= size else new(secret).digest()).ljust(size, b"\0")
+        self._inner = new(block.translate(_INNER))
+        self._outer = new(block.translate(_OUTER))
+        self._width = digits
+
+    def __repr__(self) -> str:
+        return "Codes()"
+
+    def of(self, counter: int) -> bytes:
+        """The code of a counter, in ASCII: RFC 4226 section 5.3 over RFC 2104."""
+        inner = self._inner.copy()
+        inner.update(counter.to_bytes(8, "big"))
+        outer = self._outer.copy()
+        outer.update(inner.digest())
+        mac = outer.digest()
+        start = mac[-1] & 0x0F
+        number = int.from_bytes(mac[start : start + 4], "big") & 0x7FFF_FFFF
+        return b"%0*d" % (self._width, number % 10**self._width)
+
+    def newest_match(self, typed: bytes, first: int, last: int) -> int | None:
+        """The newest counter from ``first`` to ``last`` whose code is ``typed``."""
+        found = None
+        # No early end: how long it takes must not tell which step came close.
+        for counter in range(max(0, first), min(_COUNTERS, last + 1)):
+            if hmac.compare_digest(self.of(counter), typed):
+                found = counter
+        return found
 
 
 def hotp(secret: bytes, counter: int, *, algorithm: str = DEFAULT_ALGORITHM, digits: int = DEFAULT_DIGITS) -> str:
@@ -79,13 +121,7 @@ def matching_step(
     if not 0 <= skew <= MAX_SKEW:
         raise ValueError(f"a skew is 0 to {MAX_SKEW} steps")
     here = step_at(now, period)
-    found = None
-    # No early end: how long it takes must not tell which step came close.
-    for step in range(max(0, here - skew), min(_COUNTERS, here + skew + 1)):
-        code = hotp(secret, step, algorithm=algorithm, digits=digits)
-        if hmac.compare_digest(code.encode(), typed.encode()):
-            found = step
-    return found
+    return Codes(secret, algorithm, digits).newest_match(typed.encode(), here - skew, here + skew)
 
 
 def _check(algorithm: str, digits: int) -> None:
