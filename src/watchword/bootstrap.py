@@ -195,6 +195,8 @@ class Service:
         mailbox = RenderedMailbox(Mailbox(self.store, self.keys), self.letters) if self.minted else None
         return Services(
             verifications=self.verifications,
+            authenticators=self.authenticators,
+            recovery_codes=self.recovery_codes,
             secrets=self.secrets,
             secret_files=self.secret_files,
             apps=self.apps,
