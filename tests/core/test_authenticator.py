@@ -97,7 +97,8 @@ def test_a_limit_is_refused_for_one_who_has_none_and_leaves_no_streak() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, HOUR), st.integers(1, 5)), max_size=40))
 def test_budgets_in_units_equal_a_plain_count(tries: list[tuple[int, int]]) -> None:
-    guesses, log, now = UNTRIED, [], NOW
+    guesses, now = UNTRIED, NOW
+    log: list[int] = []
     for pause, units in tries:
         now += pause
         fits = all(sum(at > now - rate.per for at in log) + units <= rate.count for rate in rules.BUDGETS)

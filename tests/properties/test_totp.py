@@ -22,9 +22,8 @@ kinds = st.tuples(st.sampled_from(totp.ALGORITHMS), st.integers(6, 8), st.intege
 @given(secrets, seconds, kinds)
 def test_codes_are_those_of_pyotp(secret: bytes, at: int, kind: tuple[str, int, int]) -> None:
     algorithm, digits, period = kind
-    theirs = pyotp.TOTP(
-        b32encode(secret).decode(), digits=digits, digest=getattr(hashlib, algorithm.lower()), interval=period
-    )
+    digest = getattr(hashlib, algorithm.lower())
+    theirs = pyotp.TOTP(b32encode(secret).decode(), digits=digits, digest=digest, interval=period)
     assert theirs.generate_otp(at // period) == totp.totp(
         secret, at * 1000, algorithm=algorithm, digits=digits, period=period
     )
