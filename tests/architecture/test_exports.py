@@ -10,10 +10,15 @@ import pytest
 PUBLIC = {
     "watchword": set[str](),
     "watchword.client": {
+        "AsyncAuthenticatorClient",
         "AsyncClient",
         "AsyncSecretClient",
+        "Authenticator",
+        "AuthenticatorClient",
+        "AuthenticatorList",
         "Client",
         "Delivery",
+        "Enrolment",
         "GrantedSecret",
         "MadeSecret",
         "SecretClient",
