@@ -65,7 +65,10 @@ PUBLIC = {
         "UnknownSubjectError",
         "WatchwordError",
     },
-    "watchword.totp": {"AuthenticatorKey", "UnusableKeyError", "code_at", "read_key", "verify", "write_key_uri"},
+    "watchword.totp": {
+        *("AuthenticatorKey", "UnusableKeyError"),
+        *("code_at", "new_key", "qr_svg", "read_key", "verify", "write_key_uri"),
+    },
 }
 
 

@@ -35,7 +35,7 @@ _OUTER = bytes(octet ^ 0x5C for octet in range(256))
 class Codes:
     """The codes of one key. HMAC's inner and outer state are hashed once and kept, which a window needs many of."""
 
-    __slots__ = ("_inner", "_outer", "_width")
+    __slots__ = ("_inner", "_modulus", "_outer", "_write")
 
     def __init__(self, secret: bytes, algorithm: str = DEFAULT_ALGORITHM, digits: int = DEFAULT_DIGITS) -> None:
         _check(algorithm, digits)
@@ -44,7 +44,8 @@ class Codes:
         block = (secret if len(secret) <= size else new(secret).digest()).ljust(size, b"\0")
         self._inner = new(block.translate(_INNER))
         self._outer = new(block.translate(_OUTER))
-        self._width = digits
+        self._write = f"%0{digits}d".encode()
+        self._modulus = 10**digits
 
     def __repr__(self) -> str:
         return "Codes()"
@@ -58,9 +59,10 @@ class Codes:
         mac = outer.digest()
         start = mac[-1] & 0x0F
         number = int.from_bytes(mac[start : start + 4], "big") & 0x7FFF_FFFF
-        return b"%0*d" % (self._width, number % 10**self._width)
+        written: bytes = self._write % (number % self._modulus)
+        return written
 
-    def newest_match(self, typed: bytes, first: int, last: int) -> int | None:
+    def newest_among(self, typed: bytes, first: int, last: int) -> int | None:
         """The newest counter from ``first`` to ``last`` whose code is ``typed``."""
         found = None
         # No early end: how long it takes must not tell which step came close.
@@ -118,10 +120,15 @@ def matching_step(
     Compare the answer with None: step 0 is a step. The newest is the one that leaves nothing to replay, should one
     code be right for two steps.
     """
+    return newest_match(Codes(secret, algorithm, digits), typed, now, skew=skew, period=period)
+
+
+def newest_match(codes: Codes, typed: str, now: Instant, *, skew: int = 1, period: int = DEFAULT_PERIOD) -> int | None:
+    """``matching_step`` for a key whose states are kept."""
     if not 0 <= skew <= MAX_SKEW:
         raise ValueError(f"a skew is 0 to {MAX_SKEW} steps")
     here = step_at(now, period)
-    return Codes(secret, algorithm, digits).newest_match(typed.encode(), here - skew, here + skew)
+    return codes.newest_among(typed.encode(), here - skew, here + skew)
 
 
 def _check(algorithm: str, digits: int) -> None:
