@@ -344,7 +344,14 @@ def schema_of(settings: Settings) -> Schema | None:
 
 @asynccontextmanager
 async def opened_apps(settings: Settings, audit: Audit, *, must_exist: bool = False) -> AsyncIterator[Apps]:
-    """The flow of apps on the store as it lies, without a running service. Needs no keys.
+    """The flow of apps on the store as it lies, without a running service. Needs no keys. Raises: ``opened_store``."""
+    async with opened_store(settings, must_exist=must_exist) as store:
+        yield Apps(store, SystemClock(), SystemEntropy(), audit)
+
+
+@asynccontextmanager
+async def opened_store(settings: Settings, *, must_exist: bool = False) -> AsyncIterator[Store]:
+    """The store as it lies, without a running service.
 
     Raises:
         SettingsError: the store keeps nothing, is not there although it ``must_exist``, or cannot be used.
@@ -361,7 +368,7 @@ async def opened_apps(settings: Settings, audit: Audit, *, must_exist: bool = Fa
     store = open_store(settings)
     await store.open()
     try:
-        yield Apps(store, SystemClock(), SystemEntropy(), audit)
+        yield store
     finally:
         await store.aclose()
 
