@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from watchword.errors import InvalidInputError
 
 B32 = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 SECRET = b"12345678901234567890"
-EXPORT = "otpauth-migration://offline?data=Ci0KFDEyMzQ1Njc4OTAxMjM0NTY3ODkwEgNhbm4aBEFDTUUgASgBMAISAA"
+EXPORTS = Path(__file__).parents[2] / "vectors" / "totp" / "exports.json"
 
 
 def only(text: str) -> Found | Bad:
@@ -148,3 +149,15 @@ def test_no_text_breaks_the_reader(text: str) -> None:
         except InvalidInputError:
             continue
         assert all(isinstance(row, (Found, Bad)) for row in rows)
+
+
+def test_an_export_is_split_into_its_accounts_and_what_cannot_be_used() -> None:
+    cases = [case for case in json.loads(EXPORTS.read_text())["cases"] if "accounts" in case["expect"]]
+    mixed = [case for case in cases if case["expect"]["accounts"] and case["expect"].get("unusable")]
+    assert mixed
+    for case in mixed:
+        given = case["given"]
+        rows = list(read_table(given if isinstance(given, str) else given["text"]))
+        told = [row.reason for row in rows if isinstance(row, Bad) and row.reason != "no subject"]
+        assert [each["problem"] for each in case["expect"]["unusable"]] == told
+        assert len(case["expect"]["accounts"]) + len(case["expect"]["unusable"]) == len(rows)

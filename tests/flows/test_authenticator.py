@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from random import Random
+from typing import Any
 
 import msgspec
 import pytest
@@ -15,7 +17,7 @@ from watchword.core import authenticator as rules
 from watchword.core.authenticator import Authenticator
 from watchword.core.instant import DAY, SECOND
 from watchword.core.otpauth import AuthenticatorKey
-from watchword.errors import InvalidInputError, KeyringError, TamperedError
+from watchword.errors import InvalidInputError, KeyringError, OverloadedError, TamperedError
 from watchword.flows.authenticator import NewAuthenticator
 
 
@@ -170,3 +172,109 @@ async def test_a_label_is_read_before_anything_is_looked_up_and_an_enrolment_has
     assert "Enrolled(Authenticator(confirmed_at=None))" == repr(enrolled)
     with pytest.raises(InvalidInputError):
         await world.authenticators.rename(world.app, enrolled.shown.authenticator.id, "a\u202eb")
+
+
+@journey()
+async def test_what_is_shown_once_has_a_quiet_repr(world: World) -> None:
+    enrolled = await world.authenticators.enrol(world.app, NewAuthenticator(ANN))
+    raw = enrolled.shown.authenticator.id
+    confirmed = await world.authenticators.confirm(world.app, raw, code(world, enrolled.key))
+    renewed = await world.recovery_codes.renew(world.app, ANN)
+    assert "Confirmed(Authenticator(" in repr(confirmed)
+    assert not [each for each in confirmed.codes if each in repr(confirmed)]
+    assert "CodeSet(10)" == repr(renewed)
+
+
+@pytest.mark.parametrize("field", ["seed", "names"])
+@journey()
+async def test_a_seal_of_ours_around_something_else_is_tampering(world: World, field: str) -> None:
+    raw, key, _ = await bind(world)
+    row = rows(world)[raw]
+    label = b"watchword/v1/authenticator/" + field.encode()
+    ours = world.keys.ring.seal(b"\x91\x01", bound_to=label + row.app + row.id + row.subject, nonce=bytes(12))
+    rows(world)[raw] = msgspec.structs.replace(row, **{field: ours})
+    # A names seal is opened to show what was approved, so the step is spent and nobody is told yes.
+    assert "TamperedError" == await checked(world, code(world, key))
+
+
+@journey()
+async def test_what_does_not_open_can_be_removed(world: World) -> None:
+    raw, _, _ = await bind(world)
+    rows(world)[raw] = msgspec.structs.replace(rows(world)[raw], names=b"\x01" * 40)
+    revoked = await world.authenticators.revoke(world.app, raw)
+    assert ("", "revoked") == (revoked.names.subject, revoked.status.value)
+    assert {} == rows(world)
+
+
+class Restless:
+    """A store in which a subject's rows change between each look and each step, ``changes`` times."""
+
+    def __init__(self, world: World, changes: int) -> None:
+        self._kept = world.store.authenticators
+        self.changes = changes
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._kept, name)
+
+    async def of_subject(self, subject: bytes) -> Any:
+        found = await self._kept.of_subject(subject)
+        self.changes -= 1
+        return found if self.changes < 0 else []
+
+    async def rename(self, app: bytes, resealed: Any) -> bool:
+        self.changes -= 1
+        return self.changes < 0 and await self._kept.rename(app, resealed)
+
+
+@journey()
+async def test_a_check_looks_again_where_the_rows_changed(world: World) -> None:
+    _, key, _ = await bind(world)
+    world.authenticators._store = Restless(world, 7)
+    assert "approved" == await checked(world, code(world, key))
+
+
+@journey()
+async def test_a_check_that_never_finds_rest_accepts_nothing(world: World) -> None:
+    raw, key, _ = await bind(world)
+    other, _, _ = await bind(world)
+    kept = world.store.authenticators
+
+    class Vanishing(Restless):
+        async def of_subject(self, subject: bytes) -> Any:
+            return [row for row in await kept.of_subject(subject) if row.id != other]
+
+    world.authenticators._store = Vanishing(world, 0)
+    assert "OverloadedError" == await checked(world, code(world, key))
+    assert rules.NEVER < rows(world)[raw].last_step < world.clock.now() // PERIOD - 1
+
+
+@pytest.mark.parametrize(("changes", "fails"), [(3, False), (99, True)])
+@journey()
+async def test_a_rename_tries_again_where_the_row_was_sealed_anew(world: World, changes: int, fails: bool) -> None:
+    raw, _, _ = await bind(world)
+    world.authenticators._store = Restless(world, changes)
+    if fails:
+        with pytest.raises(OverloadedError):
+            await world.authenticators.rename(world.app, raw, "new")
+    else:
+        assert "new" == (await world.authenticators.rename(world.app, raw, "new")).names.label
+
+
+@journey()
+async def test_resealing_goes_on_by_the_minute_and_after_a_failure(world: World) -> None:
+    raw, _, _ = await bind(world)
+    rings = iter([KeyringError("gone"), a_keyring(1, 2)])
+
+    def load() -> Any:
+        ring = next(rings, None) or a_keyring(1, 2)
+        if isinstance(ring, KeyringError):
+            raise ring
+        return ring
+
+    world.keys._load = load
+    running = asyncio.create_task(world.resealing.run())
+    async with asyncio.timeout(600):
+        while rows(world)[raw].key_number != 2:  # noqa: ASYNC110 - on a loop whose timers are over at once
+            await asyncio.sleep(1)
+    running.cancel()
+    assert ["reseal.failed", "reseal.done"] == [name for name in world.journal.names() if name.startswith("reseal")]
