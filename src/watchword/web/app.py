@@ -92,7 +92,7 @@ def authenticator_routes(services: Services) -> list[Route]:
     tag, codes, shown = "authenticators", "recovery codes", w.AuthenticatorShown
     # fmt: off
     return [
-        Route("POST", _A + "/check", api.check, "check_authenticator", "Check a code of a subject", tag, key,
+        Route("POST", _A + "/check", api.check, "check_authenticator", "Check an authenticator's code", tag, key,
               takes=w.SubjectCheck, gives=w.AuthenticatorApproved, refusals=(_FIELD, _NOT_ACCEPTED, _LIMITED, _STORE)),
         Route("POST", _A, api.enrol, "enrol_authenticator", "Begin an enrolment", tag, key, takes=w.NewAuthenticator,
               gives=w.AuthenticatorEnrolled, status=201, refusals=(_FIELD, _ENOUGH, _STORE)),
