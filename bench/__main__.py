@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench import courier, footprint, load, machine, report, store
+from bench import courier, footprint, load, machine, report, store, totp
 from bench.children import call
 
 HERE = Path(__file__).parent
@@ -40,6 +40,8 @@ def _measure(plan: load.Plan, arguments: list[str]) -> report.Figures:
         started = footprint.start_up(folder, plan.starts)
         _say("the store alone")
         rates = call("bench.store", msgspec.json.encode(store.Order(plan.fewer, plan.store_verifications, scratch)))
+        _say("codes of authenticators")
+        codes = call("bench.totp", msgspec.json.encode(totp.Order(plan.fewer, 10_000)))
         _say("the courier")
         drained = call("bench.courier", msgspec.json.encode(courier.Order(plan.messages, scratch)))
         loaded = load.run(plan, folder, _say)
@@ -51,6 +53,7 @@ def _measure(plan: load.Plan, arguments: list[str]) -> report.Figures:
         rates=msgspec.json.decode(rates, type=store.Rates),
         drained=msgspec.json.decode(drained, type=courier.Drained),
         started=started,
+        codes=msgspec.json.decode(codes, type=totp.Rates),
     )
 
 

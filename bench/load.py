@@ -84,6 +84,7 @@ def _at(service: Running, plain: Running, connections: int, plan: Plan) -> list[
     if most:
         for _ in range(plan.fewer):
             rows += load(service, "idempotent", connections, seconds, warm=WARM)
+            rows += load(service, "authenticator", connections, seconds)
     return rows
 
 

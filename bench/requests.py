@@ -21,8 +21,10 @@ import msgspec
 
 from bench.rows import Job
 from watchword.adapters import key_file
-from watchword.core import binary, envelope, ids
+from watchword.adapters.system import SystemClock
+from watchword.core import base32, binary, envelope, ids
 from watchword.core.passcode import derive_code
+from watchword.core.totp import hotp, step_at, totp
 
 _ID = slice(7, 32)  # an answer begins with {"id":"vf_…"
 _DIGITS = 6
@@ -56,6 +58,7 @@ class Speaker:
             b"Accept: application/json\r\nContent-Type: application/json\r\n"
         ) % (job.port, job.api_key.encode())
         self.made: deque[tuple[bytes, bytes]] = deque()
+        self.bound: deque[tuple[bytes, bytes]] = deque()
 
     def create(self, *, idempotent: bool = False) -> tuple[bytes, bytes]:
         """Ask for a verification; returns the address and the request."""
@@ -82,6 +85,22 @@ class Speaker:
         head = b"POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUser-Agent: bench/1\r\nAccept: application/json\r\n"
         length = b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
         return head % (path, self._port) + length
+
+    def enrol(self) -> tuple[bytes, bytes]:
+        """Ask for an authenticator; returns its subject and the request."""
+        subject = b"user-%d" % next(self._numbers)
+        return subject, self._post(b"/v1/authenticators", b'{"subject":"%s","label":"Phone"}' % subject, b"")
+
+    def confirm(self, text: bytes, secret: bytes) -> bytes:
+        """Confirm it, with the code of the step before this one."""
+        code = hotp(secret, step_at(SystemClock().now()) - 1).encode()
+        return self._post(b"/v1/authenticators/%s/confirm" % text, b'{"code":"%s"}' % code, b"")
+
+    def check_subject(self, subject: bytes, secret: bytes) -> bytes:
+        """Check the code of now."""
+        code = totp(secret, SystemClock().now()).encode()
+        body = b'{"subject":"%s","code":"%s"}' % (subject, code)
+        return self._post(b"/v1/authenticators/check", body, b"")
 
     def _post(self, path: bytes, body: bytes, header: bytes) -> bytes:
         return b"POST %s%s%sContent-Length: %d\r\n\r\n%s" % (path, self._rest, header, len(body), body)
@@ -189,6 +208,47 @@ class Cycle:
         return self._speaker.anonymous(b"/v1/secrets/%s/%s" % (self._id, verb), body)
 
 
+class Bind:
+    """Enrol and confirm, in turns, with the code of the step before, so that the present one is left for a check."""
+
+    def __init__(self, speaker: Speaker) -> None:
+        self._speaker = speaker
+        self._subject = b""
+        self._secret = b""
+        self.expected = b"200"
+
+    def next(self, answer: bytes) -> bytes:
+        """As the protocol says."""
+        if self.expected == b"200":
+            if answer:
+                self._speaker.bound.append((self._subject, self._secret))
+            self.expected = b"201"
+            self._subject, request = self._speaker.enrol()
+            return request
+        self.expected = b"200"
+        made = msgspec.json.decode(answer, type=_Enrolled)
+        self._secret = base32.read(made.secret)
+        return self._speaker.confirm(made.id.encode(), self._secret)
+
+
+class CheckSubject:
+    """Check after check of what was bound, one right code each."""
+
+    expected = b"200"
+
+    def __init__(self, speaker: Speaker) -> None:
+        self._speaker = speaker
+
+    def next(self, _: bytes) -> bytes | None:
+        """As the protocol says."""
+        return self._speaker.check_subject(*self._speaker.bound.popleft()) if self._speaker.bound else None
+
+
+class _Enrolled(msgspec.Struct):
+    id: str
+    secret: str
+
+
 def _reference(job: Job) -> Iterator[tuple[str, Callable[[], Script]]]:
     _, request = Speaker(job).create()
     yield "R", lambda: Repeat(request)
@@ -217,10 +277,17 @@ def _single(job: Job) -> Iterator[tuple[str, Callable[[], Script]]]:
     yield "check, wrong", lambda: Check(speaker, speaker.made, right=False)
 
 
+def _authenticator(job: Job) -> Iterator[tuple[str, Callable[[], Script]]]:
+    speaker = Speaker(job)
+    yield "authenticator: enrol + confirm", lambda: Bind(speaker)
+    yield "authenticator: check, right", lambda: CheckSubject(speaker)
+
+
 SCENARIOS: dict[str, Scenario] = {
     "reference": _reference,
     "mixed": _mixed,
     "secrets": _secrets,
     "idempotent": _idempotent,
     "single": _single,
+    "authenticator": _authenticator,
 }

@@ -43,10 +43,13 @@ from watchword.core.keyring import Keyring
 from watchword.core.policy import Rules
 from watchword.errors import InvalidInputError, KeyringError, SettingsError, UnavailableError, UnknownError
 from watchword.flows.app import Apps
+from watchword.flows.authenticator import Authenticators
+from watchword.flows.authenticator_keeping import Resealing
 from watchword.flows.courier import Courier
 from watchword.flows.keys import Keys
 from watchword.flows.mailbox import Mailbox
 from watchword.flows.purge import Purge
+from watchword.flows.recovery import RecoveryCodes
 from watchword.flows.secret import Secrets
 from watchword.flows.secret_file import SecretFiles
 from watchword.flows.verification import Verifications
@@ -123,6 +126,11 @@ class Service:
         self.verifications = Verifications(
             store, self.keys, clock, entropy, self.audit, settings.rules, self.courier.wake
         )
+        self.authenticators = Authenticators(
+            store.authenticators, self.keys, clock, entropy, self.audit, settings.rules.profile.failure_ceiling
+        )
+        self.recovery_codes = RecoveryCodes(store.authenticators, self.keys, clock, entropy, self.audit)
+        self.resealing = Resealing(store.authenticators, self.keys, entropy, self.audit)
         self._delivers = courier
         self._tasks: list[asyncio.Task[None]] = []
         self._leaving: asyncio.Task[None] | None = None
@@ -140,7 +148,7 @@ class Service:
         self._started = True
         if self.minted is not None:
             self._valid_keys[core.hash_key(self.minted.api_key)] = await self._development_app()
-        work = [("purge", self.purge.run), ("figures", self._tell_figures)]
+        work = [("purge", self.purge.run), ("figures", self._tell_figures), ("reseal", self.resealing.run)]
         if self._delivers:
             work.append(("courier", self.courier.run))
         self._tasks = [asyncio.create_task(self._keep(name, run), name=name) for name, run in work]
@@ -181,6 +189,7 @@ class Service:
             self.audit.record("rules.refused", detail=error.detail)
             return
         self.verifications.rules = rules
+        self.authenticators.ceiling = rules.profile.failure_ceiling
         self.audit.record("rules.reloaded", profile=rules.profile.name, current_key=self.keys.ring.current)
 
     def asgi(self) -> Gate:
@@ -193,6 +202,8 @@ class Service:
         mailbox = RenderedMailbox(Mailbox(self.store, self.keys), self.letters) if self.minted else None
         return Services(
             verifications=self.verifications,
+            authenticators=self.authenticators,
+            recovery_codes=self.recovery_codes,
             secrets=self.secrets,
             secret_files=self.secret_files,
             apps=self.apps,
@@ -340,7 +351,14 @@ def schema_of(settings: Settings) -> Schema | None:
 
 @asynccontextmanager
 async def opened_apps(settings: Settings, audit: Audit, *, must_exist: bool = False) -> AsyncIterator[Apps]:
-    """The flow of apps on the store as it lies, without a running service. Needs no keys.
+    """The flow of apps on the store as it lies, without a running service. Needs no keys. Raises: ``opened_store``."""
+    async with opened_store(settings, must_exist=must_exist) as store:
+        yield Apps(store, SystemClock(), SystemEntropy(), audit)
+
+
+@asynccontextmanager
+async def opened_store(settings: Settings, *, must_exist: bool = False) -> AsyncIterator[Store]:
+    """The store as it lies, without a running service.
 
     Raises:
         SettingsError: the store keeps nothing, is not there although it ``must_exist``, or cannot be used.
@@ -357,7 +375,7 @@ async def opened_apps(settings: Settings, audit: Audit, *, must_exist: bool = Fa
     store = open_store(settings)
     await store.open()
     try:
-        yield Apps(store, SystemClock(), SystemEntropy(), audit)
+        yield store
     finally:
         await store.aclose()
 

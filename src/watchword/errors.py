@@ -9,7 +9,10 @@
     │  │  ├─ ExhaustedError          the verification has no guesses left
     │  │  ├─ AlreadyUsedError        it was approved before
     │  │  ├─ CanceledError           the app withdrew it
-    │  │  └─ UndeliverableError      it never reached the recipient
+    │  │  ├─ UndeliverableError      it never reached the recipient
+    │  │  ├─ UnknownSubjectError     nothing is kept of that subject
+    │  │  ├─ NotEnrolledError        the subject has no active authenticator
+    │  │  └─ DisabledError           too many failures in a row: a new binding is needed
     │  ├─ UnknownError               nothing of that name for this caller
     │  ├─ ForbiddenError             understood, and not allowed here
     │  │  ├─ ChannelForbiddenError   policy does not let this channel serve this purpose
@@ -17,7 +20,8 @@
     │  │  └─ LockedError             too many wrong passphrases: the secret's maker unlocks it
     │  ├─ ConflictError              the state of things does not allow it
     │  │  ├─ EndedError              the verification is over
-    │  │  └─ SendsSpentError         every send of this verification is used up
+    │  │  ├─ SendsSpentError         every send of this verification is used up
+    │  │  └─ AlreadyBoundError       the subject has this very seed already
     │  ├─ OverError                  a secret that was and is no more: carries when it ended
     │  │  ├─ OpenedError             every view was claimed
     │  │  ├─ LapsedError             its lifetime is over
@@ -120,6 +124,24 @@ class UndeliverableError(NotAcceptedError):
     reason = "failed"
 
 
+class UnknownSubjectError(NotAcceptedError):
+    """Nothing is kept of that subject in this app."""
+
+    reason = "unknown_subject"
+
+
+class NotEnrolledError(NotAcceptedError):
+    """The subject has no active authenticator; a pending one satisfies nothing."""
+
+    reason = "no_authenticator"
+
+
+class DisabledError(NotAcceptedError):
+    """Too many failures in a row; nothing was looked at. A new binding enables the subject's authenticators again."""
+
+    reason = "locked"
+
+
 class UnknownError(RefusedError):
     """There is nothing of that name, or it belongs to somebody else; the two look the same."""
 
@@ -178,6 +200,13 @@ class SendsSpentError(ConflictError):
 
     code = "sends_spent"
     sentence = "This verification has no sends left. The code that was sent stays valid."
+
+
+class AlreadyBoundError(ConflictError):
+    """The subject has an active authenticator with this very seed."""
+
+    code = "already_bound"
+    sentence = "This subject has an active authenticator with this key already."
 
 
 class OverError(RefusedError):

@@ -19,6 +19,7 @@ from watchword.core.instant import Instant, Span
 from watchword.core.limit import Charge, GuessLimits
 from watchword.core.message import PasscodeMessage, Receipt
 from watchword.core.verification import Expected, Judgement, Verification
+from watchword.ports_authenticator import AuthenticatorStore
 from watchword.ports_secret import SecretStore
 
 
@@ -249,6 +250,11 @@ class Store(VerificationStore, CourierStore, RecentStore, AppStore, PurgeStore, 
     @property
     def secrets(self) -> SecretStore:
         """The part of it that keeps secrets. Usable while the store is open."""
+        ...
+
+    @property
+    def authenticators(self) -> AuthenticatorStore:
+        """The part of it that keeps authenticators. Usable while the store is open."""
         ...
 
     async def open(self) -> None:

@@ -10,10 +10,15 @@ import pytest
 PUBLIC = {
     "watchword": set[str](),
     "watchword.client": {
+        "AsyncAuthenticatorClient",
         "AsyncClient",
         "AsyncSecretClient",
+        "Authenticator",
+        "AuthenticatorClient",
+        "AuthenticatorList",
         "Client",
         "Delivery",
+        "Enrolment",
         "File",
         "GrantedSecret",
         "Login",
@@ -26,6 +31,7 @@ PUBLIC = {
         "Verification",
     },
     "watchword.errors": {
+        "AlreadyBoundError",
         "AlreadyUsedError",
         "BurntError",
         "CanceledError",
@@ -33,6 +39,7 @@ PUBLIC = {
         "ChannelForbiddenError",
         "ConflictError",
         "DeliveryError",
+        "DisabledError",
         "EndedError",
         "ExhaustedError",
         "ExpiredError",
@@ -44,6 +51,7 @@ PUBLIC = {
         "LockedError",
         "MismatchError",
         "NotAcceptedError",
+        "NotEnrolledError",
         "OpenedError",
         "OverError",
         "OverloadedError",
@@ -58,9 +66,13 @@ PUBLIC = {
         "UnavailableError",
         "UndeliverableError",
         "UnknownError",
+        "UnknownSubjectError",
         "WatchwordError",
     },
-    "watchword.totp": {"AuthenticatorKey", "UnusableKeyError", "code_at", "read_key", "verify", "write_key_uri"},
+    "watchword.totp": {
+        *("AuthenticatorKey", "UnusableKeyError"),
+        *("code_at", "new_key", "qr_svg", "read_key", "verify", "write_key_uri"),
+    },
 }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench import courier, profile, report, store
+from bench import courier, profile, report, store, totp
 from bench.children import call, load, server
 from bench.footprint import Left, Moment, Started, leave
 from bench.load import Loaded
@@ -39,6 +39,22 @@ def test_the_service_answers_every_kind_of_load_as_it_should(tmp_path: Path) -> 
         "check, wrong",
     } == {row.scenario for row in rows}
     assert all(row.requests >= 16 and row.p50 <= row.p99 for row in rows)
+
+
+def test_authenticators_are_enrolled_and_checked(tmp_path: Path) -> None:
+    with server("watchword", tmp_path) as service:
+        rows = load(service, "authenticator", 4, 10, most=40)
+
+    assert ["authenticator: enrol + confirm", "authenticator: check, right"] == [row.scenario for row in rows]
+    assert all(row.requests >= 10 for row in rows)
+
+
+def test_checks_of_codes_are_measured_beside_pyotp() -> None:
+    order = msgspec.json.encode(totp.Order(rounds=2, checks=20))
+    rates = msgspec.json.decode(call("bench.totp", order), type=totp.Rates)
+
+    assert 2 == len(rates.ours) == len(rates.pyotp)
+    assert rates.ratio > 0
 
 
 def test_the_yardstick_answers(tmp_path: Path) -> None:
@@ -83,16 +99,26 @@ def test_rounds_are_compared_with_the_yardstick_beside_them() -> None:
 
 
 def test_the_page_says_what_was_demanded() -> None:
-    rows = [row("R", 100), row("create + check", 35), row(SECRETS, 45)]
+    rows = [
+        row("R", 100),
+        row("create + check", 35),
+        row(SECRETS, 45),
+        row("authenticator: check, right", 40),
+    ]
+    codes = totp.Rates([35.0], [10.0])
     loaded = Loaded(rows, Left(10, 0.1, (EMPTY, EMPTY, EMPTY)), NOTHING)
     drained = courier.Drained(10, 8, 1.0, 0.5, 0.1)
 
     page = report.write(
-        report.Figures("today", "make bench", [], loaded, store.Rates([2], [4], 5), drained, Started(300, 200, 60))
+        report.Figures(
+            "today", "make bench", [], loaded, store.Rates([2], [4], 5), drained, Started(300, 200, 60), codes
+        )
     )
 
     assert "| create + check over 64 connections | 0.35 R (rounds: 0.35 to 0.35) | 0.3 R, aim 0.4 R |" in page
     assert f"| {SECRETS} over 64 connections | 0.45 R (rounds: 0.45 to 0.45) | 0.3 R, aim 0.4 R |" in page
+    assert "| checks of authenticators over 64 connections | 0.40 R | 0.3 R |" in page
+    assert "| `totp.verify` against pyotp's, a wrong code | 3.5 times | 3 times, aim 4 |" in page
     assert "| store alone against raw SQLite | 0.50 | 0.5 |" in page
 
 

@@ -27,6 +27,8 @@ def services_of(world: World) -> Services:
 
     return Services(
         verifications=world.verifications,
+        authenticators=world.authenticators,
+        recovery_codes=world.recovery_codes,
         secrets=world.secrets,
         secret_files=world.secret_files,
         apps=world.apps,

@@ -62,3 +62,7 @@ def test_a_key_outside_the_format_has_no_codes(wrong: dict[str, object]) -> None
 def test_a_skew_has_bounds(skew: int) -> None:
     with pytest.raises(ValueError, match="skew"):
         totp.matching_step(SECRET, "755224", NOON, skew=skew)
+
+
+def test_kept_states_tell_nothing_of_their_key() -> None:
+    assert "Codes()" == repr(totp.Codes(SECRET))

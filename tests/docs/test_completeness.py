@@ -22,7 +22,7 @@ from watchword.cli.commands import commands
 from watchword.core.delivery import DeliveryStatus
 from watchword.core.policy import BALANCED, PURPOSES, Limits
 from watchword.core.verification import Outcome, Status
-from watchword.web import problems, wire, wire_secret
+from watchword.web import problems, wire, wire_authenticator, wire_secret
 from watchword.web.app import routes
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +35,9 @@ RELAY = (DOCS / "how-to" / "send-through-your-relay.md").read_text(encoding="utf
 COMMANDS: dict[str, Any] = getattr(commands, "commands")  # noqa: B009 - a group's, which its type does not tell
 STANDARDS = (DOCS / "explanation" / "standards.md").read_text(encoding="utf-8")
 
-_EVENT = re.compile(r"(?:http|verification|secret|delivery|courier|purge|app|key|keys|rules|task|worker|log)\.[a-z_]+")
+_EVENT = re.compile(
+    r"(?:http|verification|authenticator|recovery|reseal|secret|delivery|courier|purge|app|key|keys|rules|task|worker|log)\.[a-z_]+"
+)
 _COMMAND = re.compile(r"(?:^(?:\$ )?(?:\.venv/bin/)?|`)watchword ([a-z]+)(?: ([a-z]+))?([^`\n]*)", re.MULTILINE)
 _EXPORT = re.compile(r"^(?:\$ )?export (WATCHWORD_\w+)='?([^'\n]*)'?$", re.MULTILINE)
 
@@ -74,6 +76,9 @@ def test_every_route_is_in_the_reference_and_no_other() -> None:
     [
         *(wire.NewVerification, wire.Check, wire.VerificationShown, wire.DeliveryShown, wire.Tls),
         *(wire_secret.NewSecret, wire_secret.SecretMade, wire_secret.SecretSeen, wire_secret.NewClaim),
+        *(wire_authenticator.NewAuthenticator, wire_authenticator.AuthenticatorShown),
+        *(wire_authenticator.AuthenticatorEnrolled, wire_authenticator.AuthenticatorList),
+        *(wire_authenticator.RecoverySet, wire_authenticator.RecoveryUsed, wire_authenticator.SubjectCheck),
         *(wire_secret.SecretGranted, wire_secret.NewAck, wire_secret.SecretStatus, wire_secret.BlobArrived),
     ],
 )

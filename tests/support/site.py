@@ -98,6 +98,8 @@ class Site:
         world = self.world
         return Services(
             verifications=world.verifications,
+            authenticators=world.authenticators,
+            recovery_codes=world.recovery_codes,
             secrets=world.secrets,
             secret_files=world.secret_files,
             apps=world.apps,

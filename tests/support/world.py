@@ -20,9 +20,12 @@ from watchword.core.policy import Rules
 from watchword.core.secret import SecretRules
 from watchword.errors import DeliveryError
 from watchword.flows.app import Apps
+from watchword.flows.authenticator import Authenticators
+from watchword.flows.authenticator_keeping import Resealing
 from watchword.flows.courier import Courier
 from watchword.flows.keys import Keys
 from watchword.flows.purge import Purge
+from watchword.flows.recovery import RecoveryCodes
 from watchword.flows.secret import Secrets
 from watchword.flows.secret_file import SecretFiles
 from watchword.flows.verification import Request, Shown, Verifications
@@ -113,6 +116,10 @@ class World:
         self.secrets = Secrets(
             self.store.secrets, self.keys, self.clock, self.dice, self.journal, SecretRules(creates=None, kib=None)
         )
+        kept = self.store.authenticators
+        self.authenticators = Authenticators(kept, self.keys, self.clock, self.dice, self.journal, ceiling=50)
+        self.recovery_codes = RecoveryCodes(kept, self.keys, self.clock, self.dice, self.journal)
+        self.resealing = Resealing(kept, self.keys, self.dice, self.journal)
         folder = Path(tempfile.mkdtemp())
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self.blobs = DiskBlobs(folder / "blobs")

@@ -63,6 +63,8 @@ LEVELS = {
     "delivery.delayed": "warning",
     "log.dropped": "warning",
     "verification.replayed": "debug",
+    "authenticator.tampered": "error",
+    "reseal.failed": "error",
 }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from watchword.adapters import steps
+from watchword.adapters.memory_authenticator import MemoryAuthenticatorRows, MemoryAuthenticators
 from watchword.adapters.memory_secret import MemorySecretRows, MemorySecrets
 from watchword.core import ids
 from watchword.core.app import ApiKey, App
@@ -32,6 +33,7 @@ class MemoryTables:
         self.apps: dict[bytes, App] = {}
         self.keys: dict[bytes, ApiKey] = {}
         self.secrets = MemorySecretRows()
+        self.authenticators = MemoryAuthenticatorRows()
 
     def verification(self, app: bytes, verification: bytes) -> Verification | None:
         found = self.verifications.get(verification)
@@ -114,6 +116,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self.tables = MemoryTables()
         self.secrets = MemorySecrets(self.tables, self.tables.secrets)
+        self.authenticators = MemoryAuthenticators(self.tables)
 
     async def open(self) -> None:
         """There is nothing to open."""

@@ -26,7 +26,7 @@ from watchword.settings import Settings
 Result = TypeVar("Result")
 
 
-class _Unheard:
+class Unheard:
     """No audit: whoever typed the command sees what it did."""
 
     def record(self, event: str, /, **facts: object) -> None:
@@ -35,7 +35,7 @@ class _Unheard:
 
 def _on_store(settings: Settings, work: Callable[[Apps], Awaitable[Result]], *, must_exist: bool = True) -> Result:
     async def run() -> Result:
-        async with opened_apps(settings, _Unheard(), must_exist=must_exist) as apps:
+        async with opened_apps(settings, Unheard(), must_exist=must_exist) as apps:
             return await work(apps)
 
     return asyncio.run(run())

@@ -27,7 +27,9 @@ _root = typer.Typer(
 )
 _app = typer.Typer(help="Apps and their API keys.", no_args_is_help=True, rich_markup_mode=None)
 _keys = typer.Typer(help="The server's own keys.", no_args_is_help=True, rich_markup_mode=None)
+_totp = typer.Typer(help="Authenticator apps.", no_args_is_help=True, rich_markup_mode=None)
 _root.add_typer(_app, name="app")
+_root.add_typer(_totp, name="totp")
 _root.add_typer(_keys, name="keys")
 
 Json = Annotated[bool, Option("--json", help="Print the result, and errors, as JSON.")]
@@ -274,6 +276,23 @@ def app_update(
     from watchword.cli import app  # noqa: PLC0415
 
     app.update(_settings(data), name, new_name=new_name, redirect_uris=redirect_uri, as_json=as_json)
+
+
+@_totp.command("import", cls=_Plain)
+def totp_import(
+    name: Name,
+    file: Annotated[
+        Path | None, Option("--file", metavar="PATH", help="The table. Without it: standard input.")
+    ] = None,
+    dry_run: Annotated[bool, Option("--dry-run", help="Tell what would be imported, and write nothing.")] = False,
+    skip_bad: Annotated[bool, Option("--skip-bad", help="Import the others although a row cannot be used.")] = False,
+    data: Directory = None,
+    as_json: Json = False,
+) -> None:
+    """Import authenticators of an app's people from otpauth URIs, CSV or JSON, all or none."""
+    from watchword.cli import totp  # noqa: PLC0415
+
+    totp.import_table(_settings(data), name, file, dry_run=dry_run, skip_bad=skip_bad, as_json=as_json)
 
 
 @_keys.command("rotate")

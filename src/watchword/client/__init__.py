@@ -1,10 +1,16 @@
-"""The SDK: send and check passcodes, share and reveal secrets, from another program.
+"""The SDK: send and check passcodes, enrol authenticators, share and reveal secrets, from another program.
 
-``Client`` and ``SecretClient`` block, ``AsyncClient`` and ``AsyncSecretClient`` await; all are thin shells over one
-core without I/O. What they raise is in ``watchword.errors``. How to use them: docs/how-to/use-the-python-client.md.
+``Client``, ``AuthenticatorClient`` and ``SecretClient`` block, those that begin with ``Async`` await; all are thin
+shells over one core without I/O. What they raise is in ``watchword.errors``. How to use them:
+docs/how-to/use-the-python-client.md and add-authenticator-apps.md.
 """
 
 from watchword.client.asynchronous import AsyncClient as AsyncClient
+from watchword.client.authenticator import Authenticator as Authenticator
+from watchword.client.authenticator import AuthenticatorList as AuthenticatorList
+from watchword.client.authenticator import Enrolment as Enrolment
+from watchword.client.authenticator_asynchronous import AsyncAuthenticatorClient as AsyncAuthenticatorClient
+from watchword.client.authenticator_blocking import AuthenticatorClient as AuthenticatorClient
 from watchword.client.blocking import Client as Client
 from watchword.client.opening import RevealedSecret as RevealedSecret
 from watchword.client.sealing import SharedSecret as SharedSecret

@@ -4,6 +4,7 @@ Layouts (docs/spec/passcode.md, section 1):
 
 * ``vf_`` verification: 48-bit milliseconds, 8-bit key number, 72 random bits;
 * ``ap_`` app: 48-bit milliseconds, 80 random bits;
+* ``au_`` authenticator: 48-bit milliseconds, 80 random bits;
 * ``sc_`` secret: 128 random bits.
 
 Rules: no id is a capability, it opens, approves, counts, sends and reveals nothing by itself, so the time in
@@ -21,11 +22,13 @@ from watchword.errors import UnknownError
 
 VERIFICATION = "vf_"
 APP = "ap_"
+AUTHENTICATOR = "au_"
 SECRET = "sc_"  # noqa: S105 - a prefix
 
 SIZE = 16
 VERIFICATION_RANDOM = 9  # bytes
 APP_RANDOM = 10  # bytes
+AUTHENTICATOR_RANDOM = 10  # bytes
 
 _TEXT = 22  # characters of 16 bytes in unpadded base64url
 _LAST = "AQgw"
@@ -43,6 +46,13 @@ def app_id(now: Instant, random: bytes) -> bytes:
     """Build an app's id; ``random`` is 10 bytes."""
     if len(random) != APP_RANDOM:
         raise ValueError(f"an app id takes {APP_RANDOM} random bytes")
+    return now.to_bytes(6, "big") + random
+
+
+def authenticator_id(now: Instant, random: bytes) -> bytes:
+    """Build an authenticator's id; ``random`` is 10 bytes."""
+    if len(random) != AUTHENTICATOR_RANDOM:
+        raise ValueError(f"an authenticator id takes {AUTHENTICATOR_RANDOM} random bytes")
     return now.to_bytes(6, "big") + random
 
 

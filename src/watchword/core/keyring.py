@@ -38,6 +38,8 @@ INDEX_ADDRESS = b"watchword/v1/index/address"
 INDEX_SOURCE = b"watchword/v1/index/source"
 INDEX_IDEMPOTENCY = b"watchword/v1/index/idempotency"
 INDEX_SECRET = b"watchword/v1/index/secret"
+INDEX_SUBJECT = b"watchword/v1/index/subject"
+INDEX_SEED = b"watchword/v1/index/seed"
 
 _LOOKUP_SIZE = 16  # bytes of a look-up hash that are kept
 
@@ -143,7 +145,10 @@ class Keyring:
 
     @cached_property
     def _index_keys(self) -> dict[bytes, Mac]:
-        labels = (INDEX_RECIPIENT, INDEX_ADDRESS, INDEX_SOURCE, INDEX_IDEMPOTENCY, INDEX_SECRET)
+        labels = (
+            *(INDEX_RECIPIENT, INDEX_ADDRESS, INDEX_SOURCE, INDEX_IDEMPOTENCY),
+            *(INDEX_SECRET, INDEX_SUBJECT, INDEX_SEED),
+        )
         return {label: Mac(derive(self._index, label)) for label in labels}
 
     def lookup(self, label: bytes, value: bytes) -> bytes:

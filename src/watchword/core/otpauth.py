@@ -31,6 +31,7 @@ from watchword.core.totp import (
     MAX_PERIOD,
     MIN_DIGITS,
     MIN_PERIOD,
+    Codes,
 )
 
 SCHEME = "otpauth://"
@@ -62,6 +63,16 @@ class AuthenticatorKey:
     algorithm: str = DEFAULT_ALGORITHM
     digits: int = DEFAULT_DIGITS
     period: int = DEFAULT_PERIOD
+    _codes: Codes | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def codes(self) -> Codes:
+        """Its codes. HMAC's states are made once a key, and go with it."""
+        kept = self._codes
+        if kept is None:
+            kept = Codes(self.secret, self.algorithm, self.digits)
+            object.__setattr__(self, "_codes", kept)
+        return kept
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ ASCII that ``core/passcode.py`` ``read_digits`` has vouched for.
 from __future__ import annotations
 
 import hmac
+from hashlib import sha1, sha256, sha512
 
 from watchword.core.instant import SECOND, Instant
 
@@ -26,6 +27,49 @@ DEFAULT_PERIOD = 30
 MAX_SKEW = 10  # steps either way; more is a mistake, not a slow clock
 
 _COUNTERS = 2**64
+_HASHES = {"SHA1": sha1, "SHA256": sha256, "SHA512": sha512}
+_INNER = bytes(octet ^ 0x36 for octet in range(256))
+_OUTER = bytes(octet ^ 0x5C for octet in range(256))
+
+
+class Codes:
+    """The codes of one key. HMAC's inner and outer state are hashed once and kept, which a window needs many of."""
+
+    __slots__ = ("_inner", "_modulus", "_outer", "_write")
+
+    def __init__(self, secret: bytes, algorithm: str = DEFAULT_ALGORITHM, digits: int = DEFAULT_DIGITS) -> None:
+        _check(algorithm, digits)
+        new = _HASHES[algorithm]
+        size = new().block_size
+        block = (secret if len(secret) <= size else new(secret).digest()).ljust(size, b"\0")
+        self._inner = new(block.translate(_INNER))
+        self._outer = new(block.translate(_OUTER))
+        self._write = f"%0{digits}d".encode()
+        self._modulus = 10**digits
+
+    def __repr__(self) -> str:
+        return "Codes()"
+
+    def of(self, counter: int) -> bytes:
+        """The code of a counter, in ASCII: RFC 4226 section 5.3 over RFC 2104."""
+        inner = self._inner.copy()
+        inner.update(counter.to_bytes(8, "big"))
+        outer = self._outer.copy()
+        outer.update(inner.digest())
+        mac = outer.digest()
+        start = mac[-1] & 0x0F
+        number = int.from_bytes(mac[start : start + 4], "big") & 0x7FFF_FFFF
+        written: bytes = self._write % (number % self._modulus)
+        return written
+
+    def newest_among(self, typed: bytes, first: int, last: int) -> int | None:
+        """The newest counter from ``first`` to ``last`` whose code is ``typed``."""
+        found = None
+        # No early end: how long it takes must not tell which step came close.
+        for counter in range(max(0, first), min(_COUNTERS, last + 1)):
+            if hmac.compare_digest(self.of(counter), typed):
+                found = counter
+        return found
 
 
 def hotp(secret: bytes, counter: int, *, algorithm: str = DEFAULT_ALGORITHM, digits: int = DEFAULT_DIGITS) -> str:
@@ -76,16 +120,15 @@ def matching_step(
     Compare the answer with None: step 0 is a step. The newest is the one that leaves nothing to replay, should one
     code be right for two steps.
     """
+    return newest_match(Codes(secret, algorithm, digits), typed, now, skew=skew, period=period)
+
+
+def newest_match(codes: Codes, typed: str, now: Instant, *, skew: int = 1, period: int = DEFAULT_PERIOD) -> int | None:
+    """``matching_step`` for a key whose states are kept."""
     if not 0 <= skew <= MAX_SKEW:
         raise ValueError(f"a skew is 0 to {MAX_SKEW} steps")
     here = step_at(now, period)
-    found = None
-    # No early end: how long it takes must not tell which step came close.
-    for step in range(max(0, here - skew), min(_COUNTERS, here + skew + 1)):
-        code = hotp(secret, step, algorithm=algorithm, digits=digits)
-        if hmac.compare_digest(code.encode(), typed.encode()):
-            found = step
-    return found
+    return codes.newest_among(typed.encode(), here - skew, here + skew)
 
 
 def _check(algorithm: str, digits: int) -> None:

@@ -3,7 +3,8 @@
 A verification leaves 48 hours after it was made: the longest lifetime is a day, and for another day its end can
 still be read and its idempotency key still be repeated. Buckets leave when they no longer limit anything; a
 streak of wrong guesses is not forgotten (NIST SP 800-63B-4, 3.2.2), only a right code ends it. What is left of a
-secret goes when it is over, and its tombstone 30 days later (``core/secret.py``).
+secret goes when it is over, and its tombstone 30 days later (``core/secret.py``). A pending authenticator goes a day
+after its ten minutes (``core/authenticator.py``).
 """
 
 from __future__ import annotations
@@ -71,6 +72,9 @@ class Purge:
             total += removed
             await asyncio.sleep(0)
         total += await self._secrets(now)
+        while lapsed := await self._store.authenticators.purge(now=now, step=STEP):
+            total += lapsed
+            await asyncio.sleep(0)
         if total > 10 * STEP:
             self._tidy()
         if total:

@@ -6,7 +6,8 @@ around each of them (``gate.py``).
 
 from __future__ import annotations
 
-from watchword.web import wire, wire_secret
+from watchword.web import wire, wire_authenticator, wire_secret
+from watchword.web.api.authenticator import AuthenticatorApi
 from watchword.web.api.health import HealthApi
 from watchword.web.api.secret import SecretApi
 from watchword.web.api.secret_file import SecretFileApi
@@ -22,6 +23,8 @@ from watchword.web.services import Services
 
 _V = "/v1/verifications"
 _S = "/v1/secrets"
+_A = "/v1/authenticators"
+_R = "/v1/recovery-codes"
 
 _FIELD = Refusal(422, "a field does not hold what it must")
 _REUSED = Refusal(422, "the idempotency key came with another request before")
@@ -45,6 +48,9 @@ _UNCLAIMED = Refusal(404, "no secret of that id with such a file and a live clai
 _RANGE = Refusal(416, "the file has no such bytes")
 _SLOW = Refusal(408, "the next piece did not arrive in time; what came is kept")
 _KEY = Refusal(401, "an API key is needed here, or the one that came is not valid")
+_NO_AUTHENTICATOR = Refusal(404, "no authenticator of that id in this app")
+_NOT_BOUND = Refusal(409, "it is active already, or the subject has this key or as many as it may have")
+_ENOUGH = Refusal(409, "the subject has as many authenticators as it may have")
 _STORE = Refusal(503, "a part of the service does not answer; nothing was lost")
 
 
@@ -55,7 +61,8 @@ def create_app(services: Services) -> Gate:
 
 def routes(services: Services) -> list[Route]:
     """Every address there is. The hot ones come first."""
-    api = [*verification_routes(services), *secret_routes(services), *health_routes(services)]
+    api = [*verification_routes(services), *authenticator_routes(services)]
+    api += [*secret_routes(services), *health_routes(services)]
     return [*api, *page_routes(services, api), *mailbox_routes(services)]
 
 
@@ -75,6 +82,34 @@ def verification_routes(services: Services) -> list[Route]:
               takes=nothing, optional=True, gives=shown, refusals=(_UNKNOWN, _ENDED, _LIMITED, _STORE)),
         Route("POST", _V + "/{id}/cancel", api.cancel, "cancel_verification", "Withdraw a verification", tag, key,
               takes=nothing, optional=True, gives=shown, refusals=(_UNKNOWN, _OVER, _STORE)),
+    ]
+    # fmt: on
+
+
+def authenticator_routes(services: Services) -> list[Route]:
+    """Authenticators and recovery codes."""
+    api, w, key = AuthenticatorApi(services.authenticators, services.recovery_codes), wire_authenticator, Auth.APP
+    tag, codes, shown = "authenticators", "recovery codes", w.AuthenticatorShown
+    # fmt: off
+    return [
+        Route("POST", _A + "/check", api.check, "check_authenticator", "Check an authenticator's code", tag, key,
+              takes=w.SubjectCheck, gives=w.AuthenticatorApproved, refusals=(_FIELD, _NOT_ACCEPTED, _LIMITED, _STORE)),
+        Route("POST", _A, api.enrol, "enrol_authenticator", "Begin an enrolment", tag, key, takes=w.NewAuthenticator,
+              gives=w.AuthenticatorEnrolled, status=201, refusals=(_FIELD, _ENOUGH, _STORE)),
+        Route("GET", _A, api.of_subject, "list_authenticators", "List a subject's authenticators", tag, key,
+              gives=w.AuthenticatorList, refusals=(_FIELD, _STORE)),
+        Route("POST", _A + "/{id}/confirm", api.confirm, "confirm_authenticator", "Finish an enrolment", tag, key,
+              takes=w.CodeTyped, gives=shown, refusals=(_FIELD, _NOT_ACCEPTED, _NO_AUTHENTICATOR, _NOT_BOUND, _STORE)),
+        Route("POST", _A + "/{id}/rename", api.rename, "rename_authenticator", "Change a label", tag, key,
+              takes=w.NewLabel, gives=shown, refusals=(_FIELD, _NO_AUTHENTICATOR, _STORE)),
+        Route("GET", _A + "/{id}", api.get, "get_authenticator", "Look at an authenticator", tag, key, gives=shown,
+              refusals=(_NO_AUTHENTICATOR, _STORE)),
+        Route("DELETE", _A + "/{id}", api.revoke, "revoke_authenticator", "Remove an authenticator", tag, key,
+              gives=shown, refusals=(_NO_AUTHENTICATOR, _STORE)),
+        Route("POST", _R, api.renew_codes, "renew_recovery_codes", "Make new recovery codes", codes, key,
+              takes=w.SubjectNamed, gives=w.RecoverySet, status=201, refusals=(_FIELD, _STORE)),
+        Route("POST", _R + "/check", api.check_code, "check_recovery_code", "Use up a recovery code", codes, key,
+              takes=w.RecoveryCheck, gives=w.RecoveryUsed, refusals=(_FIELD, _NOT_ACCEPTED, _STORE)),
     ]
     # fmt: on
 

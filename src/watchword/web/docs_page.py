@@ -116,7 +116,7 @@ def _command(method: str, path: str, example: Document | None, origin: str, *, k
 
 
 def _parameter(told: Document) -> Field:
-    place = {"path": "in the path", "header": "header"}[told["in"]]
+    place = {"path": "in the path", "query": "in the address", "header": "header"}[told["in"]]
     return Field(told["name"], place, told["required"], told["description"])
 
 

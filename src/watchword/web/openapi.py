@@ -17,7 +17,9 @@ from typing import Any
 import msgspec
 
 from watchword.errors import IdempotencyReusedError
+from watchword.flows.authenticator_seal import MOST_SUBJECT
 from watchword.flows.verification import MAX_IDEMPOTENCY_KEY
+from watchword.web import wire_authenticator
 from watchword.web.exchange import JSON, OCTETS, PROBLEM, Kind
 from watchword.web.problems import Problem
 from watchword.web.route import Auth, Refusal, Route
@@ -109,6 +111,7 @@ _ANSWERS: dict[str, Document] = {
     },
     "burn_secret": _SECRET_STATUS | {"state": "burnt", "ended_at": "2026-11-23T15:00:00.000Z"},
     "cancel_verification": _SHOWN | {"status": "canceled"},
+    **wire_authenticator.ANSWERS,
 }
 _EXAMPLES: dict[str, Document] = {
     "NewVerification": {"channel": "email", "to": "ann@example.com", "purpose": "login"},
@@ -128,6 +131,7 @@ _EXAMPLES: dict[str, Document] = {
     "NewAck": {"link": _PROOF, "claim": _CLAIM, "outcome": "read"},
     "SecretStatus": _SECRET_STATUS,
     "BlobArrived": {"received": 1024, "size": 1024, "complete": True},
+    **wire_authenticator.EXAMPLES,
 }
 
 
@@ -136,7 +140,8 @@ _SECURITY: dict[Auth, list[Document]] = {
     Auth.OPTIONAL: [{}, {"key": []}],
     Auth.MAKER: [{"maker": []}],
 }
-_NAMES = {"verifications": "verification", "secrets": "secret"}
+_NAMES = {"verifications": "verification", "secrets": "secret", "authenticators": "authenticator"}
+_EXAMPLE_IDS = {"secrets": _SECRET_ID, "authenticators": wire_authenticator.EXAMPLE_ID}
 
 
 def openapi(routes: Sequence[Route], config: WebConfig) -> Document:
@@ -207,9 +212,13 @@ def _parameters(route: Route) -> list[Document]:
                 "required": True,
                 "description": f"What the 201 called the {_NAMES[route.tag]}. Any other text is simply unknown.",
                 "schema": {"type": "string"},
-                "example": _SECRET_ID if route.tag == "secrets" else _EXAMPLE_ID,
+                "example": _EXAMPLE_IDS.get(route.tag, _EXAMPLE_ID),
             }
         )
+    if route.name == "list_authenticators":
+        about = "Your own name for the person, once and nothing else."
+        text = {"type": "string", "minLength": 1, "maxLength": MOST_SUBJECT}
+        parameters.append({"name": "subject", "in": "query", "required": True, "description": about, "schema": text})
     if "{n}" in route.path:
         about = "Which file, counted from 0."
         number = {"type": "integer", "minimum": 0}

@@ -12,6 +12,8 @@ from typing import Protocol
 
 from watchword.core.instant import Instant
 from watchword.flows.app import Apps
+from watchword.flows.authenticator import Authenticators
+from watchword.flows.recovery import RecoveryCodes
 from watchword.flows.secret import Secrets
 from watchword.flows.secret_file import SecretFiles
 from watchword.flows.verification import Verifications
@@ -90,6 +92,8 @@ class Services:
     """Everything a request may reach. ``audit`` is also the access log, and feeds the metrics."""
 
     verifications: Verifications
+    authenticators: Authenticators
+    recovery_codes: RecoveryCodes
     secrets: Secrets
     secret_files: SecretFiles
     apps: Apps

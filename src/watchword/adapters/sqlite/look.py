@@ -36,7 +36,7 @@ def look_at_schema(path: Path) -> Schema:
 
 
 def holds_verifications(path: Path) -> bool:
-    """Whether there is anything in it, verifications or secrets, that needs the key file.
+    """Whether there is anything in it, verifications, secrets or authenticators, that needs the key file.
 
     Raises:
         StoreError: the file cannot be read as a database.
@@ -44,7 +44,7 @@ def holds_verifications(path: Path) -> bool:
     if not path.exists():
         return False
     with _looking(path) as connection:
-        return any(_holds_rows(connection, table) for table in ("verifications", "secrets"))
+        return any(_holds_rows(connection, table) for table in ("verifications", "secrets", "authenticators"))
 
 
 def _holds_rows(connection: sqlite3.Connection, table: str) -> bool:

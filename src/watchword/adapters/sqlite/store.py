@@ -15,6 +15,7 @@ from typing import Any
 
 from watchword.adapters import steps
 from watchword.adapters.batch import Batcher
+from watchword.adapters.sqlite.authenticator import SqliteAuthenticators
 from watchword.adapters.sqlite.checkpoint import Checkpointer
 from watchword.adapters.sqlite.database import connect, our_words, prepare
 from watchword.adapters.sqlite.purge import give_back, remove, what_is_over
@@ -40,6 +41,7 @@ class SqliteStore:
         self._path = path
         self._waiting = waiting
         self.secrets = SqliteSecrets(self._submit, lambda: self._read)
+        self.authenticators = SqliteAuthenticators(self._submit, lambda: self._read)
 
     async def open(self) -> None:
         """Create or migrate the file and connect.

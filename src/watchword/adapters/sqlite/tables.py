@@ -9,6 +9,7 @@ from array import array
 from collections.abc import Sequence
 from typing import Any
 
+from watchword.adapters.sqlite.authenticator import SqliteAuthenticatorRows
 from watchword.adapters.sqlite.secret import SqliteSecretRows
 from watchword.core.app import ApiKey, App
 from watchword.core.delivery import Delivery, DeliveryStatus
@@ -58,6 +59,7 @@ class SqliteTables:
         self._execute = connection.execute
         self._many = connection.executemany
         self.secrets = SqliteSecretRows(connection)
+        self.authenticators = SqliteAuthenticatorRows(connection)
 
     def verification(self, app: bytes, verification: bytes) -> Verification | None:
         row = self._execute(_GET_VERIFICATION, (verification, app)).fetchone()

@@ -1,0 +1,268 @@
+"""Authenticators and recovery codes, seen by the app that asks for them: requests written, answers read.
+
+Not handled here: when to ask again (``client/protocol.py``), the rules of authenticators (the service).
+
+Rules:
+
+* a check fails closed: it returns only where the service says ``approved``, of this subject;
+* codes and subjects travel in bodies; a list alone names its subject in the address, because it is a GET;
+* keys and recovery codes are hidden from ``repr``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+
+from watchword.client.protocol import Ask, Steps, once, persistently
+from watchword.core import ids
+from watchword.errors import InvalidInputError, UnavailableError
+
+_PATH = "/v1/authenticators"
+_CODES = "/v1/recovery-codes"
+_APPROVED = "approved"
+_JSON = {"Content-Type": "application/json"}
+
+_Aware = Annotated[datetime, msgspec.Meta(tz=True)]
+_Shape = TypeVar("_Shape")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authenticator:
+    """An authenticator as its app may see it. ``recovery_codes`` are filled by a subject's first ``confirm`` alone."""
+
+    id: str
+    status: str
+    subject: str
+    label: str
+    origin: str
+    created_at: _Aware
+    expires_at: _Aware | None = None
+    confirmed_at: _Aware | None = None
+    used_at: _Aware | None = None
+    recovery_codes: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrolment:
+    """A pending authenticator with its key, three ways to show it: base32, URI, QR code. Keep none of them."""
+
+    id: str
+    status: str
+    subject: str
+    label: str
+    created_at: _Aware
+    expires_at: _Aware
+    secret: str = field(repr=False)
+    otpauth_uri: str = field(repr=False)
+    qr_svg: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthenticatorList:
+    """All of a subject, and how many recovery codes are left."""
+
+    authenticators: tuple[Authenticator, ...]
+    recovery_codes_remaining: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Approved:
+    status: str
+    authenticator: Authenticator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _CodeSet:
+    subject: str
+    codes: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _CodeUsed:
+    status: str
+    subject: str
+    remaining: int
+
+
+_shown = msgspec.json.Decoder(Authenticator).decode
+_enrolled = msgspec.json.Decoder(Enrolment).decode
+_listed = msgspec.json.Decoder(AuthenticatorList).decode
+_approved = msgspec.json.Decoder(_Approved).decode
+_code_set = msgspec.json.Decoder(_CodeSet).decode
+_code_used = msgspec.json.Decoder(_CodeUsed).decode
+
+
+def enrol(
+    subject: str,
+    *,
+    label: str | None,
+    issuer: str | None,
+    account: str | None,
+    algorithm: str | None,
+    digits: int | None,
+    period: int | None,
+) -> Steps[Enrolment]:
+    """Ask for a pending authenticator. Not asked twice: a lost answer leaves one that lapses by itself."""
+    asked = {
+        "subject": _text("subject", subject),
+        "label": label,
+        "issuer": issuer,
+        "account": account,
+        "algorithm": algorithm,
+        "digits": digits,
+        "period": period,
+    }
+
+    def read(body: bytes) -> Enrolment:
+        return _about(subject, _read(_enrolled, body))
+
+    return once(_post(_PATH, asked), read)
+
+
+def confirm(authenticator: str, code: str) -> Steps[Authenticator]:
+    """Ask to make it active."""
+
+    def read(body: bytes) -> Authenticator:
+        return _in_state("active", _named(authenticator, _read(_shown, body)))
+
+    return once(_post(_path(authenticator, "/confirm"), {"code": _text("code", code)}), read)
+
+
+def check(subject: str, code: str, *, known_device: bool) -> Steps[Authenticator]:
+    """Ask whether a code is right. Never asked twice: a lost answer may have been the one approval."""
+    asked = {
+        "subject": _text("subject", subject),
+        "code": _text("code", code),
+        "requester": {"known_device": True} if known_device else None,
+    }
+
+    def read(body: bytes) -> Authenticator:
+        found = _read(_approved, body)
+        if found.status != _APPROVED:
+            raise UnavailableError("The answer to the check does not say that this was approved, so it is not.")
+        return _in_state("active", _about(subject, found.authenticator))
+
+    return once(_post(_PATH + "/check", asked), read)
+
+
+def get(authenticator: str, jitter: Callable[[], float]) -> Steps[Authenticator]:
+    """Ask how it stands."""
+    ask = Ask("GET", _path(authenticator))
+    return persistently(ask, lambda body: _named(authenticator, _read(_shown, body)), jitter)
+
+
+def of_subject(subject: str, jitter: Callable[[], float]) -> Steps[AuthenticatorList]:
+    """Ask for all of a subject."""
+    try:
+        query = urlencode({"subject": _text("subject", subject)})
+    except UnicodeEncodeError:
+        query = ""
+    if not query:
+        raise InvalidInputError("A field holds characters that cannot be sent.", field="subject")
+
+    def read(body: bytes) -> AuthenticatorList:
+        found = _read(_listed, body)
+        for each in found.authenticators:
+            _about(subject, each)
+        return found
+
+    return persistently(Ask("GET", f"{_PATH}?{query}"), read, jitter)
+
+
+def rename(authenticator: str, label: str) -> Steps[Authenticator]:
+    """Ask for another label."""
+    ask = _post(_path(authenticator, "/rename"), {"label": label})
+    return once(ask, lambda body: _named(authenticator, _read(_shown, body)))
+
+
+def revoke(authenticator: str) -> Steps[Authenticator]:
+    """Ask to remove it."""
+
+    def read(body: bytes) -> Authenticator:
+        return _in_state("revoked", _named(authenticator, _read(_shown, body)))
+
+    return once(Ask("DELETE", _path(authenticator)), read)
+
+
+def renew_codes(subject: str) -> Steps[tuple[str, ...]]:
+    """Ask for a new set of recovery codes."""
+
+    def read(body: bytes) -> tuple[str, ...]:
+        return _about(subject, _read(_code_set, body)).codes
+
+    return once(_post(_CODES, {"subject": _text("subject", subject)}), read)
+
+
+def check_code(subject: str, code: str) -> Steps[int]:
+    """Ask whether a recovery code is right, which uses it up. Never asked twice."""
+
+    def read(body: bytes) -> int:
+        found = _about(subject, _read(_code_used, body))
+        if found.status != _APPROVED:
+            raise UnavailableError("The answer to the check does not say that this was approved, so it is not.")
+        return found.remaining
+
+    return once(_post(_CODES + "/check", {"subject": _text("subject", subject), "code": _text("code", code)}), read)
+
+
+def _path(authenticator: str, verb: str = "") -> str:
+    # An id may have come through a browser. Only the one spelling of an id can become part of a path.
+    ids.from_text(ids.AUTHENTICATOR, _text("id", authenticator))
+    return f"{_PATH}/{authenticator}{verb}"
+
+
+_Named = TypeVar("_Named", Authenticator, Enrolment)
+_Subject = TypeVar("_Subject", Authenticator, Enrolment, _CodeSet, _CodeUsed)
+
+
+def _named(authenticator: str, found: _Named) -> _Named:
+    if found.id != authenticator:
+        raise UnavailableError("The answer is about another authenticator.")
+    return found
+
+
+def _about(subject: str, found: _Subject) -> _Subject:
+    if found.subject != subject:
+        raise UnavailableError("The answer is about another subject.")
+    return found
+
+
+def _in_state(status: str, found: Authenticator) -> Authenticator:
+    if found.status != status:
+        raise UnavailableError(f"The answer does not say that it is {status}.")
+    return found
+
+
+def _read(decode: Callable[[bytes], _Shape], body: bytes) -> _Shape:
+    found = None
+    try:
+        found = decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        found = None
+    if found is None:
+        raise UnavailableError("The answer is not one that this client understands.")
+    return found
+
+
+def _post(path: str, asked: Mapping[str, object]) -> Ask:
+    given = {name: value for name, value in asked.items() if value is not None}
+    # A lone surrogate cannot be written as UTF-8. The error that says so holds the text, which may be a code.
+    try:
+        content = msgspec.json.encode(given)
+    except UnicodeEncodeError:
+        content = b""
+    if not content:
+        raise InvalidInputError("A field holds characters that cannot be sent.")
+    return Ask("POST", path, content, _JSON)
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise InvalidInputError("This must be a text that is not empty.", field=name)
+    return value
