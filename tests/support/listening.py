@@ -11,13 +11,31 @@ from typing import Any
 import uvicorn
 import uvloop
 
-from watchword.web.asgi import Receive, Scope, Send
-from watchword.web.connection import BoundedConfig, Bounds, Connection, Watch
+from watchword.web.connection import Application, BoundedConfig, Connection
+from watchword.web.exchange import TEXT, Answer, Head, Request
+from watchword.web.watch import Bounds, Watch
 
 GET = b"GET / HTTP/1.1\r\nHost: here\r\n"
 BOUNDS = Bounds(head=1_000, headers=10, patience=3.0, connections=20)
 
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+HEAD = Head([])
+SETTINGS: dict[str, Any] = {
+    "lifespan": "off",
+    "ws": "none",
+    "log_config": None,
+    "proxy_headers": False,
+    "timeout_graceful_shutdown": 1,
+}
+
+
+class Plain:
+    """An application that is one function, as the web server loads one."""
+
+    def __init__(self, serve: Callable[[Request], Awaitable[None]]) -> None:
+        self.serve = serve
+
+    async def __call__(self, _scope: object, _receive: object, _send: object) -> None:
+        raise AssertionError("Our own server does not speak ASGI.")
 
 
 def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -33,10 +51,12 @@ async def until(true: Callable[[], bool]) -> None:
             await asyncio.sleep(0)
 
 
-async def answer(_: Scope, __: Receive, send: Send) -> None:
-    """The application: well, whatever was asked."""
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-    await send({"type": "http.response.body", "body": b"ok"})
+async def answer(request: Request) -> None:
+    """The plainest way to serve: well, whatever was asked."""
+    await request.caller.answer(Answer(200, b"ok", TEXT), HEAD, bare=False)
+
+
+PLAIN = Plain(answer)
 
 
 class Client:
@@ -86,6 +106,7 @@ class Server:
     def one(self) -> Connection:
         """The only connection there is."""
         (connection,) = self.watch.connections
+        assert isinstance(connection, Connection)
         return connection
 
     async def has_read(self, size: int) -> None:
@@ -98,19 +119,27 @@ class Server:
 
 
 @asynccontextmanager
-async def listening(app: App = answer, bounds: Bounds = BOUNDS) -> AsyncIterator[Server]:
+async def running(config: uvicorn.Config) -> AsyncIterator[int]:
+    """A web server, by its port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = BoundedConfig(
-            app, bounds=bounds, lifespan="off", ws="none", log_config=None, timeout_graceful_shutdown=1
-        )
         config.load()
-        running = uvicorn.Server(config)
-        running.lifespan = config.lifespan_class(config)
-        await running.startup([listener])
-        server = Server(listener.getsockname()[1], config.watch)
+        server = uvicorn.Server(config)
+        server.lifespan = config.lifespan_class(config)
+        await server.startup([listener])
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            await server.shutdown([listener])
+
+
+@asynccontextmanager
+async def listening(app: Application = PLAIN, bounds: Bounds = BOUNDS) -> AsyncIterator[Server]:
+    """Our own server, with its connections to be looked at."""
+    config = BoundedConfig(app, bounds=bounds, **SETTINGS)  # type: ignore[arg-type] # it is callable, too
+    async with running(config) as port:
+        server = Server(port, config.watch)
         try:
             yield server
         finally:
             for client in server.clients:
                 client.writer.transport.abort()
-            await running.shutdown([listener])

@@ -8,9 +8,10 @@ import pickle
 
 import pytest
 
-from tests.support.listening import BOUNDS, GET, Client, answer, listening, run, until
-from watchword.web.asgi import Receive, Scope, Send
-from watchword.web.connection import BoundedConfig, Bounds
+from tests.support.listening import BOUNDS, GET, HEAD, Client, Plain, answer, listening, run, until
+from watchword.web.connection import BoundedConfig
+from watchword.web.exchange import TEXT, Answer, Request
+from watchword.web.watch import Bounds
 
 
 def refused(content: bytes) -> tuple[int, str]:
@@ -126,13 +127,14 @@ def test_what_is_not_http_is_a_problem() -> None:
 def test_an_answer_under_way_is_not_written_into() -> None:
     let_go = asyncio.Event()
 
-    async def slow(_: Scope, __: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]})
+    async def slow(request: Request) -> None:
+        await request.caller.begin(Answer(200, b"done", TEXT), HEAD)
         await let_go.wait()
-        await send({"type": "http.response.body", "body": b"done"})
+        await request.caller.write(b"done")
+        await request.caller.end()
 
     async def test() -> None:
-        async with listening(slow) as server:
+        async with listening(Plain(slow)) as server:
             client = await server.connect()
             await client.send(GET + b"\r\n")
             head = await client.reader.readuntil(b"\r\n\r\n")
@@ -216,12 +218,12 @@ def test_a_body_that_nobody_reads_keeps_no_connection_open() -> None:
 def test_a_request_under_way_is_left_to_its_own_deadline() -> None:
     let_go = asyncio.Event()
 
-    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+    async def slow(request: Request) -> None:
         await let_go.wait()
-        await answer(scope, receive, send)
+        await answer(request)
 
     async def test() -> None:
-        async with listening(slow) as server:
+        async with listening(Plain(slow)) as server:
             client = await server.connect()
             asking = asyncio.create_task(client.ask())
             await until(lambda: server.one.is_owed)
@@ -245,17 +247,15 @@ def test_each_request_begins_the_time_anew() -> None:
 
 
 def test_a_client_that_does_not_take_its_answer_is_cut_off() -> None:
-    async def much(_: Scope, __: Receive, send: Send) -> None:
-        size = 32 << 20
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % size)]})
-        await send({"type": "http.response.body", "body": bytes(size)})
+    async def much(request: Request) -> None:
+        await request.caller.answer(Answer(200, bytes(32 << 20), TEXT), HEAD, bare=False)
 
     async def test() -> None:
-        async with listening(much) as server:
+        async with listening(Plain(much)) as server:
             client = await server.connect()
             client.writer.transport.pause_reading()  # type: ignore[attr-defined]
             await client.send(GET + b"\r\n")
-            await until(lambda: bool(server.one.cycle) and server.one.cycle.response_complete)
+            await until(lambda: server.one.turn is not None and server.one.turn.over)
             server.let_pass(4)
             assert server.one.transport.is_closing()
             server.let_pass(4)

@@ -9,6 +9,7 @@ import pytest
 from tests.support.asgi import HOST
 from tests.support.site import TOKEN, PlainMailbox, Site
 from watchword.flows.mailbox import Mailbox
+from watchword.web.asgi import AsgiCaller, Message
 from watchword.web.exchange import Answer, Request
 from watchword.web.mailbox import MailboxPages, Wait
 from watchword.web.pages import Pages
@@ -96,16 +97,17 @@ def latest(desk: Site, wait: Wait) -> Answer:
     config = WebConfig("http://127.0.0.1:8000", mailbox_token=TOKEN)
     view = PlainMailbox(Mailbox(desk.world.store, desk.world.keys))
     pages = MailboxPages(view, config, Pages(config), wait)
-    scope = {
-        "method": "GET",
-        "path": "/mailbox/latest.txt",
-        "raw_path": b"/mailbox/latest.txt",
-        "query_string": b"",
-        "http_version": "1.1",
-        "headers": [HOST, TOKENED],
-        "client": ("127.0.0.1", 50_000),
-    }
-    return desk.run(pages.latest(Request(scope, None, 0)))
+    caller = AsgiCaller(nothing_more, nobody_there)
+    request = Request("GET", "/mailbox/latest.txt", b"", "1.1", [HOST, TOKENED], "127.0.0.1", caller)
+    return desk.run(pages.latest(request))
+
+
+async def nothing_more() -> Message:
+    raise AssertionError("The endpoint reads no body.")
+
+
+async def nobody_there(_: Message) -> None:
+    raise AssertionError("The endpoint does not send its answer itself.")
 
 
 @pytest.mark.parametrize("target", READS)

@@ -45,8 +45,9 @@ from watchword.core.instant import SECOND
 from watchword.core.policy import Rules
 from watchword.errors import SettingsError, StoreError, WatchwordError
 from watchword.settings import Bind, Settings
-from watchword.web.connection import BoundedConfig, Bounds
+from watchword.web.connection import BoundedConfig
 from watchword.web.gate import Gate
+from watchword.web.watch import Bounds
 
 BACKLOG = 2_048
 GRACE = bootstrap.GRACE // SECOND  # for requests that are under way at a shutdown

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 
 from watchword.errors import TooLargeError
-from watchword.web.asgi import Receive
 from watchword.web.exchange import Request
 from watchword.web.problems import MalformedError, NotJsonError
 
@@ -16,11 +15,7 @@ _LONGEST_LENGTH = 18  # digits: longer ones are not even read as numbers
 _UTF8 = {b"", b"charset=utf-8", b'charset="utf-8"'}
 
 
-class GoneError(Exception):
-    """The client left before its request was complete. Nobody is there to be answered."""
-
-
-async def read_body(request: Request, receive: Receive, most: int) -> bytes:
+async def read_body(request: Request, most: int) -> bytes:
     """Read the whole body, or stop at the first byte too many.
 
     Raises:
@@ -34,41 +29,28 @@ async def read_body(request: Request, receive: Receive, most: int) -> bytes:
             raise MalformedError("This is not a length.", field="Content-Length")
         if len(length) > _LONGEST_LENGTH or int(length) > most:
             raise _too_large(most)
-    if request.shortcut is not None:
-        whole = request.shortcut.body()
-        if whole is not None:
-            if len(whole) > most:
-                raise _too_large(most)
-            return whole
-    request.reading = True
-    message = await receive()
-    if message["type"] != "http.request":
-        raise GoneError
-    body: bytes = message.get("body", b"")
-    if message.get("more_body"):
-        body = await _read_on(body, receive, most)
+    body = request.caller.whole()
+    if body is None:
+        request.reading = True
+        body = await _arriving(request, most)
+        request.reading = False
     if len(body) > most:
         raise _too_large(most)
-    request.reading = False
     return body
 
 
-async def _read_on(start: bytes, receive: Receive, most: int) -> bytes:
-    pieces = [start]
-    size = len(start)
+async def _arriving(request: Request, most: int) -> bytes:
+    pieces: list[bytes] = []
+    size = 0
     more = True
     while more and size <= most:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise GoneError
-        piece = message.get("body", b"")
+        piece, more = await request.caller.piece()
         pieces.append(piece)
         size += len(piece)
-        more = message.get("more_body", False)
     return b"".join(pieces)
 
 
-async def read_pieces(request: Request, receive: Receive, tick: Callable[[], int]) -> AsyncIterator[bytes]:
+async def read_pieces(request: Request, tick: Callable[[], int]) -> AsyncIterator[bytes]:
     """The body as it comes. Each piece may take as long as a whole request may; ``tick`` is the watchdog's now.
 
     Raises:
@@ -78,12 +60,9 @@ async def read_pieces(request: Request, receive: Receive, tick: Callable[[], int
     while more:
         request.came_in = tick()
         request.reading = True
-        message = await receive()
+        piece, more = await request.caller.piece()
         request.reading = False
-        if message["type"] != "http.request":
-            raise GoneError
-        more = message.get("more_body", False)
-        yield message.get("body", b"")
+        yield piece
 
 
 def check_json(request: Request) -> None:

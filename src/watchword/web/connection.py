@@ -1,121 +1,100 @@
-"""One client's connection, before anything in it is a request: bounds on what a stranger may cost.
+"""One client's connection: requests are read from it, one after the other, within bounds on what a stranger may cost.
 
-The web server's protocol reads heads of any size and waits for them for ever. Nobody has been asked for a key by
-then, so this is where a process is defended against whoever can reach its port.
+Nobody has been asked for a key while a head arrives, so this is where a process is defended against whoever can reach
+its port. What is HTTP and what is not is httptools' to say (llhttp, the parser of Node.js).
 
-Not handled here: requests whose head is complete (``gate.py``), bodies that are read (``body.py``, ``watchdog.py``).
+Not handled here: what follows a head (``turn.py``, ``gate.py``), bodies that are read (``body.py``, ``watchdog.py``),
+listening, signals and the end of the process (the web server, which calls this its protocol).
 
 Rules:
 
 * a head has at most ``Bounds.head`` bytes and ``Bounds.headers`` lines; so have trailers, which nobody reads;
-* whoever is owed nothing (no request under way) and brings nothing whole for ``Bounds.patience`` seconds is let go;
-* one watch looks at all connections once a second. A request pays for it with a few assignments: a timer for each
-  would cost it more than reading its head.
+* whoever only holds on is let go by the watch (``watch.py``);
+* requests that come before the last one was answered wait, and nothing more is read meanwhile;
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
 
+import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from watchword.errors import OverloadedError, WatchwordError
 from watchword.web import problems
+from watchword.web.exchange import PROBLEM, Head, Headers, Request, write_lines
 from watchword.web.headers import ALWAYS
-from watchword.web.outlet import Outlet, Outlets
+from watchword.web.outlet import Outlet
 from watchword.web.problems import HeadTooLargeError, MalformedError, SlowRequestError
-from watchword.web.shortcut import NAME, DefaultLines, Shortcut, write_lines
-
-EVERY = 1.0  # seconds
-
-# What the server does itself. Called by these names: finding it through super() takes as long as everything we add.
-_read = HttpToolsProtocol.data_received
-_begin = HttpToolsProtocol.on_message_begin
-_serve = HttpToolsProtocol.on_headers_complete
-_take = HttpToolsProtocol.on_body
+from watchword.web.turn import Turn, write_head
+from watchword.web.watch import Bounds, Watch
 
 _log = logging.getLogger("uvicorn.error")
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What strangers may cost a process."""
-
-    head: int = 32 * 1024  # bytes
-    headers: int = 100
-    patience: float = 10.0  # seconds for a head to arrive, and for the rest of a body that nobody reads
-    connections: int = 4_096
-
-
-class Watch:
-    """Knows every connection of a process and lets go of those that only hold on. Made in one process, used in one."""
-
-    def __init__(self, bounds: Bounds) -> None:
-        self.bounds = bounds
-        self.outlets = Outlets()
-        self.defaults = DefaultLines()
-        self.connections: set[Connection] = set()
-        self._most_strikes = math.ceil(bounds.patience / EVERY)
-        self._timer: asyncio.TimerHandle | None = None
-        self._refused = 0
-
-    def begin(self, connection: Connection) -> None:
-        """Look at a connection from now on."""
-        self.connections.add(connection)
-        if self._timer is None:
-            self._timer = connection.loop.call_later(EVERY, self._run, connection.loop)
-
-    def count_refusal(self) -> None:
-        """Note that a connection was refused. They are told once a second, in one line."""
-        self._refused += 1
-
-    def tick(self) -> None:
-        """Let a second pass."""
-        for connection in tuple(self.connections):
-            if connection.is_owed:
-                connection.strikes = 0
-                continue
-            connection.strikes += 1
-            if connection.strikes > self._most_strikes:
-                connection.let_go()
-        if self._refused:
-            _log.warning("Connections refused before they made a request: %d in the last second.", self._refused)
-            self._refused = 0
-
-    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._timer = None
-        self.tick()
-        if self.connections:
-            self._timer = loop.call_later(EVERY, self._run, loop)
-
-
 class BoundedConfig(Config):
-    """The web server's configuration, with the watch of its process."""
+    """The web server's configuration, with the watch of its process. The application is an ``Application`` of ours."""
 
     def __init__(self, app: Callable[..., object], *, bounds: Bounds, **more: Any) -> None:  # noqa: ANN401 - its own
-        super().__init__(app, http=Connection, **more)
+        super().__init__(app, http=Connection, **{**more, "proxy_headers": False})
         self.watch = Watch(bounds)
+        self.dates = Dates()
 
 
-class Connection(HttpToolsProtocol):
-    """The web server's protocol, within bounds. ``strikes`` are the seconds in which the client brought nothing."""
+class Application(Protocol):
+    """What requests are handed to."""
+
+    def serve(self, request: Request) -> Awaitable[None]:
+        """Serve a request and see to its answer."""
+
+
+class Dates:
+    """The lines that the server begins every head with, written once for as long as they stay the same."""
+
+    def __init__(self) -> None:
+        self._headers: Headers = []
+        self._lines = b""
+
+    def of(self, state: ServerState) -> bytes:
+        """Write them. The server makes a new list when they change, once a second."""
+        if state.default_headers is not self._headers:
+            self._headers, self._lines = state.default_headers, write_lines(state.default_headers)
+        return self._lines
+
+
+class Connection(asyncio.Protocol):
+    """A connection. ``strikes`` are the seconds in which the client brought nothing; ``turn`` is the last one begun."""
 
     def __init__(
         self,
         config: BoundedConfig,
         server_state: ServerState,
-        app_state: dict[str, Any],
+        app_state: dict[str, Any],  # noqa: ARG002 - the server's word for what a lifespan leaves; ours leaves nothing
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
+        application: Any = config.loaded_app
+        self.loop = _loop or asyncio.get_running_loop()
+        self.transport: Any = None
+        self.turn: Turn | None = None
         self.strikes = 0
+        self._serve: Callable[[Request], Awaitable[None]] = application.serve
+        self._server = server_state
+        self._dates = config.dates
+        self._parser = httptools.HttpRequestParser(self)
+        # A client may say with its request that it is the last one, and still send: that is not read, and no error.
+        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._peer = ""
+        self._url = b""
+        self._headers: Headers = []
+        self._reading: Turn | None = None  # the one whose body arrives
+        self._waiting: deque[tuple[Request, Turn]] = deque()
+        self._paused = False
+        self._full: asyncio.Future[None] | None = None  # while the client does not take what it was sent
         self._watch = config.watch
         self._most = config.watch.bounds.head
         self._most_headers = config.watch.bounds.headers
@@ -127,29 +106,40 @@ class Connection(HttpToolsProtocol):
     @property
     def is_owed(self) -> bool:
         """Whether the client waits for us, and not we for the client."""
-        if self.cycle is None:  # before the first request, whatever its type says
-            return False  # type: ignore[unreachable]
-        return not self.cycle.response_complete and not self.transport.is_closing()
+        return self.turn is not None and not self.turn.over and not self.transport.is_closing()
 
-    # --- what the server calls ---------------------------------------------------------------------
+    # --- what the loop and the server call ---------------------------------------------------------
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the server has it
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as every server has it
         """Take a client, if there is room."""
-        super().connection_made(Outlet(transport, self._watch.outlets))  # type: ignore[arg-type] # all that it uses of one
+        self.transport = Outlet(transport, self._watch.outlets)
+        peer = transport.get_extra_info("peername")
+        self._peer = peer[0] if isinstance(peer, tuple) else ""
+        self._server.connections.add(self)  # type: ignore[arg-type] # see BoundedConfig
         self._watch.begin(self)
         if len(self._watch.connections) > self._watch.bounds.connections:
             self._refuse(OverloadedError())
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Forget a client."""
+    def connection_lost(self, _: Exception | None) -> None:
+        """Forget a client. What was begun for it ends by itself."""
         self._watch.connections.discard(self)
-        super().connection_lost(exc)
+        self._server.connections.discard(self)
+        self._waiting.clear()
+        if self.turn is not None:
+            self.turn.leave()
+        self.resume_writing()
+        del self._parser  # it holds this connection, and nobody would find the ring
 
     def data_received(self, data: bytes) -> None:
         """Read a piece of a request, or of several."""
         self._came = len(data)
         self._whole = False
-        _read(self, data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._end_after_this()
+        except httptools.HttpParserError:
+            self._refuse(self._refusal or MalformedError("This is not HTTP as this server reads it."))
         if self._whole:
             self._before = self._came
             return
@@ -157,47 +147,136 @@ class Connection(HttpToolsProtocol):
         if self._before > self._most:
             self._refuse(HeadTooLargeError())
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the server's sentence; ours are in a problem
-        """Refuse what the parser stopped at."""
-        self._refuse(self._refusal or MalformedError("This is not HTTP as this server reads it."))
+    def pause_writing(self) -> None:
+        """Wait for the client to take what it was sent."""
+        if self._full is None:
+            self._full = self.loop.create_future()
+
+    def resume_writing(self) -> None:
+        """Go on sending, and answering."""
+        full, self._full = self._full, None
+        if full is not None:
+            full.set_result(None)
+            self._go_on()
+
+    def shutdown(self) -> None:
+        """Close as soon as nobody is owed an answer. The process is about to end."""
+        if self.turn is None or self.turn.over:
+            self.transport.close()
+        else:
+            self.turn.keep = False
 
     # --- what the parser calls ---------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
         """Begin a request."""
         self.strikes = 0
-        _begin(self)
+        self._url = b""
+        self._headers = []
+
+    def on_url(self, url: bytes) -> None:
+        """Take a piece of an address."""
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header."""
+        self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        """Let a head pass that is within bounds."""
+        """Serve a request whose head is within bounds."""
         self._whole = True
-        if len(self.headers) > self._most_headers or (
+        headers = self._headers
+        if len(headers) > self._most_headers or (
             self._before + self._came > self._most and self._head_size() > self._most
         ):
-            # The parser stops at any exception, and the server then asks for a 400.
+            # The parser stops at any exception, and says only that there was one.
             self._refusal = HeadTooLargeError()
             raise self._refusal
-        before = self.cycle
-        _serve(self)
-        if self.cycle is not before:
-            extension: Any = Shortcut(self.cycle, self._watch.defaults)
-            self.scope["extensions"] = {NAME: extension}
+        parser = self._parser
+        path, query = _split(self._url)
+        version = parser.get_http_version()
+        turn = Turn(self, keep=version != "1.0" and parser.should_keep_alive(), expects=_expects(headers))
+        request = Request(parser.get_method().decode(), path, query, version, headers, self._peer, turn)
+        self._reading = turn
+        if self.turn is None or (self.turn.over and self._full is None and not self._waiting):
+            self._start(request, turn)
+        else:
+            self.pause_reading()
+            self._waiting.append((request, turn))
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of a body."""
         self._whole = True
-        _take(self, body)
+        if self._reading is not None:
+            self._reading.take(body)
 
-    # --- what a request calls ----------------------------------------------------------------------
+    def on_message_complete(self) -> None:
+        """Note that a body is whole."""
+        if self._reading is not None:
+            self._reading.complete()
 
-    def on_response_complete(self) -> None:
-        """Go on to the next request. A client that stays silent is the watch's, so no timer is set for it."""
-        self.server_state.total_requests += 1
-        if self.transport.is_closing():
+    # --- what a turn calls (``turn.Line``) ---------------------------------------------------------
+
+    def write(self, content: bytes) -> None:
+        """Send bytes, at the end of the loop's turn."""
+        self.transport.write(content)
+
+    def dates(self) -> bytes:
+        """The lines that begin every head."""
+        return self._dates.of(self._server)
+
+    def pause_reading(self) -> None:
+        """Take nothing from the client for now."""
+        if not self._paused:
+            self._paused = True
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Take more from the client."""
+        if self._paused:
+            self._paused = False
+            self.transport.resume_reading()
+
+    async def drained(self) -> None:
+        """Wait until the client has taken what was sent, or left."""
+        if self._full is not None:
+            await asyncio.shield(self._full)
+
+    def end_turn(self, turn: Turn) -> None:
+        """Go on to the next request, or close."""
+        self._server.total_requests += 1
+        if turn.keep:
+            self._go_on()
+        else:
+            self.transport.close()
+
+    # --- one after the other -----------------------------------------------------------------------
+
+    def _start(self, request: Request, turn: Turn) -> None:
+        self.turn = turn
+        request.task = task = self.loop.create_task(self._see_through(request, turn))
+        self._server.tasks.add(task)  # the server waits for these at its end; the loop alone would forget them
+
+    async def _see_through(self, request: Request, turn: Turn) -> None:
+        try:
+            await self._serve(request)
+        except Exception as error:  # noqa: BLE001 - the gate ends every request; this is for a fault of its own
+            _log.error("A request broke outside of everything: %s", type(error).__name__)
+            if not turn.began and not turn.over:
+                turn.keep = False
+                await turn.answer(problems.internal(), _PLAIN, bare=request.method == "HEAD")
+        finally:
+            self._server.tasks.discard(request.task)
+            turn.give_up()
+
+    def _go_on(self) -> None:
+        """Begin the next request that waits, unless the client has yet to take an answer; or read on."""
+        if self.transport.is_closing() or self._full is not None or (self.turn is not None and not self.turn.over):
             return
-        self.flow.resume_reading()
-        if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
+        if self._waiting:
+            self._start(*self._waiting.popleft())
+        else:
+            self.resume_reading()
 
     # --- ends --------------------------------------------------------------------------------------
 
@@ -208,6 +287,15 @@ class Connection(HttpToolsProtocol):
             self.transport.abort()
         elif self._before and not self._whole:
             self._refuse(SlowRequestError("The head of the request did not arrive in time. Nothing was done."))
+        else:
+            self.transport.close()
+
+    def _end_after_this(self) -> None:
+        """Answer as if nothing else had been offered (RFC 9110, 7.8), and close: what follows may be no HTTP."""
+        self.pause_reading()
+        last = self._waiting[-1][1] if self._waiting else self.turn
+        if last is not None and not last.over:
+            last.keep = False
         else:
             self.transport.close()
 
@@ -222,15 +310,24 @@ class Connection(HttpToolsProtocol):
 
     def _written(self, error: WatchwordError) -> bytes:
         answer = problems.answer(error)
-        headers = [
-            *self.server_state.default_headers,
-            (b"content-type", answer.kind.media.encode()),
-            (b"content-length", b"%d" % len(answer.body)),
-            (b"connection", b"close"),
-            *ALWAYS,
-            *((name, value) for name, value in answer.headers or () if name != b"connection"),
-        ]
-        return STATUS_LINE[answer.status] + write_lines(headers) + b"\r\n" + answer.body
+        return write_head(answer, _PLAIN, self.dates(), keep=False) + answer.body
 
     def _head_size(self) -> int:
-        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        return len(self._url) + sum(len(name) + len(value) + 4 for name, value in self._headers)
+
+
+def _split(url: bytes) -> tuple[str, bytes]:
+    """Path and query of a request's target (RFC 9112, 3.2). A target without a path is at no address of ours."""
+    if url[:1] == b"/" and b"#" not in url:
+        path, _, query = url.partition(b"?")
+        return path.decode("latin-1"), query
+    parsed = httptools.parse_url(url)
+    return (parsed.path or b"").decode("latin-1"), parsed.query or b""
+
+
+def _expects(headers: Headers) -> bool:
+    return any(name == b"expect" and value.lower() == b"100-continue" for name, value in headers)
+
+
+# What is refused before it was a request is answered without the headers of a route's answer.
+_PLAIN = Head([(b"content-type", PROBLEM.media.encode()), *ALWAYS])

@@ -1,18 +1,19 @@
-"""A request as endpoints see it, and what they answer with. No ASGI in sight.
+"""A request as endpoints see it, what they answer with, and whoever is at the other end. No server in sight.
 
-Not handled here: who may ask (``guards.py``), reading bodies (``body.py``), writing headers (``headers.py``).
+Not handled here: who may ask (``guards.py``), reading bodies (``body.py``), writing headers (``headers.py``), the
+servers that bring requests (``turn.py``, ``asgi.py``).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol
 
 from watchword.core.app import App
-from watchword.web.asgi import Headers, Scope
-from watchword.web.shortcut import NAME, Shortcut
 
+Headers = list[tuple[bytes, bytes]]
+CLOSE = (b"connection", b"close")  # the header of an answer after which nothing more is taken from this client
 UNMATCHED = "unmatched"  # the access log's name for whatever has no route
 
 
@@ -29,6 +30,7 @@ class Request:
 
     __slots__ = (
         "app",
+        "caller",
         "came_in",
         "client",
         "headers",
@@ -44,33 +46,32 @@ class Request:
         "raw_headers",
         "reading",
         "route",
-        "shortcut",
         "task",
         "version",
     )
 
-    def __init__(self, scope: Scope, task: asyncio.Task[Any] | None, came_in: int) -> None:
-        peer = scope.get("client")
-        self.method: str = scope["method"]
-        self.path: str = scope["raw_path"].decode("latin-1")
-        self.query: bytes = scope["query_string"]
-        self.version: str = scope["http_version"]
-        self.raw_headers: Headers = scope["headers"]
-        self.headers: dict[bytes, bytes] = dict(self.raw_headers)
-        self.peer: str = peer[0] if peer else ""
-        self.client = self.peer
+    def __init__(
+        self, method: str, path: str, query: bytes, version: str, headers: Headers, peer: str, caller: Caller
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.query = query
+        self.version = version
+        self.raw_headers = headers
+        self.headers: dict[bytes, bytes] = dict(headers)
+        self.peer = peer
+        self.client = peer
+        self.caller = caller
         self.route = UNMATCHED
         self.key = ""
         self.item = ""
         self.pieces: AsyncIterator[bytes] | None = None
         self.app: App | None = None
         self.payload: Any = None
-        self.task = task
-        self.came_in = came_in
+        self.task: asyncio.Task[Any] | None = None
+        self.came_in = 0
         self.reading = False
         self.overdue = False
-        extensions = scope.get("extensions")
-        self.shortcut: Shortcut | None = extensions.get(NAME) if extensions else None
 
 
 class Kind:
@@ -124,7 +125,59 @@ class Answer:
         self.kind = kind
         self.headers = headers
         self.stream: AsyncGenerator[bytes, None] | None = None
-        self.length = 0
+        self.length = len(body)
+
+
+class Head:
+    """The headers that every answer of a kind carries: as pairs, and as the lines that they are on the wire."""
+
+    __slots__ = ("headers", "lines")
+
+    def __init__(self, headers: Headers) -> None:
+        self.headers = headers
+        self.lines = write_lines(headers)
+
+
+def write_lines(headers: Headers) -> bytes:
+    """Headers as they stand in an answer's head.
+
+    Raises:
+        ValueError: one of them would end its line, and begin what was never meant.
+    """
+    lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+    if lines.count(b"\r") != len(headers) or lines.count(b"\n") != len(headers):
+        raise ValueError("A header holds the end of a line.")
+    return lines
+
+
+class GoneError(Exception):
+    """The client left before its request was complete. Nobody is there to be answered."""
+
+
+class Caller(Protocol):
+    """Whoever sent a request: where its body comes from and its answer goes."""
+
+    def whole(self) -> bytes | None:
+        """The body, where all of it has arrived; None where it must be waited for with ``piece``."""
+
+    async def piece(self) -> tuple[bytes, bool]:
+        """The next piece of the body, and whether more may come.
+
+        Raises:
+            GoneError: the client left.
+        """
+
+    async def answer(self, answer: Answer, head: Head, *, bare: bool) -> None:
+        """Give a whole answer; a ``bare`` one, to HEAD, without its body."""
+
+    async def begin(self, answer: Answer, head: Head) -> None:
+        """Give the head of an answer whose body follows with ``write``."""
+
+    async def write(self, piece: bytes) -> bool:
+        """Give a piece of the body when the client takes it; False when it has left."""
+
+    async def end(self) -> None:
+        """Say that the body is whole."""
 
 
 Endpoint = Callable[[Request], Awaitable[Answer]]

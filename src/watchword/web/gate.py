@@ -1,4 +1,6 @@
-"""The gate: the one ASGI application, and everything that happens around a route.
+"""The gate: the one application, and everything that happens around a route.
+
+Our own server hands it requests (``serve``); for any other one it is an ASGI application.
 
 Not handled here: each guard's own rule (``guards.py``, ``body.py``), the routes (``app.py``), their headers
 (``headers.py``), how an error looks (``problems.py``).
@@ -26,14 +28,13 @@ from types import TracebackType
 from watchword.core import ids
 from watchword.errors import OverloadedError, UnauthenticatedError, WatchwordError
 from watchword.web import guards, problems
-from watchword.web.asgi import Receive, Scope, Send
-from watchword.web.body import GoneError, check_json, read_body, read_pieces
-from watchword.web.exchange import Answer, Request
-from watchword.web.headers import header_sets
+from watchword.web.asgi import Receive, Scope, Send, hand_over
+from watchword.web.body import check_json, read_body, read_pieces
+from watchword.web.exchange import Answer, GoneError, Request
+from watchword.web.headers import heads
 from watchword.web.problems import KeyInQueryError, MalformedError, SlowAnswerError, SlowRequestError
 from watchword.web.route import Line, Table
 from watchword.web.services import Services
-from watchword.web.shortcut import write_lines
 from watchword.web.watchdog import Watchdog
 
 GONE = 499  # in the log only: the client left before it was answered
@@ -41,7 +42,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 class Gate:
-    """The ASGI application."""
+    """The application."""
 
     def __init__(self, services: Services, table: Table) -> None:
         config = services.config
@@ -52,24 +53,27 @@ class Gate:
         self._hosts = guards.Hosts(config)
         self._clients = guards.Clients(config.trusted_proxies)
         self._behind_proxy = bool(config.trusted_proxies)
-        self._header_sets = header_sets(config)
-        self._lines = {kind: write_lines(headers) for kind, headers in self._header_sets.items()}
+        self._heads = heads(config)
         self._max_body = config.max_body
         self._max_at_once = config.max_at_once
         self.watchdog = Watchdog(config.request_time)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection's scope."""
-        if scope["type"] != "http":
+        """Serve one scope of an ASGI server's."""
+        if scope["type"] == "http":
+            await hand_over(self.serve, scope, receive, send)
+        else:
             await self._serve_other(scope, receive, send)
-            return
+
+    async def serve(self, request: Request) -> None:
+        """Serve a request. ``request.task`` is the task that does."""
         began = perf_counter()
         watchdog = self.watchdog
-        request = Request(scope, asyncio.current_task(), watchdog.now)
+        request.came_in = watchdog.now
         watchdog.under_way.add(request)
         try:
             try:
-                answer = await self._answer(request, receive)
+                answer = await self._answer(request)
             except WatchwordError as error:
                 answer = self._refuse(request, error)
             except GoneError:
@@ -83,9 +87,9 @@ class Gate:
                 answer = self._break(request, error)
             self._log(request, answer.status, began)
             if answer.stream is None:
-                await self._send(request, answer, send)
+                await request.caller.answer(answer, self._heads[answer.kind], bare=request.method == "HEAD")
             else:
-                await self._stream(request, answer, receive, send)
+                await self._stream(request, answer)
         except asyncio.CancelledError:
             # A client that does not take its answer: the server closes the connection of one that did not end.
             if not request.overdue:
@@ -93,7 +97,7 @@ class Gate:
         finally:
             watchdog.under_way.discard(request)
 
-    async def _answer(self, request: Request, receive: Receive) -> Answer:
+    async def _answer(self, request: Request) -> Answer:
         if self._behind_proxy:
             request.client = self._clients.client_of(request)
         if len(request.headers) != len(request.raw_headers):
@@ -107,14 +111,14 @@ class Gate:
         if line.by_app:
             request.app = await self._by_key(guards.bearer(request))
         if line.reader is not None:
-            await self._read(request, line, receive)
+            await self._read(request, line)
         elif line.streams:
-            request.pieces = read_pieces(request, receive, lambda: self.watchdog.now)
+            request.pieces = read_pieces(request, lambda: self.watchdog.now)
         return await line.endpoint(request)
 
-    async def _read(self, request: Request, line: Line, receive: Receive) -> None:
+    async def _read(self, request: Request, line: Line) -> None:
         assert line.reader is not None  # noqa: S101 - for the type checker
-        body = await read_body(request, receive, line.most or self._max_body)
+        body = await read_body(request, line.most or self._max_body)
         if not body:
             if line.optional:
                 return
@@ -122,36 +126,24 @@ class Gate:
         check_json(request)
         request.payload = line.reader.read(body)
 
-    async def _send(self, request: Request, answer: Answer, send: Send) -> None:
-        body = answer.body
-        short = request.shortcut if answer.headers is None and request.method != "HEAD" else None
-        if short is not None and short.answer(answer.status, self._lines[answer.kind], body):
-            return
-        headers = [*self._header_sets[answer.kind], (b"content-length", b"%d" % len(body))]
-        if answer.headers is not None:
-            headers += answer.headers
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else body})
-
-    async def _stream(self, request: Request, answer: Answer, receive: Receive, send: Send) -> None:
+    async def _stream(self, request: Request, answer: Answer) -> None:
         """Send a long body piece by piece, for as long as somebody takes it. Each piece has the time of a request."""
         assert answer.stream is not None  # noqa: S101 - for the type checker
-        leaving = asyncio.ensure_future(_left(receive))
-        headers = [*self._header_sets[answer.kind], (b"content-length", b"%d" % answer.length), *(answer.headers or ())]
+        caller, head = request.caller, self._heads[answer.kind]
         try:
-            await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-            if request.method != "HEAD":
-                async for piece in answer.stream:
-                    request.came_in = self.watchdog.now
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
-                    if leaving.done():
-                        return
-            await send({"type": "http.response.body", "body": b""})
+            if request.method == "HEAD":
+                await caller.answer(answer, head, bare=True)
+                return
+            await caller.begin(answer, head)
+            async for piece in answer.stream:
+                request.came_in = self.watchdog.now
+                if not await caller.write(piece):
+                    return
+            await caller.end()
         except WatchwordError as error:
             # The head is out: the client sees by the length that it is not whole.
             self._record("http.failed", route=request.route, error=type(error).__name__, detail=error.detail)
         finally:
-            leaving.cancel()
             await answer.stream.aclose()
 
     def _log(self, request: Request, status: int, began: float) -> None:
@@ -203,12 +195,6 @@ class Gate:
         await self.watchdog.stop()
         await self._services.stop()
         await send({"type": "lifespan.shutdown.complete"})
-
-
-async def _left(receive: Receive) -> None:
-    """Return when the client has left."""
-    while (await receive())["type"] == "http.request":
-        pass
 
 
 def _trace(traceback: TracebackType | None) -> list[str]:

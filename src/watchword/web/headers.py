@@ -6,8 +6,7 @@ address of ours leaks to another site; over https browsers are told to stay ther
 
 from __future__ import annotations
 
-from watchword.web.asgi import Headers
-from watchword.web.exchange import KINDS, Kind
+from watchword.web.exchange import KINDS, Head, Headers, Kind
 from watchword.web.services import WebConfig
 
 ALWAYS: Headers = [
@@ -26,9 +25,9 @@ _DOCUMENT: Headers = [
 _TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
 
 
-def header_sets(config: WebConfig) -> dict[Kind, Headers]:
+def heads(config: WebConfig) -> dict[Kind, Head]:
     """What an answer of each kind carries."""
-    return {kind: _of(kind, config) for kind in KINDS}
+    return {kind: Head(_of(kind, config)) for kind in KINDS}
 
 
 def _of(kind: Kind, config: WebConfig) -> Headers:

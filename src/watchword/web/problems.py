@@ -18,8 +18,7 @@ import msgspec
 
 from watchword import errors
 from watchword.errors import WatchwordError
-from watchword.web.asgi import Headers
-from watchword.web.exchange import PROBLEM, Answer
+from watchword.web.exchange import CLOSE, PROBLEM, Answer, Headers
 
 TYPE_PREFIX = "urn:watchword:problem:"
 
@@ -181,7 +180,6 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     errors: list[FieldError] | msgspec.UnsetType = msgspec.UNSET
 
 
-_CLOSE = (b"connection", b"close")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -236,7 +234,7 @@ def _headers(error: WatchwordError, status: int) -> Headers | None:
         return [(b"www-authenticate", b'Bearer realm="watchword"')]
     # The rest of a body that never came must not be waited for. (Of one that is too long the server drops the rest
     # by itself: closing in the middle of it would reset the connection before the client has read this answer.)
-    return [_CLOSE] if status == HTTPStatus.REQUEST_TIMEOUT else None
+    return [CLOSE] if status == HTTPStatus.REQUEST_TIMEOUT else None
 
 
 def internal() -> Answer:
