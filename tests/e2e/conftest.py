@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,9 +53,12 @@ class Site:
 
 
 @contextmanager
-def serving(folder: Path, **settings: str) -> Iterator[Site]:
-    """Start a service with its data in a folder and settings of its own, and stop it."""
-    command = [str(WATCHWORD), "serve", "--json", "--bind", "127.0.0.1:0", "--data", str(folder / "data")]
+def serving(folder: Path, *, through: Sequence[str] = (str(WATCHWORD),), **settings: str) -> Iterator[Site]:
+    """Start a service with its data in a folder and settings of its own, and stop it.
+
+    Outside development mode it has neither mailbox nor key. ``through`` is the command that runs it.
+    """
+    command = [*through, "serve", "--json", "--bind", "127.0.0.1:0", "--data", str(folder / "data")]
     with (
         (folder / "log").open("wb") as log,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=plain_environment(**settings)) as server,
@@ -63,7 +66,7 @@ def serving(folder: Path, **settings: str) -> Iterator[Site]:
         assert server.stdout is not None
         said = json.loads(server.stdout.readline())
         try:
-            yield Site(said["url"], said["mailbox"], said["api_key"])
+            yield Site(said["url"], said.get("mailbox", ""), said.get("api_key", ""))
         finally:
             server.terminate()
 

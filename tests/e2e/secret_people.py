@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, Request, expect
+import httpx
+from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, expect
+
+from tests.e2e.conftest import Site, serving
+from tests.support.tap import Tap
+from watchword.core.binary import decode, encode
+from watchword.core.envelope import link_proof
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 KEY = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
@@ -73,36 +80,55 @@ def complaints(page: Page) -> list[str]:
     return [f"{each['id']}: {[node['html'][:160] for node in each['nodes']]}" for each in found["violations"]]
 
 
-@dataclass
-class Recorder:
-    """Everything that a browser sends."""
+class Hands:
+    """What moves the clock of a service."""
 
-    sent: list[tuple[str, str]] = field(default_factory=list)
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.set()
 
-    def note(self, asked: Request) -> None:
-        """Keep one request: where it can end up in, and what."""
-        head = " ".join([asked.method, asked.url, *(f"{name}: {value}" for name, value in asked.headers.items())])
-        self.sent.append((head, (asked.post_data_buffer or b"").decode("latin-1")))
+    def set(self, **ahead: float) -> None:
+        """Let it be ahead of the world's by so much."""
+        new = self.file.with_suffix(".new")
+        new.write_text(str(round(timedelta(**ahead) / timedelta(milliseconds=1))))
+        new.replace(self.file)  # at once: the service may be reading
 
-    def holds(self, text: str) -> bool:
-        """Whether a text was sent anywhere, in whichever part of a request."""
-        return any(text in head or text in body for head, body in self.sent)
-
-    def heads_hold(self, text: str) -> bool:
-        """Whether a text was sent where servers and proxies write it down."""
-        return any(text in head for head, _ in self.sent)
-
-    def posted(self, name: str) -> list[str]:
-        """The values that a field had in the bodies."""
-        return [value for _, body in self.sent for value in re.findall(rf'"{name}":"([^"]+)"', body)]
+    @property
+    def command(self) -> tuple[str, ...]:
+        """What runs such a service."""
+        return (sys.executable, "-m", "tests.support.leaping", str(self.file))
 
 
 @contextmanager
-def somebody(browser: Browser, recorder: Recorder | None = None) -> Iterator[BrowserContext]:
+def leaping(folder: Path) -> Iterator[tuple[Site, Hands]]:
+    """A service and the hands of its clock."""
+    hands = Hands(folder / "ahead")
+    with serving(folder, through=hands.command) as site:
+        yield site, hands
+
+
+def guess(link: str, times: int) -> list[int]:
+    """Try passphrases that are not the right one, as a program would that holds the link. The statuses."""
+    address, _, key = link.partition("#")
+    origin, _, secret = address.rpartition("/s/")
+    body = {"link": encode(link_proof(decode(key))), "auth": encode(bytes(32)), "claim": encode(bytes(16))}
+    return [httpx.post(f"{origin}/v1/secrets/{secret}/claim", json=body).status_code for _ in range(times)]
+
+
+@contextmanager
+def behind(folder: Path, **how: Any) -> Iterator[tuple[Site, Tap]]:
+    """A service as an operator runs it, not in development mode, reached through a proxy alone."""
+    with Tap() as tap:
+        relay = {"WATCHWORD_SMTP": "smtps://relay.invalid", "WATCHWORD_MAIL_FROM": "codes@example.com"}
+        with serving(folder, WATCHWORD_PUBLIC_URL=tap.url, **relay, **how) as site:
+            tap.target = int(site.url.rpartition(":")[2])
+            yield replace(site, url=tap.url), tap
+
+
+@contextmanager
+def somebody(browser: Browser) -> Iterator[BrowserContext]:
     """Another person, with a browser profile of their own."""
     context = browser.new_context()
-    if recorder is not None:
-        context.on("request", recorder.note)
     try:
         yield context
     finally:

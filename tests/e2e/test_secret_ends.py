@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import segno
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import Site, serving
 from tests.e2e.secret_people import (
     KEY_URI,
+    Hands,
     complaints,
     ends_with,
+    guess,
+    leaping,
     made,
     paste,
     reveal,
@@ -23,11 +27,11 @@ from tests.e2e.secret_people import (
     somebody,
     status_link,
 )
+from watchword.core.secret import FREE_GUESSES, MOST_GUESSES
 
 pytestmark = pytest.mark.xdist_group("browser")
 
 SECRET = "correct horse battery staple"
-FREE_GUESSES = 5
 
 # Gives a picture to the page as a paste or as a drop, which a test cannot do with the system's clipboard and mouse.
 GIVE = """([how, name, kind, content]) => {
@@ -49,6 +53,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield site
 
 
+@pytest.fixture(scope="module")
+def clockwork(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Hands]]:
+    """A service whose clock can be moved."""
+    with leaping(tmp_path_factory.mktemp("clockwork")) as both:
+        yield both
+
+
 def give(page: Page, how: str, name: str, kind: str, content: bytes) -> None:
     """Paste or drop a file."""
     page.evaluate(GIVE, [how, name, kind, base64.b64encode(content).decode()])
@@ -61,26 +72,41 @@ def key_picture() -> bytes:
     return picture.getvalue()
 
 
-def test_a_link_that_expired_before_or_while_it_was_looked_at_says_so(place: Site, page: Page) -> None:
-    # The shortest lifetime is a minute: the service's answers are made up here, its pages are not.
-    link = share(page, place.url, SECRET)
-    ended = "2026-11-23T14:02:00Z"
-
-    def expire(route: Route) -> None:
-        answer = route.fetch()
-        route.fulfill(response=answer, json={**answer.json(), "state": "expired", "ended_at": ended})
-
+def test_a_link_that_expired_before_or_while_it_was_looked_at_says_so(
+    clockwork: tuple[Site, Hands], page: Page
+) -> None:
+    site, hands = clockwork
+    hands.set()
+    link = share(page, site.url, SECRET)
+    keep = status_link(page)
     page.goto(link)
-    gone = {"code": "expired", "detail": "It has expired.", "at": ended}
-    page.route("**/claim", lambda route: route.fulfill(status=410, json=gone))
+    hands.set(hours=23, minutes=59)
+    page.reload()
+    page.goto(link)
+    expect(page.get_by_role("button", name="Reveal")).to_be_visible()
+    hands.set(hours=24, minutes=1)
     page.get_by_role("button", name="Reveal").click()
     ends_with(page, "expired")
-    expect(page.locator("#over-text")).to_contain_text("It ended 23 Nov")
-    page.route("**/open", expire)
+    expect(page.locator("#over-text")).to_contain_text(re.compile(r"It ended \d+ \w+, \d\d:\d\d"))
     page.goto("about:blank")
     page.goto(link)
     ends_with(page, "expired")
-    expect(page.locator("#over-text")).to_contain_text("It ended 23 Nov")
+    expect(page.locator("#over-text")).to_contain_text(re.compile(r"It ended \d+ \w+, \d\d:\d\d"))
+    assert complaints(page) == []
+    page.goto(keep)
+    expect(page.locator("#state")).to_have_text("Expired")
+    assert complaints(page) == []
+
+
+def test_a_secret_whose_lease_is_over_is_gone_for_its_reader_too(clockwork: tuple[Site, Hands], page: Page) -> None:
+    site, hands = clockwork
+    hands.set()
+    link = share(page, site.url, SECRET)
+    reveal(page, link)
+    hands.set(minutes=16)
+    page.get_by_role("button", name="Hide").click()
+    page.get_by_role("button", name="Reveal").click()
+    ends_with(page, "opened")
 
 
 @pytest.mark.parametrize("how", ["paste", "drop"])
@@ -145,33 +171,32 @@ def test_wrong_passphrases_lead_to_a_pause_and_the_sender_sees_them(place: Site,
     assert complaints(page) == []
 
 
-def test_a_locked_link_says_so_and_opens_once_its_sender_unlocked_it(place: Site, page: Page) -> None:
-    # Twenty guesses take hours of pauses: the service's answers are made up here, its pages are not.
-    link = share(page, place.url, SECRET, "velvet-lantern")
+def test_a_locked_link_says_so_and_opens_once_its_sender_unlocked_it(clockwork: tuple[Site, Hands], page: Page) -> None:
+    site, hands = clockwork
+    hands.set()
+    link = share(page, site.url, SECRET, "velvet-lantern")
     keep = status_link(page)
-    locked = {"locked": True}
-
-    def lock(route: Route) -> None:
-        answer = route.fetch()
-        route.fulfill(response=answer, json={**answer.json(), **locked})
-
-    page.route("**/open", lock)
-    page.route("**/status", lambda route: lock(route) if "/v1/" in route.request.url else route.continue_())
+    assert guess(link, FREE_GUESSES + 1) == [*[422] * FREE_GUESSES, 429]
+    for number in range(FREE_GUESSES, MOST_GUESSES - 1):
+        hands.set(minutes=61 * (number - FREE_GUESSES + 1))
+        assert guess(link, 2) == [422, 429]
+    hands.set(hours=20)
+    page.goto(link)
+    page.fill("#passphrase", "wrong for the last time")
+    page.get_by_role("button", name="Reveal").click()
+    expect(page.locator("#problem")).to_contain_text("nothing is lost")
+    page.fill("#passphrase", "velvet-lantern")
+    page.get_by_role("button", name="Reveal").click()
+    ends_with(page, "locked")
+    page.goto("about:blank")
     page.goto(link)
     ends_with(page, "locked")
     assert complaints(page) == []
     page.goto(keep)
     expect(page.locator("#state")).to_have_text("Locked")
+    expect(page.locator("#facts")).to_contain_text(str(MOST_GUESSES))
     assert complaints(page) == []
-
-    def unlock(route: Route) -> None:
-        locked.clear()
-        route.continue_()
-
-    page.route("**/unlock", unlock)
-    with page.expect_response("**/unlock") as answered:
-        page.get_by_role("button", name="Unlock").click()
-    assert answered.value.status == 200
+    page.get_by_role("button", name="Unlock").click()
     expect(page.locator("#state")).to_have_text("Waiting")
     page.goto(link)
     page.fill("#passphrase", "velvet-lantern")

@@ -18,7 +18,6 @@ from tests.e2e.conftest import Site, serving
 from tests.e2e.secret_people import (
     KEY,
     KEY_URI,
-    Recorder,
     choose,
     ends_with,
     made,
@@ -40,15 +39,9 @@ ACCOUNTS = [": ".join(filter(None, (each["issuer"], each["account"]))) for each 
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the service has its data and its log."""
-    return tmp_path_factory.mktemp("secrets")
-
-
-@pytest.fixture(scope="module")
-def place(folder: Path) -> Iterator[Site]:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """One service for all of this module."""
-    with serving(folder) as site:
+    with serving(tmp_path_factory.mktemp("secrets")) as site:
         yield site
 
 
@@ -368,34 +361,6 @@ def test_files_come_out_as_they_went_in_under_clean_names(place: Site, page: Pag
         assert coming.value.suggested_filename == name
         coming.value.save_as(tmp_path / name)
         assert (tmp_path / name).read_bytes() == content
-
-
-def test_nothing_but_ciphertext_and_proofs_leaves_the_browser(
-    place: Site, page: Page, browser: Browser, folder: Path
-) -> None:
-    recorder = Recorder()
-    page.context.on("request", recorder.note)
-    link = share(page, place.url, SECRET, PASSPHRASE)
-    token = status_link(page).partition("#")[2]
-    with somebody(browser, recorder) as other:
-        theirs = other.new_page()
-        theirs.goto(link)
-        theirs.fill("#passphrase", PASSPHRASE)
-        theirs.get_by_role("button", name="Reveal").click()
-        expect(theirs.locator("pre.secret")).to_have_text(SECRET)
-        theirs.get_by_role("button", name="Done").click()
-        ends_with(theirs, "done")
-        theirs.goto(f"{place.url}/docs")
-    key = link.partition("#")[2]
-    (proof, *_), (auth,), (claim, *_) = (recorder.posted(name) for name in ("link", "auth", "claim"))
-    log = (folder / "log").read_text()
-
-    assert not [text for text in (key, PASSPHRASE, SECRET, "battery") if recorder.holds(text)]
-    assert not [text for text in (key, proof, auth, claim, token) if recorder.heads_hold(text)]
-    assert not [text for text in (key, proof, auth, claim, token, PASSPHRASE, "battery") if text in log]
-    assert "/v1/secrets/{id}/claim" in log
-    assert {head.split("/")[2] for head, _ in recorder.sent} == {place.url.split("/")[2]}
-    assert not [head for head, _ in recorder.sent if "referer:" in head and "/s/" in head.partition("referer:")[2]]
 
 
 def test_a_sender_and_a_recipient_need_no_mouse(place: Site, page: Page) -> None:

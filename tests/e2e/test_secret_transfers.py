@@ -1,128 +1,114 @@
-"""Files of secrets in the browser: cut off on their way up and down, they go on from where they broke."""
+"""Connections that are cut under a browser: whoever claimed gets the secret all the same, and files go on."""
 
 from __future__ import annotations
 
-import socket
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Request, Route, expect
 
-from tests.e2e.conftest import Site, serving
-from tests.e2e.secret_people import choose, made, reveal
+from tests.e2e.conftest import Site
+from tests.e2e.secret_people import behind, choose, ends_with, made, reveal, share, somebody, status_link
+from tests.support.tap import ALWAYS, Tap
 
 pytestmark = pytest.mark.xdist_group("browser")
 
+SECRET = "correct horse battery staple " * 300
 CONTENT = bytes(range(256)) * 16_384  # 4 MiB
-PIECE = 65_536
+CLAIM = rb"POST /v1/secrets/\S+/claim "
+UP = rb"PUT /v1/secrets/\S+/blobs/"
+DOWN = rb"GET /v1/secrets/\S+/blobs/"
+EVERYWHERE = pytest.mark.parametrize("percent", [0, 50, 99])
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """One service for all of this module."""
-    with serving(tmp_path_factory.mktemp("transfers")) as site:
-        yield site
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Tap]]:
+    """One service for all of this module, and the proxy in front of it."""
+    with behind(tmp_path_factory.mktemp("transfers")) as both:
+        yield both
 
 
-class Cutter:
-    """A proxy for TCP that cuts a connection once, after so many bytes of one direction, and keeps the first bytes."""
-
-    def __init__(self, port: int) -> None:
-        self._target = port
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._near, self._far = self.url[7:].encode(), f"127.0.0.1:{port}".encode()
-        self.cut_after: dict[str, int] = {}  # "up" or "down"; taken away by the cut
-        self.cuts = 0
-        self.heads: list[bytes] = []
-        self._sockets = [self._listener]
-        self._threads: list[threading.Thread] = []
-        self._start(self._accept)
-
-    def close(self) -> None:
-        """End every connection and take no more."""
-        for each in self._sockets:
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join(10)
-        for each in self._sockets:
-            each.close()
-
-    def _start(self, work: Callable[..., None], *given: object) -> None:
-        thread = threading.Thread(target=work, args=given, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                near = self._listener.accept()[0]
-                far = socket.create_connection(("127.0.0.1", self._target))
-                self._sockets += [near, far]
-                self._start(self._pass, "up", near, far)
-                self._start(self._pass, "down", far, near)
-
-    def _pass(self, way: str, source: socket.socket, sink: socket.socket) -> None:
-        passed = 0
-        with suppress(OSError):
-            while piece := source.recv(PIECE):
-                if way == "up":
-                    piece = piece.replace(self._near, self._far)  # in development only its own address is served
-                    self.heads.append(piece[:2_000])
-                passed += len(piece)
-                if passed > self.cut_after.get(way, passed):
-                    del self.cut_after[way]
-                    self.cuts += 1
-                    break
-                sink.sendall(piece)
-        for each in (source, sink):
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-
-    def asked(self, method: str, header: str) -> list[bytes]:
-        """The requests of a method that had a header, as far as they were sent in one piece with it."""
-        found = [head for head in self.heads if head.startswith(method.encode()) and b"/blobs/" in head]
-        return [head for head in found if f"\r\n{header}".lower().encode() in head.lower()]
+@EVERYWHERE
+def test_a_claim_whose_answer_is_cut_is_answered_again(
+    place: tuple[Site, Tap], page: Page, browser: Browser, percent: int
+) -> None:
+    site, tap = place
+    link = share(page, site.url, SECRET)
+    keep = status_link(page)
+    page.goto(link)
+    before = len(tap.asked(CLAIM))
+    with tap.cutting(CLAIM, percent):
+        page.get_by_role("button", name="Reveal").click()
+        expect(page.locator("#problem")).to_contain_text("Nothing was lost")
+        with somebody(browser) as other:  # the view is spent, and nobody else gets the secret meanwhile
+            theirs = other.new_page()
+            theirs.goto(link)
+            ends_with(theirs, "opened")
+    cut = tap.asked(CLAIM)[before:]
+    assert {b"HTTP/1.1 200 OK"} == {each.answer_head.partition(b"\r\n")[0] for each in cut}
+    page.get_by_role("button", name="Reveal").click()
+    expect(page.locator("pre.secret")).to_have_text(SECRET)
+    assert 1 == len({bytes(each.body) for each in tap.asked(CLAIM)[before:]})
+    page.get_by_role("button", name="Done").click()
+    ends_with(page, "done")
+    page.goto(keep)
+    expect(page.locator("#facts")).to_contain_text("0 of 1")
 
 
-@contextmanager
-def cutting(place: Site) -> Iterator[Cutter]:
-    """A proxy in front of the service."""
-    cutter = Cutter(int(place.url.rpartition(":")[2]))
-    try:
-        yield cutter
-    finally:
-        cutter.close()
+@EVERYWHERE
+def test_a_page_that_is_loaded_anew_after_a_cut_opens_what_it_claimed(
+    place: tuple[Site, Tap], page: Page, percent: int
+) -> None:
+    site, tap = place
+    link = share(page, site.url, SECRET)
+    page.goto(link)
+    with tap.cutting(CLAIM, percent):
+        page.get_by_role("button", name="Reveal").click()
+        expect(page.locator("#problem")).to_contain_text("Nothing was lost")
+    page.goto("about:blank")
+    page.goto(link)
+    expect(page.locator("#terms")).to_contain_text("You can see it again")
+    page.get_by_role("button", name="Reveal").click()
+    expect(page.locator("pre.secret")).to_have_text(SECRET)
 
 
-def test_an_upload_and_a_download_that_are_cut_go_on_from_there(place: Site, page: Page, tmp_path: Path) -> None:
-    with cutting(place) as cutter:
-        page.goto(cutter.url)
-        choose(page, "large.bin", CONTENT, "application/octet-stream")
-        cutter.cut_after["up"] = len(CONTENT) // 2
+@EVERYWHERE
+def test_a_file_that_is_cut_on_its_way_goes_on_from_there(
+    place: tuple[Site, Tap], page: Page, tmp_path: Path, percent: int
+) -> None:
+    site, tap = place
+    page.goto(site.url)
+    choose(page, "large.bin", CONTENT, "application/octet-stream")
+    before = len(tap.exchanges)
+
+    def is_question(asked: Request) -> bool:
+        return asked.headers.get("content-range", "").startswith("bytes */")
+
+    # Cut until the page itself asks how much has arrived: a browser tries again of its own a few times.
+    with tap.cutting(UP, percent, way="request") as up, page.expect_request(is_question):
         page.get_by_role("button", name="Make the link").click()
-        link = made(page)
-        assert cutter.cuts == 1
-        (rest,) = [head for head in cutter.asked("PUT", "content-range:") if b"bytes */" not in head]
-        assert b"content-range: bytes 0-" not in rest.lower()
+    link = made(page)
+    sent = [each for each in tap.exchanges[before:] if each in tap.asked(UP)]
+    places = [each.header("Content-Range") for each in sent]
+    assert up.times < ALWAYS
+    assert bool(re.match(rb"bytes [1-9]", places[-1])) == (percent > 0)  # what had arrived is not sent again
 
-        reveal(page, link.replace(place.url, cutter.url))
-        cutter.cut_after["down"] = len(CONTENT) // 2
-        with page.expect_download() as coming:
-            page.get_by_role("button", name="Save large.bin").click()
+    reveal(page, link)
+    with tap.cutting(DOWN, percent, times=1) as down, page.expect_download() as coming:
+        page.get_by_role("button", name="Save large.bin").click()
         coming.value.save_as(tmp_path / "large.bin")
-        assert cutter.cuts == 2
-        assert len(cutter.asked("GET", "range: bytes=")) == 1
-    assert (tmp_path / "large.bin").read_bytes() == CONTENT
+    assert 0 == down.times
+    assert CONTENT == (tmp_path / "large.bin").read_bytes()
+    ranges = [each.header("Range") for each in tap.exchanges[before:] if each in tap.asked(DOWN)]
+    assert (b"bytes=" in b"".join(ranges)) == (percent > 0)
 
 
-def test_a_server_that_stays_away_is_told_and_nothing_is_lost(place: Site, page: Page) -> None:
+def test_a_server_that_stays_away_is_told_and_nothing_is_lost(place: tuple[Site, Tap], page: Page) -> None:
+    site, _ = place
     page.clock.install()
-    page.goto(place.url)
+    page.goto(site.url)
     choose(page, "large.bin", CONTENT[:100_000], "application/octet-stream")
     tries: list[str] = []
 
