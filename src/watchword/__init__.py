@@ -1,5 +1,5 @@
 """Watchword hands people short-lived secrets properly.
 
 Start with ``watchword.client`` to use a running service, with ``docs/README.md`` to run one, and with
-``bootstrap.py`` to see how everything is put together.
+``bootstrap`` to see how everything is put together.
 """

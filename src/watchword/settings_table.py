@@ -1,6 +1,6 @@
 """Every setting there is, with type, default and reason. The reference page is held to this by a test.
 
-Not handled here: reading them (``settings.py``).
+Not handled here: reading them (``settings``).
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from watchword.adapters import key_file
 from watchword.adapters.log import Log
 from watchword.adapters.system import SystemClock, SystemEntropy
 from watchword.bootstrap import Minted, Service
+from watchword.bootstrap import service as running
 from watchword.core.instant import SECOND
 from watchword.core.policy import Rules
 from watchword.errors import KeyringError, SettingsError, UnauthenticatedError
@@ -187,7 +188,7 @@ def test_starting_and_stopping_twice_is_starting_and_stopping(tmp_path: Path, li
 def test_a_background_task_that_fails_says_so_and_goes_on(
     tmp_path: Path, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bootstrap, "AGAIN", 0)
+    monkeypatch.setattr(running, "AGAIN", 0)
     service = built(tmp_path, lines)
     times = 0
 
@@ -296,7 +297,7 @@ def test_a_stop_does_not_wait_for_a_relay_that_takes_no_leave(
     async def scenario(service: Service) -> None:
         service.relay = Deaf()  # type: ignore[assignment]
 
-    monkeypatch.setattr(bootstrap, "GOODBYE", 0)
+    monkeypatch.setattr(running, "GOODBYE", 0)
     began = time.monotonic()
     live(built(tmp_path, lines), scenario)
     assert time.monotonic() - began < 5

@@ -1,1 +1,1 @@
-"""The world: stores, relays, clock and dice. Driver types stay in here; ``bootstrap.py`` alone knows the classes."""
+"""The world: stores, relays, clock and dice. Driver types stay in here; ``bootstrap`` alone knows the classes."""

@@ -3,7 +3,7 @@
 What is counted while a request runs are plain integers. Each worker writes them once a second to a file of its own
 in the directory that the workers share; whoever is asked adds the files up.
 
-Not handled here: who may ask (``web/api/health.py``), when ``publish`` is called (``bootstrap.py``).
+Not handled here: who may ask (``web/api/health.py``), when ``publish`` is called (``bootstrap``).
 
 Rules:
 

@@ -1,6 +1,6 @@
 """Where the relay is, who we are there, and the TLS we ask of it.
 
-Not handled here: opening a connection (``smtp_connection.py``), reading the environment (``settings.py``).
+Not handled here: opening a connection (``smtp_connection.py``), reading the environment (``settings``).
 
 Rules: an address is always one of the two encrypted forms; no part of a URL that cannot be read is ever shown, because
 any part may be a piece of the password.

@@ -1,6 +1,6 @@
 """``watchword serve``: listen, run the service in this process or in several, say where it is.
 
-Not handled here: what runs (``bootstrap.py``), requests (``web/``).
+Not handled here: what runs (``bootstrap``), requests (``web/``).
 
 Rules:
 

@@ -3,7 +3,7 @@
 One table a profile. Departures from NIST SP 800-63B-4 and OWASP ASVS 5 that a profile makes on purpose stand
 beside it, by clause, and ``watchword doctor`` prints them.
 
-Not handled here: limits across verifications (``core/limit.py``), what an operator configured (``settings.py``).
+Not handled here: limits across verifications (``core/limit.py``), what an operator configured (``settings``).
 """
 
 from __future__ import annotations

@@ -1,0 +1,107 @@
+"""Every flow on its ports, one method a feature. Nothing runs yet.
+
+Not handled here: starting and stopping (``service.py``), opening the store (``storage.py``).
+
+Rules:
+
+* a feature is wired in its own method, which says what it needs of the others by what it reads of ``self``;
+* what a reload changes, the feature's lines in ``take`` change.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from watchword.adapters import key_file
+from watchword.adapters.blobs import DiskBlobs
+from watchword.adapters.log import Fanout, Log
+from watchword.adapters.metrics import Metrics
+from watchword.adapters.system import SystemClock, SystemEntropy, trim_memory
+from watchword.adapters.turn import FileTurn
+from watchword.bootstrap.mail import letters_of, mailer_of, open_relay
+from watchword.core.app import App
+from watchword.core.keyring import Keyring
+from watchword.core.policy import Rules
+from watchword.errors import KeyringError, SettingsError
+from watchword.flows.app import Apps
+from watchword.flows.authenticator import Authenticators
+from watchword.flows.authenticator_keeping import Resealing
+from watchword.flows.courier import Courier
+from watchword.flows.keys import Keys
+from watchword.flows.purge import Purge
+from watchword.flows.recovery import RecoveryCodes
+from watchword.flows.secret import Secrets
+from watchword.flows.secret_file import SecretFiles
+from watchword.flows.verification import Verifications
+from watchword.ports import Audit, Store
+from watchword.settings import Settings
+
+
+class Wiring:
+    """The parts of one process and the flows on them."""
+
+    def __init__(self, settings: Settings, *, store: Store, log: Log, counts: Path | None) -> None:
+        self._started = False
+        self.settings = settings
+        self.store = store
+        self.log = log
+        self.metrics = Metrics(store.facts, counts)
+        self.audit: Audit = Fanout(log, self.metrics)
+        self._clock, self._entropy = SystemClock(), SystemEntropy()
+        self.keys = Keys(self._read_keys, self._clock)
+        self._wire_apps()
+        self._wire_mail()
+        self._wire_verifications()
+        self._wire_authenticators()
+        self._wire_secrets()
+        self._wire_purge()
+
+    def take(self, rules: Rules) -> None:
+        """Let new rules hold from now on."""
+        self.verifications.rules = rules
+        self.authenticators.ceiling = rules.profile.failure_ceiling
+
+    def _wire_apps(self) -> None:
+        self._valid_keys: dict[bytes, App] = {}
+        self.apps = Apps(self.store, self._clock, self._entropy, self.audit, minted=self._valid_keys)
+
+    def _wire_mail(self) -> None:
+        self.letters = letters_of(self.settings)
+        self.relay = open_relay(self.settings)
+        mailer, at_once = mailer_of(self.letters, self.relay), self.settings.mail.connections
+        self.courier = Courier(self.store, mailer, self.keys, self._clock, self._entropy, self.audit, at_once=at_once)
+
+    def _wire_verifications(self) -> None:
+        rules, wake = self.settings.rules, self.courier.wake
+        self.verifications = Verifications(self.store, self.keys, self._clock, self._entropy, self.audit, rules, wake)
+
+    def _wire_authenticators(self) -> None:
+        store, clock, entropy = self.store.authenticators, self._clock, self._entropy
+        ceiling = self.settings.rules.profile.failure_ceiling
+        self.authenticators = Authenticators(store, self.keys, clock, entropy, self.audit, ceiling)
+        self.recovery_codes = RecoveryCodes(store, self.keys, clock, entropy, self.audit)
+        self.resealing = Resealing(store, self.keys, entropy, self.audit)
+
+    def _wire_secrets(self) -> None:
+        store, clock = self.store.secrets, self._clock
+        self.secrets = Secrets(store, self.keys, clock, self._entropy, self.audit, self.settings.secrets)
+        blobs = DiskBlobs(self.settings.storage.directory / "blobs")
+        self.secret_files = SecretFiles(store, blobs, self.secrets, clock, self.audit)
+        self.secrets.erased = self.secret_files.erase
+
+    def _wire_purge(self) -> None:
+        database = self.settings.storage.database
+        # What every process keeps for itself, every process purges.
+        self._turn = None if database is None else FileTurn(database.with_name(f"{database.name}-purge"))
+        is_ours = self._turn.is_ours if self._turn else lambda: True
+        self.purge = Purge(self.store, self._clock, self.audit, trim_memory, self.secret_files, is_ours)
+
+    def _read_keys(self) -> Keyring:
+        try:
+            return key_file.load(self.settings.storage.key_file)
+        except SettingsError as error:
+            if not self._started:
+                raise
+            # While running, a key file that cannot be read is a dependency that failed: 503, and an operator told.
+            self.audit.record("keys.refused", detail=error.detail)
+            raise KeyringError from None
