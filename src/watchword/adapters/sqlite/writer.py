@@ -18,12 +18,12 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
 from watchword.adapters.sqlite.database import LESS_PATIENCE, PATIENCE, as_store_error, begin_patiently, is_busy
 from watchword.adapters.sqlite.tables import SqliteTables
+from watchword.adapters.thread import LoopThread
 from watchword.errors import RefusedError, StoreError
 
 Step = Callable[[SqliteTables], Any]
@@ -42,7 +42,7 @@ class Writer:
         self._identity = _identity(path)
         self._connection = connection
         self._tables = SqliteTables(connection)
-        self._thread = ThreadPoolExecutor(1, "sqlite-writer")
+        self._thread = LoopThread("sqlite-writer")
         self._turn = asyncio.Lock()
         self._patience = PATIENCE
 
@@ -62,20 +62,20 @@ class Writer:
         """Do something with the connection between two batches, outside any transaction, on the writer's thread."""
         async with self._turn:
             try:
-                return await self._in_thread(work, self._connection)
+                return await self._thread.run(work, self._connection)
             except sqlite3.Error as error:
                 raise as_store_error(error) from error
 
     def close(self) -> None:
         """Let go of thread and connection."""
-        self._thread.shutdown()
+        self._thread.close()
         self._connection.close()
 
     async def _together(self, steps: Sequence[Step]) -> list[Any]:
         await self._begin()
         try:
             results = [self._run(step) for step in steps]
-            await self._in_thread(self._connection.execute, "COMMIT")
+            await self._thread.run(self._connection.execute, "COMMIT")
         except Exception:
             self._roll_back()
             raise
@@ -112,7 +112,7 @@ class Writer:
             except sqlite3.OperationalError as error:
                 if not is_busy(error):
                     raise
-                await self._in_thread(begin_patiently, self._connection, self._patience)
+                await self._thread.run(begin_patiently, self._connection, self._patience)
         except sqlite3.Error as error:
             self._patience = LESS_PATIENCE  # whoever comes next must not wait as long again for the same lock
             raise _NotBegunError(as_store_error(error).detail) from error
@@ -125,9 +125,6 @@ class Writer:
         except sqlite3.Error:
             # SQLite has rolled back by itself (a full disk, an I/O error); there is nothing left to undo.
             return
-
-    async def _in_thread(self, work: Callable[..., Result], *arguments: object) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
