@@ -1,5 +1,8 @@
 """``watchword doctor --assets``: the SHA-256 of everything that browsers are given, as this installation has it.
 
+A name without ``templates/`` is an address, too: what a service of this version serves there has that hash. The pages
+that open a link and tell of it are the same for every id, so that ``ID`` stands for any.
+
 How to compare it with what a service serves, and what that cannot show: docs/reference/cli.md.
 """
 
@@ -11,24 +14,32 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 from watchword.cli import console
+from watchword.web.pages import Pages
+from watchword.web.services import WebConfig
 
 FOLDERS = ("static", "templates")
+PAGES = {"s/ID": "reveal.html.jinja", "s/ID/status": "status.html.jinja"}
+SHIPPED = (".css", ".jinja", ".js", ".svg")  # beside them lie licences and types of what is vendored, for people
 
 
 def show(*, as_json: bool) -> None:
     """Print a line a file, in the manner of sha256sum."""
-    hashes = {name: sha256(content).hexdigest() for folder in FOLDERS for name, content in _shipped(folder)}
+    hashes = {name: sha256(content).hexdigest() for name, content in _given()}
     lines = [f"{digest}  {name}" for name, digest in hashes.items()]
     console.result("\n".join(lines), hashes, as_json=as_json)
 
 
-def _shipped(folder: str) -> Iterator[tuple[str, bytes]]:
-    yield from _below(files("watchword.web") / folder, folder)
+def _given() -> Iterator[tuple[str, bytes]]:
+    # A service with a relay: in development mode pages have a link to the mailbox besides.
+    pages = Pages(WebConfig(public_url=""))
+    yield from ((name, pages.render(template)) for name, template in PAGES.items())
+    for folder in FOLDERS:
+        yield from _below(files("watchword.web") / folder, folder)
 
 
 def _below(place: Traversable, name: str) -> Iterator[tuple[str, bytes]]:
     for each in sorted(place.iterdir(), key=lambda each: each.name):
         if each.is_dir():
             yield from _below(each, f"{name}/{each.name}")
-        elif not each.name.startswith("."):
+        elif each.name.endswith(SHIPPED):
             yield f"{name}/{each.name}", each.read_bytes()

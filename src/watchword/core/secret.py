@@ -237,7 +237,7 @@ def guesses_before_pause(secret: Secret) -> int:
 
 def _leased(secret: Secret, mark: bytes, began: Instant, now: Instant) -> Secret:
     lease = Lease(mark, began, min(now + LEASE, began + LONGEST_LEASE))
-    others = tuple(each for each in secret.leases if each.mark != mark)
+    others = tuple(each for each in secret.leases if not is_same(each.mark, mark))
     return msgspec.structs.replace(secret, leases=(*others, lease))
 
 
