@@ -195,8 +195,9 @@ class Connection(asyncio.Protocol):
         parser = self._parser
         path, query = _split(self._url)
         version = parser.get_http_version()
-        turn = Turn(self, keep=version != "1.0" and parser.should_keep_alive(), expects=_expects(headers))
+        turn = Turn(self, keep=version != "1.0" and parser.should_keep_alive())
         request = Request(parser.get_method().decode(), path, query, version, headers, self._peer, turn)
+        turn.expects = request.headers.get(b"expect", b"").lower() == b"100-continue"
         self._reading = turn
         if self.turn is None or (self.turn.over and self._full is None and not self._waiting):
             self._start(request, turn)
@@ -323,10 +324,6 @@ def _split(url: bytes) -> tuple[str, bytes]:
         return path.decode("latin-1"), query
     parsed = httptools.parse_url(url)
     return (parsed.path or b"").decode("latin-1"), parsed.query or b""
-
-
-def _expects(headers: Headers) -> bool:
-    return any(name == b"expect" and value.lower() == b"100-continue" for name, value in headers)
 
 
 # What is refused before it was a request is answered without the headers of a route's answer.

@@ -52,20 +52,20 @@ class Line(Protocol):
 class Turn:
     """A request's turn (``exchange.Caller``).
 
-    ``keep`` tells whether the connection outlives it, ``began`` and ``over`` how far its answer is, ``gone`` that the
-    client left.
+    ``keep`` tells whether the connection outlives it, ``expects`` that the client waits to be told to send its body
+    (RFC 9110, 10.1.1), ``began`` and ``over`` how far its answer is, ``gone`` that the client left.
     """
 
-    __slots__ = ("_body", "_expects", "_line", "_more", "_owed", "_waiting", "began", "gone", "keep", "over")
+    __slots__ = ("_body", "_line", "_more", "_owed", "_waiting", "began", "expects", "gone", "keep", "over")
 
-    def __init__(self, line: Line, *, keep: bool, expects: bool) -> None:
+    def __init__(self, line: Line, *, keep: bool) -> None:
         self._line = line
         self._body = b""
         self._more = True
-        self._expects = expects  # the client waits to be told to send its body (RFC 9110, 10.1.1)
         self._waiting: asyncio.Future[None] | None = None
         self._owed = 0  # bytes of the answer still to come
         self.keep = keep
+        self.expects = False
         self.began = False
         self.over = False
         self.gone = False
@@ -99,15 +99,15 @@ class Turn:
 
     def whole(self) -> bytes | None:
         """The body, where all of it has arrived."""
-        if self._more or self._expects or self.gone:
+        if self._more or self.expects or self.gone:
             return None
         body, self._body = self._body, b""
         return body
 
     async def piece(self) -> tuple[bytes, bool]:
         """The next piece of the body."""
-        if self._expects:
-            self._expects = False
+        if self.expects:
+            self.expects = False
             self._line.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         while self._more and not self._body and not self.gone:
             self._line.resume_reading()
