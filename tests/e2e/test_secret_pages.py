@@ -103,7 +103,8 @@ def test_links_that_end_otherwise_are_told_apart(place: Site, page: Page) -> Non
     link = share(page, place.url, SECRET)
     page.get_by_role("button", name="Burn now").click()
     page.get_by_role("button", name="Burn it").click()
-    expect(page.locator(".keep")).to_contain_text("Nobody can open it any more")
+    expect(page.locator("#made")).to_contain_text("Nobody can open this link any more")
+    assert page.locator("input.link").count() == 0
     address, _, key = link.partition("#")
 
     page.goto(link)

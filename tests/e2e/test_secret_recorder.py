@@ -215,7 +215,7 @@ def burning(seen: Watched, page: Page) -> None:
     link = seen.link(page, share(page, seen.tap.url, TEXT))
     page.get_by_role("button", name="Burn now").click()
     page.get_by_role("button", name="Burn it").click()
-    expect(page.locator(".keep")).to_contain_text("Nobody can open it any more")
+    expect(page.locator("#made")).to_contain_text("Nobody can open this link any more")
     page.goto(link)
     ends_with(page, "burnt")
     seen.link(page, share(page, seen.tap.url, TEXT))

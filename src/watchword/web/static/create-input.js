@@ -192,13 +192,14 @@ export class Input {
       const files = [...(event.clipboardData?.files ?? [])];
       if (!files.length) return;
       event.preventDefault();
-      void this.take(files);
+      if (!well.inert) void this.take(files);
     });
     for (const kind of ["dragover", "dragleave", "drop"]) {
       document.addEventListener(kind, (event) => {
         const { dataTransfer } = /** @type {DragEvent} */ (event);
         if (!dataTransfer?.types.includes("Files")) return; // text that is dropped into the field is the browser's
         event.preventDefault();
+        if (well.inert) return; // it is on its way already
         well.classList.toggle("over", kind === "dragover");
         if (kind === "drop") void this.take([...dataTransfer.files]);
       });
@@ -215,8 +216,10 @@ export class Input {
     if (picture && files.length === 1 && !this.files.length && PICTURE.test(picture.type) && (await this.read(picture))) return;
     const most = Number(element("main", HTMLElement).dataset["maxFile"]);
     const all = [...this.files, ...files];
-    if (all.length > MOST_FILES) return this.refuse(`${MOST_FILES} files are the most.`);
-    if (all.reduce((sum, { size }) => sum + size, 0) > most) return this.refuse(`Files may have ${sizeOf(most)} together.`);
+    if (all.length > MOST_FILES) return this.refuse(`That is too many: ${MOST_FILES} files are the most. Nothing was added.`);
+    if (all.reduce((sum, { size }) => sum + size, 0) > most) {
+      return this.refuse(`That is too large: ${sizeOf(most)} are the most, all files together. Nothing was added.`);
+    }
     this.files = all;
     this.list();
     this.look();

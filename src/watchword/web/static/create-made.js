@@ -18,16 +18,17 @@ import { button, copyButton, element, make, say, timeOf } from "./dom.js";
 export function showMade(links, { copied, passphrase }) {
   const many = links.length > 1;
   const heading = make("h1", { id: "made-title", tabindex: "-1" }, title_of(many, copied));
+  const cards = links.map((each) => to_hand_over(each));
   const again = button("Share another", () => {
     element("made", HTMLElement).replaceChildren();
     location.assign("/");
   });
   element("made", HTMLElement).replaceChildren(
     heading,
-    make("p", { class: "lead" }, ...terms_of(links)),
-    ...links.map((each) => to_hand_over(each)),
+    make("p", { class: "lead", id: "made-terms" }, ...terms_of(links)),
+    ...cards,
     ...passphrase_of(passphrase),
-    to_keep(links),
+    to_keep(links, cards),
     make("p", { class: "act" }, again),
   );
 }
@@ -99,12 +100,17 @@ function sharing(made) {
   return [button("Send", () => void navigator.share({ url: made.link }).catch(() => null))];
 }
 
-/** @param {Made[]} links */
-function to_keep(links) {
-  const lines = links.map((made) => {
+/**
+ * @param {Made[]} links
+ * @param {HTMLElement[]} cards what hands each over
+ */
+function to_keep(links, cards) {
+  const lines = links.map((made, number) => {
     const name = made.name ? ` (${made.name})` : "";
     const open = make("a", { href: made.status, target: "_blank", rel: "noopener" }, `Status page${name}`);
-    return make("p", { class: "act" }, open, copyButton(`status link${name}`, () => made.status), burn_button(made));
+    const burn = burn_button(made, () => cards[number]?.replaceWith(...gone(made)));
+    const kind = made.name ? "act named" : "act";
+    return make("p", { class: kind }, open, copyButton(`status link${name}`, () => made.status), burn);
   });
   return make(
     "aside",
@@ -115,8 +121,25 @@ function to_keep(links) {
   );
 }
 
-/** @param {Made} made */
-function burn_button(made) {
+/**
+ * What stands in place of a link that was burnt.
+ *
+ * @param {Made} made
+ */
+function gone({ name }) {
+  if (!name) {
+    element("made-title", HTMLElement).textContent = "Link burnt";
+    element("made-terms", HTMLElement).remove();
+  }
+  const words = name ? [make("bdi", {}, name), ": nobody can open this link any more."] : ["Nobody can open this link any more."];
+  return [make("p", { class: "trouble" }, ...words)];
+}
+
+/**
+ * @param {Made} made
+ * @param {() => void} done
+ */
+function burn_button(made, done) {
   const press = button("Burn now", async () => {
     if (press.dataset["sure"] === undefined) {
       press.dataset["sure"] = "";
@@ -129,7 +152,8 @@ function burn_button(made) {
       say(burnt.message);
       return;
     }
-    press.replaceWith(make("span", { class: "small" }, "Burnt. Nobody can open it any more."));
+    done();
+    press.replaceWith(make("span", { class: "small" }, "Burnt."));
     say("Burnt. Nobody can open it any more.");
   }, "plain danger");
   press.addEventListener("blur", () => {

@@ -115,6 +115,8 @@ function busy(now) {
   const button = element("share", HTMLButtonElement);
   button.disabled = now;
   button.textContent = now ? "Sealing…" : "Make the link";
+  // What is on its way is not changed under it.
+  for (const id of ["well", "found", "more", "options"]) element(id, HTMLElement).inert = now;
   if (!now) element("progress", HTMLElement).hidden = true;
 }
 
@@ -127,7 +129,8 @@ function progress(doing, part) {
   const bar = element("bar", HTMLProgressElement);
   if (part === undefined) bar.removeAttribute("value");
   else bar.value = part;
-  element("doing", HTMLElement).textContent = doing;
+  element("share", HTMLButtonElement).textContent = `${doing.split(" ")[0]}…`;
+  element("doing", HTMLElement).textContent = part === undefined ? doing : `${doing}: ${Math.floor(100 * part)} %`;
 }
 
 /** @param {string} text */

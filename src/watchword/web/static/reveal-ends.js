@@ -17,13 +17,13 @@ const ENDS = {
     title: "This was already opened",
     text: "If that was not you, tell the sender now: somebody else may have seen it.",
   },
-  burnt: { title: "The sender took this back", text: "It was erased. Ask the sender whether there is a new one." },
+  burnt: { title: "The sender took this back", text: "Nobody can open it any more. Ask the sender whether there is a new one." },
   uploading: { title: "Not quite there yet", text: "The sender’s files are still on their way. Try again in a moment." },
   locked: {
     title: "Locked after too many wrong passphrases",
     text: "Nothing is lost. Ask the sender to unlock it on the status page.",
   },
-  unreachable: { title: "The server cannot be reached", text: "Nothing was opened, nothing is lost." },
+  unreachable: { title: "The server cannot be reached", text: "Nothing was opened, nothing is lost. Try again in a moment." },
   insecure: { title: "This page needs https", text: "Over a connection like this one nothing can be opened. Nothing was lost." },
   broken: {
     title: "This cannot be opened",

@@ -58,6 +58,7 @@ async function save(file, under, { press, bar, said }) {
     said.textContent = error instanceof Refused ? error.message : "This file did not arrive whole. Nothing was saved: try again.";
   } finally {
     press.disabled = false;
+    if (document.activeElement === document.body) press.focus(); // switched off, it lost the focus
     bar.hidden = true;
   }
 }

@@ -19,6 +19,7 @@ import { isCurrent, liveCode } from "./totp-card.js";
  *   done: (outcome: "read" | "enrolled") => Promise<void>, hide: () => void}} Context */
 
 const SHOWN_FOR = 5 * 60 * 1000; // milliseconds without a key, a touch or a press
+const LONG = 60; // characters of a heading from which on it is set smaller
 const SKEW = 15; // seconds that clocks may differ before it is worth a word
 
 /** @type {(() => void)[]} */
@@ -37,7 +38,8 @@ export function clearShown() {
  */
 export function showSecret(secret, context) {
   clearShown();
-  const heading = make("h1", { tabindex: "-1" }, make("bdi", {}, secret.label || title_of(secret)));
+  const title = secret.label || title_of(secret);
+  const heading = make("h1", { tabindex: "-1", class: title.length > LONG ? "long" : null }, make("bdi", {}, title));
   const parts = parts_of(secret, context);
   const note = secret.note ? [text_part("Note", secret.note)] : [];
   element("shown", HTMLElement).replaceChildren(heading, ...parts, ...note, acts_of(secret, context));

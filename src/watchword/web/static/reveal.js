@@ -69,7 +69,8 @@ async function look() {
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     if (error.status === 404) return sayOver("unknown");
-    sayOver("unreachable", { retry: look, words: error.message });
+    if (error.status) return sayOver("refused", { retry: look, words: error.message });
+    sayOver("unreachable", { retry: look });
   }
 }
 
@@ -166,7 +167,9 @@ async function failed(error) {
   if (error.status === 410) return sayOver(error.code, { at: error.at });
   if (error.code === "locked") return sayOver("locked", { retry: look });
   trouble(words_of(error));
+  busy(false); // a button that was switched off has lost the focus
   if (error.status === 422) element("passphrase", HTMLInputElement).select();
+  else element("reveal", HTMLElement).focus();
 }
 
 /** @param {Refused} error */
@@ -217,7 +220,8 @@ element("paste", HTMLFormElement).addEventListener("submit", (event) => {
   const other = /\/s\/(sc_[A-Za-z0-9_-]{22})/.exec(decode(text))?.[1];
   const read = readFragment(text);
   if ("problem" in read) {
-    element("link-said", HTMLElement).textContent = "This is not the whole link either: it ends behind a # with 43 characters.";
+    element("link-said", HTMLElement).textContent = "This is not the whole link either: behind its # are 43 characters.";
+    field.focus();
     return;
   }
   field.value = "";

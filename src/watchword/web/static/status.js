@@ -90,11 +90,12 @@ function words_of({ state, outcome, opened_at, ended_at, expires_at, locked, vie
 }
 
 /** @param {Status} status */
-function facts_of({ created_at, expires_at, views, views_remaining, wrong_passphrases = 0 }) {
+function facts_of({ state, created_at, expires_at, views, views_remaining, wrong_passphrases = 0 }) {
+  const left = ["Views left", `${views_remaining} of ${views}`];
+  const often = ["Was opened", `${views - views_remaining} of ${views} times`];
   const facts = [
     ["Made", timeOf(created_at)],
-    ["Ends", timeOf(expires_at)],
-    ["Views left", `${views_remaining} of ${views}`],
+    ...(state === "waiting" || state === "uploading" ? [["Ends", timeOf(expires_at)], left] : [often]),
     ...(wrong_passphrases ? [["Wrong passphrases", String(wrong_passphrases)]] : []),
   ];
   return facts.map(([name, value]) => make("div", {}, make("dt", {}, name ?? ""), make("dd", {}, value ?? "")));
