@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from watchword.core.departure import CHOICES
 from watchword.core.policy import PROFILES
 from watchword.core.secret import CREATION
 
@@ -56,6 +57,7 @@ FILE: tuple[Setting, ...] = (
     Setting(
         "secrets.source_kib", "one rate, in KiB", "102400/d", "per the same: your disk is not filled by one of them"
     ),
+    *(Setting(f"departures.{name}", "your reason", "", text) for name, text in CHOICES.items()),
     Setting("mail.connections", "1 to 64", "8", "connections to the relay, and messages under way, a process"),
 )
 

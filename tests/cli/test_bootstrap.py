@@ -222,6 +222,18 @@ def test_new_rules_are_taken(tmp_path: Path, lines: Lines) -> None:
     assert rules is service.verifications.rules
 
 
+def test_all_that_a_profile_decides_is_wired_and_reloaded(tmp_path: Path, lines: Lines) -> None:
+    settings = Settings.load({"WATCHWORD_PROFILE": "asvs5-l3", "WATCHWORD_DATA": str(tmp_path)})
+    bootstrap.prepare(settings)
+    service = bootstrap.build(settings, log=Log(SystemClock(), write=lines.write))
+    assert (20, 0) == (service.authenticators.ceiling, service.authenticators.skew)
+    assert "asvs5-l3" == service.verifications.rules.profile.name
+
+    service.reload(Rules)
+
+    assert (50, 1) == (service.authenticators.ceiling, service.authenticators.skew)
+
+
 def test_rules_that_cannot_be_read_change_nothing(tmp_path: Path, lines: Lines) -> None:
     service = built(tmp_path, lines)
     service.audit = journal = Journal()

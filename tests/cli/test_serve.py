@@ -18,6 +18,7 @@ import pytest
 
 from tests.cli.conftest import COMMAND, Command, Post, Serving, environment
 from watchword.cli.serve import CONNECTIONS, OWN_FILES, bounds_of
+from watchword.core.policy import PROFILES
 from watchword.settings import Settings
 
 Start = Callable[..., Serving]
@@ -77,6 +78,11 @@ def test_the_printed_lines_send_a_code_read_it_and_check_it(start: Start) -> Non
     assert "" == ran.stderr
     assert ("pending", "approved") == (json.loads(made)["status"], json.loads(checked)["status"])
     assert json.loads(made)["watchword"].split()[1] in "\n".join(mail)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_printed_lines_are_ones_that_the_profile_allows(start: Start, profile: str) -> None:
+    assert '"status":"approved"' in pasted(start(WATCHWORD_PROFILE=profile)).stdout.splitlines()[-1]
 
 
 def test_the_printed_lines_work_again_and_with_several_workers(start: Start) -> None:

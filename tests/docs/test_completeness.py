@@ -19,8 +19,10 @@ from watchword.adapters.log import LEVELS
 from watchword.adapters.metrics import Metrics
 from watchword.adapters.sqlite.database import prepare
 from watchword.cli.commands import commands
+from watchword.cli.policy import told
 from watchword.core.delivery import DeliveryStatus
-from watchword.core.policy import BALANCED, PURPOSES, Limits
+from watchword.core.departure import CHOICES
+from watchword.core.policy import BALANCED, PROFILES, PURPOSES, Limits
 from watchword.core.verification import Outcome, Status
 from watchword.web import problems, wire, wire_authenticator, wire_secret
 from watchword.web.app import routes
@@ -169,6 +171,39 @@ def test_every_departure_of_the_profile_is_told() -> None:
     assert dict(BALANCED.departures) == dict(rows)
 
 
+def table_of(name: str) -> list[list[str]]:
+    """The rows of a table of the page on standards, its head first, without marks for code."""
+    table = STANDARDS.partition(f"<!-- {name}: begin -->")[2].partition(f"<!-- {name}: end -->")[0]
+    lines = table.strip().splitlines()
+    return [[cell.strip().replace("`", "") for cell in line.split("|")[1:-1]] for line in (lines[0], *lines[2:])]
+
+
+def test_the_table_of_profiles_is_the_one_that_holds() -> None:
+    head, *rows = table_of("profiles")
+    shown = {name: [row[column] for row in rows] for column, name in enumerate(head) if name}
+    held = {
+        name: [
+            *(told(each.table.get(("email", purpose))) for purpose in PURPOSES),
+            "refused" if not any(channel == "sms" for channel, _ in each.table) else "served",
+            *(str(figure) for figure in (each.attempts, each.failure_ceiling, each.skew)),
+            ", ".join(each.clauses) or "nothing",
+            each.claim,
+        ]
+        for name, each in PROFILES.items()
+    }
+    assert held == shown
+    assert [f"email for {purpose}" for purpose in PURPOSES] == [row[0] for row in rows[: len(PURPOSES)]]
+
+
+def test_everything_that_may_be_departed_from_is_told_with_its_clauses() -> None:
+    _, *rows = table_of("choices")
+    clauses = {
+        name: ", ".join(dict.fromkeys(each.clauses[name] for each in PROFILES.values() if name in each.clauses))
+        for name in CHOICES
+    }
+    assert [[f"departures.{name}", text, clauses[name]] for name, text in CHOICES.items()] == rows
+
+
 def test_limits_are_told_with_their_figures() -> None:
     spec = (DOCS / "spec" / "passcode.md").read_text(encoding="utf-8")
     defaults = {setting.name: setting.default for setting in settings_table.FILE}
@@ -182,7 +217,9 @@ def test_a_page_names_only_settings_that_exist(page: Path) -> None:
     known = {setting.name for setting in settings_table.ENVIRONMENT} | set(settings_table.RESERVED)
     assert set(re.findall(r"WATCHWORD_[A-Z_]+[A-Z]", text)) <= known
     structured = {setting.name for setting in settings_table.FILE}
-    assert {name for name in coded(text) if re.fullmatch(r"(limits|server|mail|secrets)\.[a-z_]+", name)} <= structured
+    assert {
+        name for name in coded(text) if re.fullmatch(r"(limits|server|mail|secrets|departures)\.[a-z_]+", name)
+    } <= structured
 
 
 def typed() -> list[tuple[Path, str, str, str]]:

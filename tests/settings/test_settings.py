@@ -340,7 +340,7 @@ def test_the_page_names_nothing_that_does_not_exist() -> None:
 
 
 def test_the_defaults_of_the_file_are_the_ones_that_hold(tmp_path: Path) -> None:
-    lines = dict.fromkeys(("limits", "server", "mail", "secrets"), "")
+    lines = dict.fromkeys(("limits", "server", "mail", "secrets", "departures"), "")
     for setting in FILE:
         section, _, key = setting.name.partition(".")
         default = setting.default if setting.default.isdecimal() else f"'{setting.default}'"

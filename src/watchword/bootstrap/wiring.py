@@ -60,6 +60,7 @@ class Wiring:
         """Let new rules hold from now on."""
         self.verifications.rules = rules
         self.authenticators.ceiling = rules.profile.failure_ceiling
+        self.authenticators.skew = rules.profile.skew
 
     def _wire_apps(self) -> None:
         self._valid_keys: dict[bytes, App] = {}
@@ -77,8 +78,9 @@ class Wiring:
 
     def _wire_authenticators(self) -> None:
         store, clock, entropy = self.store.authenticators, self._clock, self._entropy
-        ceiling = self.settings.rules.profile.failure_ceiling
+        ceiling, skew = self.settings.rules.profile.failure_ceiling, self.settings.rules.profile.skew
         self.authenticators = Authenticators(store, self.keys, clock, entropy, self.audit, ceiling)
+        self.authenticators.skew = skew
         self.recovery_codes = RecoveryCodes(store, self.keys, clock, entropy, self.audit)
         self.resealing = Resealing(store, self.keys, entropy, self.audit)
 

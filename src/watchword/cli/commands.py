@@ -201,9 +201,17 @@ def doctor(
     assets: Annotated[
         bool, Option("--assets", help="Print the SHA-256 of every page and asset that browsers are given, and exit.")
     ] = False,
+    policy: Annotated[
+        bool, Option("--policy", help="Print the profile, the departures from it and from the standards, and the odds.")
+    ] = False,
     as_json: Json = False,
 ) -> int:
     """Look at everything the service needs and say what is wrong."""
+    if policy:
+        from watchword.cli.policy import show as show_policy  # noqa: PLC0415
+
+        show_policy(_settings(data), as_json=as_json)
+        return 0
     if assets:
         from watchword.cli.assets import show  # noqa: PLC0415
 

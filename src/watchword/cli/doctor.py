@@ -61,6 +61,8 @@ def _findings(environ: Mapping[str, str], data: str | None) -> Iterator[Finding]
     yield from _sender(settings)
     for clause, departure in settings.rules.profile.departures.items():
         yield Finding("note", "policy", f"{settings.rules.profile.name} departs from {clause}: {departure}")
+    for chosen in settings.rules.chosen:
+        yield Finding("note", "policy", f"you depart from {chosen.clause}: {chosen.text} Reason: {chosen.reason}")
 
 
 def _key_file(settings: Settings) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 from watchword.bootstrap import Minted
 from watchword.cli import console
+from watchword.core.policy import PURPOSES, Rules
 from watchword.settings import Settings
 
 TO = "you@example.com"
@@ -30,7 +31,7 @@ def welcome(settings: Settings, minted: Minted | None, *, as_json: bool) -> None
         text = f"Watchword {version('watchword')} listens on {local} and is reached at {settings.server.public_url}."
         console.result(text, document, as_json=as_json)
         return
-    lines = curl_lines(local, minted)
+    lines = curl_lines(local, minted, first_purpose(settings.rules))
     document |= {"api_key": minted.api_key, "mailbox": mailbox(local, minted), "lines": lines}
     text = f"""
 Watchword {version("watchword")} in development mode: no relay is configured, so mail goes to a mailbox page.
@@ -51,13 +52,18 @@ def mailbox(local: str, minted: Minted) -> str:
     return f"{local}/mailbox#{minted.mailbox_token}"
 
 
-def curl_lines(local: str, minted: Minted) -> list[str]:
+def first_purpose(rules: Rules) -> str:
+    """The purpose to show: signing in, or where the profile has no email for that, the first that it has."""
+    return next(purpose for purpose in PURPOSES if ("email", purpose) in rules.profile.table)
+
+
+def curl_lines(local: str, minted: Minted, purpose: str) -> list[str]:
     """The main job in three lines."""
     api = f"curl -sS -H 'Authorization: Bearer {minted.api_key}' {JSON} {local}/v1/verifications"
-    asked = f'{{"channel":"email","to":"{TO}","purpose":"login"}}'
+    asked = f'{{"channel":"email","to":"{TO}","purpose":"{purpose}"}}'
     # A second is a hundred times what the courier takes; a line that polls would be no line to read.
     mail = f"curl -sS -H 'Authorization: Bearer {minted.mailbox_token}' {local}/mailbox/latest.txt"
-    checked = f'{{"code":"\'"$code"\'","to":"{TO}","purpose":"login"}}'
+    checked = f'{{"code":"\'"$code"\'","to":"{TO}","purpose":"{purpose}"}}'
     show = "printf '%s\\n'"
     return [
         f"""made=$({api} -d '{asked}'); {show} "$made"; id=$({show} "$made" | sed -n '{_ID}')""",

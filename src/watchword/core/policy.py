@@ -1,9 +1,10 @@
 """Policy is data: which channel may serve which purpose, for how long, with how many tries.
 
 One table a profile. Departures from NIST SP 800-63B-4 and OWASP ASVS 5 that a profile makes on purpose stand
-beside it, by clause, and ``watchword doctor`` prints them.
+beside it, by clause, and ``watchword doctor --policy`` prints them.
 
-Not handled here: limits across verifications (``core/limit.py``), what an operator configured (``settings``).
+Not handled here: what an operator chooses to depart from (``core/departure.py``), limits across verifications
+(``core/limit.py``), what an operator configured (``settings``).
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ class Profile(NamedTuple):
     """A named policy.
 
     ``resend_after`` are the waits before each resend, so that ``len(resend_after) + 1`` sends are all there are.
-    ``departures`` maps a standard's clause to what we do instead, and why.
+    ``skew`` is how many steps early or late a code of an authenticator may come. ``departures`` maps a standard's
+    clause to what we do instead, and why. ``clauses`` maps what an operator may depart from, giving a reason
+    (``core/departure.py``), to the clause that forbids it; ``claim`` is all that may be said of the profile.
     """
 
     name: str
@@ -41,7 +44,10 @@ class Profile(NamedTuple):
     attempts: int
     resend_after: tuple[Span, ...]
     failure_ceiling: int
+    skew: int
     departures: Mapping[str, str]
+    clauses: Mapping[str, str]
+    claim: str
 
     @property
     def max_sends(self) -> int:
@@ -93,33 +99,139 @@ def read_length(digits: int | None) -> int:
     return digits
 
 
+# Once for all profiles: what is said of every one of them in the same words.
+_SAME_CODE = {
+    "OWASP MFA cheat sheet (new code on resend)": (
+        "A resend is the same code again, so that the mail in flight stays valid; tries and failures carry over."
+    ),
+}
+_TIMED_IDS = {"RFC 9562 section 8, ASVS 7.2.3": "Verification ids begin with a time; no id is a capability."}
+_ELSEWHERE = {
+    "OWASP API4:2023 (counters out of reach)": (
+        "Only SMS is asked to fail closed then. Codes of authenticators do, too: a 503 is better than free guesses."
+    ),
+    "ASVS 11.3.2 (file bodies)": (
+        "Files of secret links are sealed with AES-128-GCM: RFC 8188, which other software opens, knows no other."
+    ),
+    "ASVS 11.3.3 (expiry and views)": (
+        "Expiry and views of a secret link are enforced by the service; its operator could keep a copy for longer."
+    ),
+}
+_EMAIL_LOGIN = "NIST SP 800-63B-4 3.1.3.1, ASVS 6.3.6"
+_LATE_EMAIL = {"ASVS 6.5.5": "Recovery and address confirmation by email live 60 minutes (NIST allows 24 hours)."}
+_SKEW = {"ASVS 6.5.5 (authenticator codes)": "A code is accepted one step early or late, as RFC 6238 5.2 recommends."}
+
+_RESEND = (30 * SECOND, MINUTE, 2 * MINUTE, 5 * MINUTE)
+_TEN = Rule(10 * MINUTE, 10 * MINUTE)
+_LATE = Rule(HOUR, DAY)
+
+# A purpose that is not in a table is refused for that channel. SMS is in none: this version has no SMS.
+_SIGN_IN = {("email", "login"): _TEN, ("email", "step_up"): _TEN}
+_BIND = {("email", "binding"): _TEN}
+_PROVE_LATE = {("email", "address_confirmation"): _LATE, ("email", "recovery"): _LATE}
+_PROVE_SOON = {("email", "address_confirmation"): _TEN, ("email", "recovery"): _TEN}
+
+_NIST_GUESSES = "NIST SP 800-63B-4 3.1.3.2"
+_NIST_COUNTERS = "NIST SP 800-63B-4 3.2.2"
+
 BALANCED = Profile(
     name="balanced",
-    table={
-        ("email", "login"): Rule(10 * MINUTE, 10 * MINUTE),
-        ("email", "step_up"): Rule(10 * MINUTE, 10 * MINUTE),
-        ("email", "binding"): Rule(10 * MINUTE, 10 * MINUTE),
-        ("email", "address_confirmation"): Rule(HOUR, DAY),
-        ("email", "recovery"): Rule(HOUR, DAY),
-    },
+    table={**_SIGN_IN, **_BIND, **_PROVE_LATE},
     attempts=5,
-    resend_after=(30 * SECOND, MINUTE, 2 * MINUTE, 5 * MINUTE),
+    resend_after=_RESEND,
     failure_ceiling=50,
+    skew=1,
     departures={
-        "NIST SP 800-63B-4 3.1.3.1, ASVS 6.3.6": (
+        _EMAIL_LOGIN: (
             "Email serves login and step-up. NIST does not accept email as an out-of-band authenticator; we allow it "
             "because the alternative in most applications is a password alone, with enforced TLS, five tries and "
             "budgets across verifications as mitigation."
         ),
-        "OWASP MFA cheat sheet (new code on resend)": (
-            "A resend is the same code again, so that the mail in flight stays valid; tries and failures carry over."
-        ),
-        "RFC 9562 section 8, ASVS 7.2.3": "Verification ids begin with a time; no id is a capability.",
-        "ASVS 6.5.5": "Recovery and address confirmation by email live 60 minutes (NIST allows 24 hours).",
+        **_SAME_CODE,
+        **_TIMED_IDS,
+        **_LATE_EMAIL,
+        **_SKEW,
+        **_ELSEWHERE,
     },
+    clauses={},
+    claim="none: a sensible default, with its departures listed",
 )
 
-PROFILES: Mapping[str, Profile] = {profile.name: profile for profile in (BALANCED,)}
+NIST = Profile(
+    name="nist-63b-4",
+    table={**_BIND, **_PROVE_LATE},
+    attempts=5,
+    resend_after=_RESEND,
+    failure_ceiling=100,
+    skew=1,
+    departures={**_SAME_CODE, **_TIMED_IDS, **_ELSEWHERE},
+    clauses={
+        "email_login": "NIST SP 800-63B-4 3.1.3.1",
+        "unlimited_guesses": _NIST_GUESSES,
+        "counters_in_memory": _NIST_COUNTERS,
+    },
+    claim="designed against AAL2's components; a service is not AAL2 without a phishing-resistant option besides",
+)
+
+ASVS_L2 = Profile(
+    name="asvs5-l2",
+    table={**_SIGN_IN, **_BIND, **_PROVE_SOON},
+    attempts=5,
+    resend_after=_RESEND,
+    failure_ceiling=100,
+    skew=0,
+    departures={
+        "ASVS V6.6 (introduction)": (
+            "Email serves login and step-up. The text calls it weak and excludes it at level 3 alone; enforced TLS, "
+            "five tries and budgets across verifications are the mitigation."
+        ),
+        **_SAME_CODE,
+        **_TIMED_IDS,
+        **_ELSEWHERE,
+    },
+    clauses={
+        "late_email": "ASVS 6.5.5",
+        "authenticator_skew": "ASVS 6.5.5",
+        "unlimited_guesses": "ASVS 6.6.3",
+        "unlimited_sends": "ASVS 2.4.1",
+        "counters_in_memory": "ASVS 6.6.3",
+    },
+    claim="designed against level 2, with the departures that are listed",
+)
+
+ASVS_L3 = Profile(
+    name="asvs5-l3",
+    table={**_BIND, **_PROVE_SOON},
+    attempts=5,
+    resend_after=_RESEND,
+    failure_ceiling=20,
+    skew=0,
+    departures={**_SAME_CODE, **_TIMED_IDS, **_ELSEWHERE},
+    clauses={"email_login": "ASVS 6.3.6", **ASVS_L2.clauses},
+    claim="designed against level 3's rules for codes; level 3 needs a hardware factor, which this is not",
+)
+
+_FIFTEEN = Rule(10 * MINUTE, 15 * MINUTE)
+
+LEGACY = Profile(
+    name="legacy",
+    table={("email", "login"): _FIFTEEN, ("email", "step_up"): _FIFTEEN, **_BIND, **_PROVE_LATE},
+    attempts=10,
+    resend_after=_RESEND,
+    failure_ceiling=100,
+    skew=1,
+    departures={
+        **BALANCED.departures,
+        "NIST SP 800-63B-4 3.1.3.2, ASVS 6.5.5": (
+            "A code for login and step-up may live 15 minutes and be tried ten times, for applications that move here "
+            "and promised their users as much. Both allow 10 minutes."
+        ),
+    },
+    clauses={},
+    claim="none: it does not conform, and is for moving here",
+)
+
+PROFILES: Mapping[str, Profile] = {each.name: each for each in (BALANCED, NIST, ASVS_L2, ASVS_L3, LEGACY)}
 
 
 class Limits(NamedTuple):
@@ -136,11 +248,24 @@ class Limits(NamedTuple):
     wrong_guesses: tuple[Rate, ...] = (Rate(10, HOUR), Rate(50, DAY))
 
 
+class Departure(NamedTuple):
+    """What an operator chose to do otherwise than a profile: its name, the clause, what is done, and their reason."""
+
+    name: str
+    clause: str
+    text: str
+    reason: str
+
+
 class Rules(NamedTuple):
-    """Everything that decides and can be reloaded while running: the profile and the limits."""
+    """Everything that decides and can be reloaded while running: the profile and the limits.
+
+    ``chosen`` are the departures that the operator gave a reason for; the profile has them in it.
+    """
 
     profile: Profile = BALANCED
     limits: Limits = Limits()
+    chosen: tuple[Departure, ...] = ()
 
     @property
     def guesses(self) -> GuessLimits:

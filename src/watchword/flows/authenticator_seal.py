@@ -111,7 +111,9 @@ def open_names(ring: Keyring, row: Authenticator) -> Names:
 
 def match(key: AuthenticatorKey, row: Authenticator, typed: str, now: Instant, skew: int) -> Match | None:
     """The step of the row's window that a code belongs to. The window lies where its clock has been seen to be."""
-    middle = max(0, now + row.drift * key.period * SECOND)
+    # A profile that allows no step besides the current one allows none for a clock that is off, either.
+    drift = row.drift if skew else 0
+    middle = max(0, now + drift * key.period * SECOND)
     step = matching_step(
         key.secret, typed, middle, skew=skew, algorithm=key.algorithm, digits=key.digits, period=key.period
     )

@@ -62,11 +62,12 @@ class Settings:
         given |= {name: text for name, text in (("WATCHWORD_BIND", bind), ("WATCHWORD_DATA", data)) if text}
         config = path(given, "WATCHWORD_CONFIG")
         file = read_file(config) if config else {}
+        storage = read_storage(given)
         settings = cls(
             server=read_server(given, file),
-            storage=read_storage(given),
+            storage=storage,
             mail=read_mail(given, file),
-            rules=read_rules(given, file),
+            rules=read_rules(given, file, durable=storage.database is not None),
             secrets=read_secrets(given, file),
             log_level=choice(given, "WATCHWORD_LOG_LEVEL", "info", LEVELS),
             config=config,

@@ -1,22 +1,41 @@
-"""Which rules of verifications hold: the profile and what the operator changed of its limits.
+"""Which rules of verifications hold: the profile, what the operator changed of its limits, and why they depart from it.
 
-Not handled here: what the rules mean (``core/policy.py``, ``core/limit.py``).
+Not handled here: what the rules mean (``core/policy.py``, ``core/limit.py``), what a set-up may depart from
+(``core/departure.py``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from watchword.core.departure import CHOICES, SHORTEST_REASON, rules_of
 from watchword.core.policy import PROFILES, Limits, Rules
+from watchword.errors import SettingsError
 from watchword.settings.environment import choice
 from watchword.settings.file import rates
 
 
-def read_rules(given: Mapping[str, str], file: Mapping[str, object]) -> Rules:
-    """Read the profile and the limits, also while the service runs."""
+def read_rules(given: Mapping[str, str], file: Mapping[str, object], *, durable: bool) -> Rules:
+    """Read the profile and the limits, also while the service runs. ``durable``: counters survive a restart.
+
+    Raises:
+        SettingsError: one cannot be read, or the set-up departs from its profile without a reason.
+    """
     profile = PROFILES[choice(given, "WATCHWORD_PROFILE", "balanced", tuple(PROFILES))]
     usual = Limits()
-    return Rules(
-        profile,
-        Limits(**{key: rates(file, f"limits.{key}", default) for key, default in usual._asdict().items()}),
-    )
+    limits = Limits(**{key: rates(file, f"limits.{key}", default) for key, default in usual._asdict().items()})
+    return rules_of(profile, limits, _reasons(file), durable=durable)
+
+
+def _reasons(file: Mapping[str, object]) -> dict[str, str]:
+    reasons = {}
+    for name in CHOICES:
+        setting = f"departures.{name}"
+        reason = file.get(setting)
+        if reason is None or reason == "":
+            continue
+        if not isinstance(reason, str) or len(reason.strip()) < SHORTEST_REASON or not reason.isprintable():
+            detail = f"{setting} must be your reason, in one line of at least {SHORTEST_REASON} characters."
+            raise SettingsError(detail, setting=setting)
+        reasons[name] = reason.strip()
+    return reasons

@@ -74,7 +74,11 @@ async function share(form, input) {
   // Begun now, while the browser still knows that a person asked for it.
   const chosen = options();
   const made = shareAll(put.documents, put.files, chosen, progress);
-  const copied = copy(made.then(([first]) => first?.link ?? ""));
+  const link = made.then(([first]) => first?.link ?? "");
+  const copied = copy(link);
+  // Both fail where `made` does, which is waited for below and told of there.
+  link.catch(() => undefined);
+  copied.catch(() => undefined);
   try {
     const links = await made;
     const done = await copied;
