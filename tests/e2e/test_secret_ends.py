@@ -243,6 +243,17 @@ def test_sharing_with_a_key_of_the_operators(page: Page, tmp_path: Path) -> None
         expect(page.locator("pre.secret")).to_have_text(SECRET)
 
 
+def test_a_share_that_clipboard_and_server_refuse_tells_of_the_key_alone(page: Page, tmp_path: Path) -> None:
+    with serving(tmp_path, WATCHWORD_SECRETS="key") as site:
+        page.add_init_script("navigator.clipboard.write = () => Promise.reject(new Error('not focused'))")
+        page.goto(site.url)
+        paste(page, SECRET)
+        page.fill("#apikey", "wk_" + "A" * 43)
+        page.keyboard.press("Control+Enter")
+        expect(page.locator("#problem")).to_contain_text("The API key is not right")
+        assert page.locator("#secret").input_value() == SECRET
+
+
 def test_sharing_that_is_switched_off_says_so(page: Page, tmp_path: Path) -> None:
     with serving(tmp_path, WATCHWORD_SECRETS="off") as site:
         page.goto(site.url)

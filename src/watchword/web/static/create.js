@@ -75,10 +75,8 @@ async function share(form, input) {
   const chosen = options();
   const made = shareAll(put.documents, put.files, chosen, progress);
   const link = made.then(([first]) => first?.link ?? "");
+  link.catch(() => undefined); // fails where `made` does, which is waited for below and told of there
   const copied = copy(link);
-  // Both fail where `made` does, which is waited for below and told of there.
-  link.catch(() => undefined);
-  copied.catch(() => undefined);
   try {
     const links = await made;
     const done = await copied;

@@ -95,6 +95,8 @@ export async function copy(text) {
   try {
     if (typeof text !== "string" && typeof ClipboardItem === "function") {
       const plain = text.then((made) => new Blob([made], { type: "text/plain" }));
+      // A clipboard that refuses at once never waits for it, and whoever makes the text tells of its failure.
+      plain.catch(() => undefined);
       await navigator.clipboard.write([new ClipboardItem({ "text/plain": plain })]);
     } else {
       await navigator.clipboard.writeText(await text);
