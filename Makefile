@@ -74,7 +74,7 @@ check-modules: $(DEV) $(TSC)
 check-shape: $(DEV)
 	@echo "== architecture tests"; .venv/bin/pytest -q -p no:cacheprovider tests/architecture
 
-bench: $(DEV) ## measure, and write bench/RESULTS.md
+bench: $(DEV) $(SYSTEM) ## measure, and write bench/RESULTS.md
 	@$(RUN) -m bench $(ARGS)
 
 vectors: $(DEV) ## check the published test vectors against the code

@@ -30,6 +30,7 @@ class Plan(msgspec.Struct, frozen=True):
     messages: int
     starts: int
     left: int  # verifications that are made and purged
+    mebibytes: int  # of the file that the browser seals
     profile_seconds: float
 
 
@@ -41,10 +42,19 @@ FULL = Plan(
     messages=4_000,
     starts=5,
     left=100_000,
+    mebibytes=100,
     profile_seconds=10,
 )
 QUICK = Plan(
-    rounds=2, fewer=1, seconds=0.7, store_verifications=2_000, messages=400, starts=1, left=4_000, profile_seconds=2
+    rounds=2,
+    fewer=1,
+    seconds=0.7,
+    store_verifications=2_000,
+    messages=400,
+    starts=1,
+    left=4_000,
+    mebibytes=10,
+    profile_seconds=2,
 )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench import courier, profile, report, store, totp
+from bench import browser, courier, profile, report, store, totp
 from bench.children import call, load, server
 from bench.footprint import Left, Moment, Started, leave
 from bench.load import Loaded
@@ -89,6 +89,13 @@ def test_the_store_and_the_courier_are_measured_alone(tmp_path: Path) -> None:
     assert 5 == drained.messages
 
 
+def test_what_people_wait_for_in_the_browser_is_measured(tmp_path: Path) -> None:
+    order = msgspec.json.encode(browser.Order(rounds=1, mebibytes=1, folder=str(tmp_path)))
+    seen = msgspec.json.decode(call("bench.browser", order), type=browser.Shown)
+
+    assert min(seen.to_clipboard + seen.sealing + seen.opening) > 0
+
+
 def test_rounds_are_compared_with_the_yardstick_beside_them() -> None:
     rows = [row("R", 100), row("create + check", 40), row(SECRETS, 20), row("R", 10), row("create + check", 3)]
     rows.append(row(SECRETS, 1))
@@ -111,7 +118,8 @@ def test_the_page_says_what_was_demanded() -> None:
 
     page = report.write(
         report.Figures(
-            "today", "make bench", [], loaded, store.Rates([2], [4], 5), drained, Started(300, 200, 60), codes
+            *("today", "make bench", [], loaded, store.Rates([2], [4], 5), drained, Started(300, 200, 60), codes),
+            browser.Shown(100, [150.0], [900.0], [800.0]),
         )
     )
 
@@ -120,6 +128,8 @@ def test_the_page_says_what_was_demanded() -> None:
     assert "| checks of authenticators over 64 connections | 0.40 R | 0.3 R |" in page
     assert "| `totp.verify` against pyotp's, a wrong code | 3.5 times | 3 times, aim 4 |" in page
     assert "| store alone against raw SQLite | 0.50 | 0.5 |" in page
+    assert "| open page to link on the clipboard, two inputs | 150 ms | under 1 s |" in page
+    assert "| a file of 100 MiB sealed in the browser | 0.90 s | 100 MiB under 3 s |" in page
 
 
 def test_a_sample_belongs_to_the_innermost_frame_that_has_an_owner() -> None:
