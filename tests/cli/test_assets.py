@@ -39,7 +39,9 @@ def test_every_file_that_browsers_are_given_is_listed_with_its_hash(command: Com
     given = {path for path in files if path.suffix in {".css", ".js", ".svg", ".jinja"}}
     hashes = {str(path.relative_to(WEB)): sha256(path.read_bytes()).hexdigest() for path in given}
     assert listed.code == 0
-    assert hashes == {name: digest for name, digest in listed.document.items() if not name.startswith(("l/", "s/", "v/"))}
+    assert hashes == {
+        name: digest for name, digest in listed.document.items() if not name.startswith(("l/", "s/", "v/"))
+    }
     assert len(listed.document) > 40
 
 

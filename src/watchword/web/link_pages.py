@@ -2,9 +2,9 @@
 
 Not handled here: what the scripts of these pages ask for (the API's routes below ``/v1/links`` and ``/v1/pages``).
 
-Rules: shells, as those of secret links (``secret_pages.py``): no look at a page changes anything, and a page is the same
-for every id, whether it exists or not, so that robots, link previews and mail scanners see the shell and learn nothing.
-They never redirect: a browser would carry the fragment along.
+Rules: shells, as those of secret links (``secret_pages.py``): no look at a page changes anything, and a page is the
+same for every id, whether it exists or not, so that robots, link previews and mail scanners see the shell and learn
+nothing. They never redirect: a browser would carry the fragment along.
 """
 
 from __future__ import annotations

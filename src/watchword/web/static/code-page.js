@@ -24,15 +24,26 @@ const TITLES = new Map([
   ["unknown", "There is nothing here"],
   ["insecure", "This page needs https"],
 ]);
+// The heading says the first half of each.
+const TEXTS = {
+  expired: "Nothing is lost: go back to the app and ask for a new one.",
+  used: "It works once. If you are not where you wanted to be, go back to the app and ask for a new one.",
+  canceled: "If you still need it, go back to the app and ask again.",
+  exhausted: "Nobody can use this code any more. Go back to the app and ask for a new one.",
+  failed: "Go back to the app and check the address.",
+  unknown: "This page belongs to no request, or to one that is long over. Go back to the app and ask again.",
+  insecure: "Over a connection like this one nothing is sent.",
+};
 
 const field = element("code", WatchwordCode);
+field.texts = TEXTS;
 let id = "";
 
 async function enter() {
   const found = takeAddress("v", "vf_");
   ({ id } = found);
   field.hidden = false;
-  if (!globalThis.crypto?.subtle) return over("insecure");
+  if (!globalThis.crypto?.subtle) return field.end("insecure");
   const ticket = "problem" in found.read ? "" : found.read.L;
   const proof = ticket ? await proofOf(ticket, "page") : kept();
   if (!id || !proof) return incomplete();
@@ -48,7 +59,6 @@ function incomplete() {
 /** @param {string} reason */
 function over(reason) {
   drop();
-  field.hidden = reason === "insecure";
   element("over-title", HTMLElement).textContent = TITLES.get(reason) ?? "This is over";
   element("main", HTMLElement).dataset["end"] = reason;
   show("over");

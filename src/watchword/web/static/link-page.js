@@ -15,7 +15,7 @@ import { pastedAddress, takeAddress } from "./address.js";
 import { Refused, ask } from "./api.js";
 import { element, forgetOnLeaving, say, show } from "./dom.js";
 import { isEnd, sayIncomplete, sayOver } from "./link-ends.js";
-import { showAsked } from "./link-words.js";
+import { showAsked, showWhere } from "./link-words.js";
 import { openContext, proofOf } from "./token.js";
 import { EnvelopeError } from "./trouble.js";
 
@@ -63,7 +63,8 @@ function arrange(found) {
   if (found.status === "confirmed") return done();
   if (isEnd(found.status)) return sayOver(found.status, { app: found.app });
   showAsked(found);
-  if (found.words_remaining === 0) closeWords();
+  showWhere(found, { closed: found.words_remaining === 0 });
+  fold(false);
   trouble("");
   show("ready", { focus: false });
   element("asks", HTMLElement).focus({ preventScroll: true });
@@ -125,9 +126,7 @@ function refuseWord(error) {
 /** No more words: what is left is this browser, and the code. */
 function closeWords() {
   fold(false);
-  element("elsewhere", HTMLElement).hidden = true;
-  const code = context?.code ? " On another device, type the code from the mail." : "";
-  element("where", HTMLElement).textContent = `“Continue here” is for the browser in which you asked, and still works.${code}`;
+  if (context) showWhere(context, { closed: true });
 }
 
 function done() {

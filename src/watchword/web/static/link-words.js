@@ -21,19 +21,33 @@ const QUESTIONS = {
 };
 
 /** @param {Context} context */
-export function showAsked({ app, purpose, to, countersign, requested_at, expires_at, device, action, other_device }) {
+export function showAsked({ app, purpose, to, countersign, requested_at, expires_at, device, action }) {
   const question = QUESTIONS[purpose] ?? ((/** @type {string} */ name) => `Go on at ${name}?`);
   element("asks", HTMLElement).textContent = question(app);
   element("action", HTMLElement).textContent = action ?? "";
   element("action", HTMLElement).hidden = !action;
   for (const id of ["countersign", "countersign-again"]) element(id, HTMLElement).textContent = countersign;
-  element("elsewhere", HTMLElement).hidden = !other_device;
   element("facts", HTMLElement).replaceChildren(
     fact("For", to),
-    fact("Asked on", device || "an unknown device"),
+    ...(device ? [fact("Asked on", device)] : []),
     fact("Asked at", timeOf(requested_at)),
     fact("Valid until", timeOf(expires_at)),
   );
+}
+
+/**
+ * Which button is for whom. A browser inside a mail app is another one, too.
+ *
+ * @param {Context} context
+ * @param {{closed?: boolean}} [how] whether no word is taken any more
+ */
+export function showWhere({ other_device, code }, { closed = false } = {}) {
+  const words = other_device && !closed;
+  const still = closed ? ", and still works" : "";
+  const ways = [...(words ? ["choose “I asked on another device”"] : []), ...(code ? ["type the code from the mail on the page where you asked"] : [])];
+  const elsewhere = ways.length ? ` In any other one, also one inside a mail app, ${ways.join(", or ")}.` : "";
+  element("where", HTMLElement).textContent = `“Continue here” is for the browser in which you asked${still}.${elsewhere}`;
+  element("elsewhere", HTMLElement).hidden = !words;
 }
 
 /**

@@ -207,9 +207,9 @@ export class WatchwordCode extends HTMLElement {
 
   /** @param {string} address */
   async #open(address) {
-    if (!globalThis.crypto?.subtle) return this.#over("insecure");
+    if (!globalThis.crypto?.subtle) return this.end("insecure");
     const request = await requestOf(address);
-    if (!request) return this.#over("unknown");
+    if (!request) return this.end("unknown");
     await this.start(request);
   }
 
@@ -219,7 +219,7 @@ export class WatchwordCode extends HTMLElement {
     this.#looked = Date.now();
     const { status, answer, retryAfter } = await this.#ask("open", {});
     if (status === 200) return this.#arrange(answer);
-    if (status === 404) return this.#over("unknown");
+    if (status === 404) return this.end("unknown");
     if (this.#seen) return; // a later look may find more
     this.#show("stuck");
     this.#parts.stuck.textContent = this.#trouble(status, retryAfter);
@@ -230,7 +230,7 @@ export class WatchwordCode extends HTMLElement {
     const before = this.#seen;
     this.#seen = seen;
     const ended = seen.status === "approved" ? "used" : seen.status;
-    if (ENDS.has(ended)) return this.#over(ended);
+    if (ENDS.has(ended)) return this.end(ended);
     const { asks, action, both, second, field, label, submit, until } = this.#parts;
     const purpose = seen.status === "confirmed" ? seen.status : seen.purpose;
     put(asks, this.#say(purpose in TEXTS ? /** @type {keyof typeof TEXTS} */ (purpose) : "login", { app: seen.app, to: seen.to }));
@@ -242,10 +242,10 @@ export class WatchwordCode extends HTMLElement {
     if (!this.#busy) put(submit, this.#say("submit"));
     field.size = seen.digits + 2;
     put(until, this.#say("until", { time: hour(Date.parse(seen.expires_at) + this.#ahead) }));
+    if (before === null) this.#show("form");
     this.#tick();
     if (seen.status === "confirmed" && before?.status !== "confirmed") this.#tell("watchword-elsewhere", {});
     if (before) return;
-    this.#show("form");
     this.#tell("watchword-ready", { app: seen.app, to: seen.to, purpose: seen.purpose });
     if (this.hasAttribute("autofocus")) field.focus();
   }
@@ -275,11 +275,11 @@ export class WatchwordCode extends HTMLElement {
     const { status, answer, retryAfter } = await this.#ask("check", { code });
     this.#working(false);
     if (status === 200) return this.#confirmed(answer.redirect_to);
-    if (status === 404) return this.#over("unknown");
+    if (status === 404) return this.end("unknown");
     if (answer.code !== "not_accepted") return this.#wrong(this.#trouble(status, retryAfter));
-    if (answer.reason !== "mismatch") return this.#over(ENDS.has(answer.reason) ? answer.reason : "unknown");
+    if (answer.reason !== "mismatch") return this.end(ENDS.has(answer.reason) ? answer.reason : "unknown");
     const left = answer.attempts_remaining;
-    if (left === 0) return this.#over("exhausted");
+    if (left === 0) return this.end("exhausted");
     const more = left === undefined || left === null ? "" : this.#say(left === 1 ? "left_1" : "left_n", { n: left });
     this.#wrong(`${this.#say("mismatch")} ${more}`.trim());
   }
@@ -296,7 +296,7 @@ export class WatchwordCode extends HTMLElement {
       said.textContent = this.#say("resent");
       this.#wrong("", { focus: false });
     } else if (status === 404) {
-      this.#over("unknown");
+      this.end("unknown");
     } else if (status === 409) {
       await this.#look(); // it has ended, or was sent as often as it may be: that tells which
     } else {
@@ -314,8 +314,12 @@ export class WatchwordCode extends HTMLElement {
     if (goes) location.replace(address); // what it holds is not to be one step back
   }
 
-  /** @param {string} reason */
-  #over(reason) {
+  /**
+   * Show an end, and nothing else any more.
+   *
+   * @param {string} reason
+   */
+  end(reason) {
     this.#parts.field.value = "";
     this.#request = null;
     this.#parts.over.textContent = this.#say(/** @type {keyof typeof TEXTS} */ (reason));
@@ -465,7 +469,7 @@ function minutes(seconds) {
 
 /** @param {number} instant */
 function hour(instant) {
-  return new Date(instant).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  return new Date(instant).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 }
 
 if (!customElements.get("watchword-code")) customElements.define("watchword-code", WatchwordCode);
