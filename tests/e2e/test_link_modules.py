@@ -146,6 +146,7 @@ def test_a_context_that_is_no_document_is_refused(modules: Page, text: bytes) ->
         ("²23456", None),
         ("١٢٣٤٥٦", None),
         ("", None),
+        ("https://c.example/l/vf_x#a-123456-b_654321-c Your code: 271828", "271828"),
     ],
 )
 def test_a_pasted_text_gives_the_one_code_in_it(modules: Page, text: str, code: str | None) -> None:

@@ -48,50 +48,57 @@ const TEXTS = {
   insecure: "This needs https. Nothing was sent.",
 };
 
+// By day and by night as the page around it is, which may have one of them only: `light-dark` asks its color-scheme.
+const COLOURS = {
+  quiet: ["#566070", "#9aa7b8"],
+  surface: ["#ffffff", "#172130"],
+  sunken: ["#f3f0e9", "#121b28"],
+  line: ["#8c8678", "#5f6e82"],
+  next: ["#f2a93b", "#f5b95a"],
+  "on-next": ["#16202e", "#0f1620"],
+  accent: ["#8a5200", "#f5b95a"],
+  danger: ["#b3261e", "#ff9a90"],
+};
+
+/** @param {(day: string, night: string) => string} choose */
+function colours(choose) {
+  const lines = Object.entries(COLOURS).map(([name, [day = "", night = ""]]) => `--_${name}: var(--watchword-${name}, ${choose(day, night)});`);
+  return `:host { ${lines.join(" ")} }`;
+}
+
 const STYLE = `
-:host { display: block; color: var(--watchword-text, #16202e); font: inherit; line-height: 1.5; }
+${colours((day) => day)}
+@supports (color: light-dark(#000, #fff)) { ${colours((day, night) => `light-dark(${day}, ${night})`)} }
+:host { --_round: var(--watchword-round, 10px); display: block; color: var(--watchword-text, inherit); font: inherit; line-height: 1.5; }
 :host([hidden]), [hidden] { display: none !important; }
 * { box-sizing: border-box; }
 p { margin: 0 0 1rem; text-wrap: pretty; }
 p:focus { outline: none; }
 form { margin: 0; }
-.action { padding: 0.875rem 1.125rem; border: 1px solid var(--watchword-line, #8c8678); border-radius: var(--watchword-round, 10px);
-  font-weight: 620; overflow-wrap: anywhere; white-space: pre-line; }
-.words { margin: 0 0 1.25rem; padding: 0.875rem 1.125rem; border-radius: var(--watchword-round, 10px);
-  background: var(--watchword-sunken, #f3f0e9); }
+.action { padding: 0.875rem 1.125rem; border: 1px solid var(--_line); border-radius: var(--_round); font-weight: 620;
+  overflow-wrap: anywhere; white-space: pre-line; }
+.words { margin: 0 0 1.25rem; padding: 0.875rem 1.125rem; border-radius: var(--_round); background: var(--_sunken); }
 .words strong { display: block; font-size: 1.25rem; font-weight: 620; }
-.words p, .small { margin: 0; color: var(--watchword-quiet, #566070); font-size: 0.875rem; }
+.words p, .small { margin: 0; color: var(--_quiet); font-size: 0.875rem; }
 label { display: block; margin-block-end: 0.375rem; font-weight: 620; font-size: 0.875rem; }
 .row { display: flex; flex-wrap: wrap; gap: 0.75rem; }
-input, button { min-height: 3rem; border-radius: var(--watchword-round, 10px); font: inherit; color: inherit; }
-input { flex: 0 1 13rem; min-width: 0; padding: 0.5rem 0.75rem; border: 1px solid var(--watchword-line, #8c8678);
-  background: var(--watchword-surface, #fff); direction: ltr; font-size: 1.375rem; letter-spacing: 0.08em;
-  font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace;
-  font-variant-numeric: slashed-zero tabular-nums; }
-button { cursor: pointer; padding: 0 1.5rem; border: 1px solid transparent; font-weight: 620;
-  background: var(--watchword-next, #f2a93b); color: var(--watchword-on-next, #16202e); }
-button.plain { min-height: 2.75rem; padding: 0 0.9375rem; border-color: var(--watchword-line, #8c8678); font-weight: 400;
-  background: var(--watchword-surface, #fff); color: inherit; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
+input, button { min-height: 3rem; border-radius: var(--_round); font: inherit; color: inherit; }
+input { flex: 0 1 13rem; min-width: 0; padding: 0.5rem 0.75rem; border: 1px solid var(--_line); background: var(--_surface);
+  direction: ltr; font-size: 1.375rem; letter-spacing: 0.08em; font-variant-numeric: slashed-zero tabular-nums;
+  font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
+button { cursor: pointer; padding: 0 1.5rem; border: 1px solid transparent; font-weight: 620; background: var(--_next);
+  color: var(--_on-next); }
+button.plain { min-height: 2.75rem; padding: 0 0.9375rem; border-color: var(--_line); font-weight: 400; background: var(--_surface);
+  color: inherit; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
 button:hover:enabled { box-shadow: inset 0 0 0 1px currentcolor; }
-button:disabled { cursor: default; color: var(--watchword-quiet, #566070); }
-button.next:disabled { cursor: progress; opacity: 0.75; color: var(--watchword-on-next, #16202e); }
-:focus-visible { outline: 2px solid var(--watchword-accent, #8a5200); outline-offset: 2px; }
-.error { min-height: 1.5em; margin: 0.5rem 0; color: var(--watchword-danger, #b3261e); }
+button.plain:disabled { cursor: default; color: var(--_quiet); }
+button.next:disabled { cursor: progress; opacity: 0.75; }
+:focus-visible { outline: 2px solid var(--_accent); outline-offset: 2px; }
+.error { min-height: 1.5em; margin: 0.5rem 0; color: var(--_danger); }
 .foot { display: flex; flex-wrap: wrap; align-items: center; gap: 0.5rem 1rem; }
-.said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
-@media (prefers-color-scheme: dark) {
-  :host { color: var(--watchword-text, #ece8df); }
-  .words { background: var(--watchword-sunken, #121b28); }
-  .words p, .small, button:disabled { color: var(--watchword-quiet, #9aa7b8); }
-  .action, input, button.plain { border-color: var(--watchword-line, #5f6e82); }
-  input, button.plain { background: var(--watchword-surface, #172130); }
-  button.next { background: var(--watchword-next, #f5b95a); color: var(--watchword-on-next, #0f1620); }
-  button.next:disabled { color: var(--watchword-on-next, #0f1620); }
-  .error { color: var(--watchword-danger, #ff9a90); }
-  :focus-visible { outline-color: var(--watchword-accent, #f5b95a); }
-}`;
+.said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }`;
 
-const LOOK = 10_000; // milliseconds between two looks at a request that may be confirmed elsewhere
+const LOOK = 5000; // milliseconds between two looks at a request that may be confirmed elsewhere
 const ENDS = new Set(["expired", "used", "canceled", "exhausted", "failed", "unknown", "insecure"]);
 
 /** @typedef {{status: string, app: string, purpose: string, to: string, watchword: string, digits: number, created_at: string,
@@ -107,7 +114,7 @@ const ENDS = new Set(["expired", "used", "canceled", "exhausted", "failed", "unk
  */
 export function codeIn(text, digits) {
   const plain = text.replace(/[\uff10-\uff19]/g, (wide) => String.fromCharCode(wide.charCodeAt(0) - 0xfee0));
-  const runs = plain.match(/(?<![\p{L}\p{N}])[0-9](?:[ \u00a0\u2009\u202f-]?[0-9])*(?![\p{L}\p{N}])/gu) ?? [];
+  const runs = plain.match(/(?<![\p{L}\p{N}_-])[0-9](?:[ \u00a0\u2009\u202f-]?[0-9])*(?![\p{L}\p{N}_-])/gu) ?? [];
   const codes = new Set(runs.map((run) => run.replace(/[^0-9]/g, "")).filter((run) => run.length === digits));
   return codes.size === 1 ? String([...codes][0]) : null;
 }
