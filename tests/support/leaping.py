@@ -7,10 +7,7 @@ Everything else is the real command, so that what waits for hours in life is met
 from __future__ import annotations
 
 import sys
-from email.utils import formatdate
 from pathlib import Path
-
-from uvicorn import server
 
 from watchword.adapters.system import SystemClock
 from watchword.cli import main
@@ -25,11 +22,6 @@ def leap(by: Path) -> None:
         return ours(self) + int(by.read_text())
 
     setattr(SystemClock, "now", now)  # noqa: B010 (an assignment is what a type checker refuses, rightly)
-
-    def date(at: float, *, usegmt: bool) -> str:
-        return formatdate(at + int(by.read_text()) / 1000, usegmt=usegmt)
-
-    setattr(server, "formatdate", date)  # noqa: B010 (the Date of every answer, by which pages set their clocks)
 
 
 if __name__ == "__main__":
