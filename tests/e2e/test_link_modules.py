@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -16,9 +18,22 @@ from watchword.core import binary
 
 pytestmark = pytest.mark.xdist_group("browser")
 
-KEYS = [bytes(32), bytes(range(32)), b"\xfb\xff" * 16]
+VECTORS = Path(__file__).parents[2] / "vectors" / "link"
+KEYS = [bytes(32), bytes(range(32))]
 HEADER = binary.encode(b'{"alg":"dir","enc":"A256GCM"}')
 ID = "vf_" + "A" * 22
+
+
+def vectors(name: str) -> list[dict[str, Any]]:
+    """The published cases of a file."""
+    cases: list[dict[str, Any]] = json.loads((VECTORS / f"{name}.json").read_text(encoding="utf-8"))["cases"]
+    assert len(cases) >= 10
+    return [case for case in cases if "error" not in case["expect"]]
+
+
+def coded(raw: str) -> str:
+    """base64url of what the vectors write in hexadecimal."""
+    return binary.encode(bytes.fromhex(raw))
 
 
 def derived(key: bytes, label: str) -> bytes:
@@ -42,27 +57,45 @@ def modules(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
         page.close()
 
 
-@pytest.mark.parametrize("key", KEYS)
-def test_proofs_follow_from_token_and_ticket_as_specified(modules: Page, key: bytes) -> None:
+def test_proofs_follow_from_token_and_ticket_as_the_vectors_say(modules: Page) -> None:
+    cases = vectors("derivation")
+    given = [[coded(case["expect"]["token"]), coded(case["expect"]["ticket"])] for case in cases]
     proofs = modules.evaluate(
-        """async (token) => {
+        """async (cases) => {
              const { proofOf } = await import("/static/token.js");
-             return { link: await proofOf(token, "link"), page: await proofOf(token, "page") };
+             const both = ([token, ticket]) => Promise.all([proofOf(token, "link"), proofOf(ticket, "page")]);
+             return Promise.all(cases.map(both));
            }""",
-        binary.encode(key),
+        given,
     )
-    for kind in ("link", "page"):
-        assert binary.encode(derived(key, f"watchword/v1/{kind}/proof")) == proofs[kind]
+    assert [[coded(case["expect"]["link_proof"]), coded(case["expect"]["page_proof"])] for case in cases] == proofs
 
 
-@pytest.mark.parametrize("key", KEYS)
-def test_the_element_derives_what_the_pages_modules_do(modules: Page, key: bytes) -> None:
-    page_url = f"https://codes.example.org/v/{ID}#{binary.encode(key)}"
-    request = modules.evaluate(
-        """async (url) => (await import("/static/watchword-code.js")).requestOf(url)""", f"  {page_url}\n"
+def test_the_element_reads_a_page_url_as_the_vectors_say(modules: Page) -> None:
+    cases = vectors("derivation")
+    requests = modules.evaluate(
+        """async (urls) => {
+             const { requestOf } = await import("/static/watchword-code.js");
+             return Promise.all(urls.map((url) => requestOf(`  ${url}\n`)));
+           }""",
+        [case["expect"]["page_url"] for case in cases],
     )
-    proof = binary.encode(derived(key, "watchword/v1/page/proof"))
-    assert {"origin": "https://codes.example.org", "id": ID, "proof": proof} == request
+    assert len(cases) >= 20
+    assert [
+        {
+            "origin": case["given"]["public_url"],
+            "id": case["expect"]["page_url"].rpartition("/")[2].partition("#")[0],
+            "proof": coded(case["expect"]["page_proof"]),
+        }
+        for case in cases
+    ] == requests
+
+
+def test_contexts_open_as_the_vectors_say(modules: Page) -> None:
+    for case in vectors("contexts"):
+        opened = modules.evaluate(OPEN, [coded(case["given"]["token"]), case["expect"]["context"]])
+        assert opened.pop("pad").strip("0") == ""
+        assert json.loads(case["given"]["document"]) == opened, case["name"]
 
 
 @pytest.mark.parametrize(
