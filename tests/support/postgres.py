@@ -127,6 +127,10 @@ class PostgresServer:
         """The address of a database, a new one where none is named."""
         return f"postgresql://{USER}:{QUOTED}@127.0.0.1:{port or self.port}/{database or self.database()}?{options}"
 
+    def plain(self, database: str) -> str:
+        """The address of a database as ``psql`` reads it."""
+        return f"postgresql://{USER}:{QUOTED}@127.0.0.1:{self.port}/{database}"
+
     def sql(self, statement: str, database: str = "postgres") -> str:
         """Run a statement as an operator would; returns what ``psql`` prints of it, without decoration."""
         done = self._ask(statement, database)

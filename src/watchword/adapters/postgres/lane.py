@@ -40,8 +40,9 @@ _PLANNING = "".join(
     f"SET LOCAL {name} = off; " for name in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit")
 )
 # Whoever stops in the middle of a transaction must not hold its rows for long.
-_PATIENCE = "SET LOCAL lock_timeout = '4s'; SET LOCAL idle_in_transaction_session_timeout = '5s'"
-WRITING = f"BEGIN; {_PLANNING}{_PATIENCE}"
+_PATIENCE = "SET LOCAL lock_timeout = '2s'; SET LOCAL idle_in_transaction_session_timeout = '5s'"
+# Whatever the server or the role has as its usual: an answer is told only when it cannot be lost any more.
+WRITING = f"BEGIN; SET LOCAL synchronous_commit = on; {_PLANNING}{_PATIENCE}"
 READING = f"BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; {_PLANNING}{_PATIENCE}"
 
 
@@ -96,7 +97,7 @@ class Lane:
         """
         for _ in range(tries):
             try:
-                async with self._link.connected() as connection:
+                async with self._link.connected(self._begin) as connection:
                     return await self._together(connection, calls)
             except (ClashError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
                 continue
@@ -105,7 +106,6 @@ class Lane:
         raise StoreError("PostgreSQL: too many others write the same rows")
 
     async def _together(self, connection: asyncpg.Connection, calls: Sequence[Call]) -> list[Any]:
-        await connection.execute(self._begin)
         try:
             results = await self._settled(connection, calls)
             await self._write(connection)

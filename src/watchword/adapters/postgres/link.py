@@ -5,8 +5,10 @@ Not handled here: where the server is (``address.py``), what is said to it (``la
 Rules:
 
 * a transaction has ``PATIENCE`` for everything, connecting included; one that takes longer ends its connection;
-* after that the next ones wait less, until the server answers again: a queue must not stand still behind a dead line;
-* whatever was under way when a connection broke has failed, and is not tried again.
+* after that the next ones wait less, until the server answers again: a queue must not stand still behind a dead line
+  (one that is cut says so at once, and costs nobody's patience);
+* whatever was under way when a connection broke has failed, and is not tried again; one that turns out to be gone when
+  the next transaction begins is replaced, and nobody hears of it.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from watchword.adapters.postgres.address import PostgresAddress
 from watchword.errors import StoreError
 
 PATIENCE = 4.0  # seconds
-LESS_PATIENCE = 0.5
+LESS_PATIENCE = 1.0
 
 # The connection is gone, or the server is about to be. A timeout is an OSError, too.
 LOST = (
@@ -60,19 +62,18 @@ class Link:
         self._patience = PATIENCE
 
     @asynccontextmanager
-    async def connected(self) -> AsyncIterator[asyncpg.Connection]:
-        """The connection, for one transaction.
+    async def connected(self, begin: str) -> AsyncIterator[asyncpg.Connection]:
+        """The connection, for one transaction, once ``begin`` was said to the server.
 
         Raises:
             LostError: there is none, it broke, or the time was up.
         """
         try:
             async with asyncio.timeout(self._patience):
-                if self._connection is None or self._connection.is_closed():
-                    self._connection = await connect(self._address)
-                yield self._connection
+                yield await self._begun(begin)
         except LOST as error:
-            self._patience = LESS_PATIENCE
+            if isinstance(error, TimeoutError):
+                self._patience = LESS_PATIENCE
             self._let_go()
             raise LostError(as_store_error(error).detail) from error
         except asyncpg.InterfaceError as error:
@@ -81,6 +82,18 @@ class Link:
             self._let_go()
             raise LostError(as_store_error(error).detail) from error
         self._patience = PATIENCE
+
+    async def _begun(self, begin: str) -> asyncpg.Connection:
+        if self._connection is not None:
+            try:
+                await self._connection.execute(begin)
+            except (*LOST, asyncpg.InterfaceError):
+                self._let_go()  # it had ended while nobody looked, and nothing was asked of it yet
+            else:
+                return self._connection
+        self._connection = await connect(self._address)
+        await self._connection.execute(begin)
+        return self._connection
 
     async def aclose(self) -> None:
         """Take leave of the server."""

@@ -36,7 +36,7 @@ async def purge(link: Link, *, made_before: Instant, now: Instant, most: int) ->
     """
     gone = 0
     for query, limit in ((_VERIFICATIONS, ids.oldest_possible(made_before)), (_SENDS, now), (_GUESSES, now)):
-        async with link.connected() as connection:
+        async with link.connected("SELECT 1") as connection:  # each statement is a transaction of its own
             try:
                 gone += len(await connection.fetch(query, limit, most))
             except asyncpg.PostgresError as error:

@@ -24,7 +24,10 @@ from watchword.errors import SettingsError
 
 _LOCK = 0x57_41_54_43_48_57_52_44  # "WATCHWRD"
 _THERE = "SELECT to_regclass('watchword_schema') IS NOT NULL"
-_MAKE = "CREATE TABLE IF NOT EXISTS watchword_schema (number bigint NOT NULL, oldest bigint NOT NULL)"
+_MAKE = (
+    "CREATE TABLE watchword_schema (number bigint NOT NULL, oldest bigint NOT NULL); "
+    "INSERT INTO watchword_schema VALUES (0, 0)"
+)
 
 
 class Schema(NamedTuple):
@@ -56,16 +59,15 @@ async def bring_up_to_date(address: PostgresAddress, migrations: list[str] | Non
 
 
 async def _migrate(connection: asyncpg.Connection, scripts: list[str], address: PostgresAddress) -> None:
-    await connection.execute(f"SET LOCAL client_min_messages = warning; {_MAKE}")
-    row = await connection.fetchrow("SELECT number, oldest FROM watchword_schema")
-    written, oldest = (0, 0) if row is None else row
+    # Made only where it is missing: who only serves needs no right to make tables.
+    if not await connection.fetchval(_THERE):
+        await connection.execute(_MAKE)
+    written, oldest = await connection.fetchrow("SELECT number, oldest FROM watchword_schema")
     if oldest > len(scripts):
         raise SettingsError(
             f"{address.place} was written by a newer version (schema {written}, known {len(scripts)}).",
             setting=SETTING,
         )
-    if row is None:
-        await connection.execute("INSERT INTO watchword_schema VALUES (0, 0)")
     for number, script in enumerate(scripts[written:], start=written + 1):
         await connection.execute(script)
         await connection.execute("UPDATE watchword_schema SET number = $1", number)
