@@ -35,7 +35,8 @@ async def purge(link: Link, *, made_before: Instant, now: Instant, most: int) ->
         StoreError: the server does not answer.
     """
     gone = 0
-    for query, limit in ((_VERIFICATIONS, ids.oldest_possible(made_before)), (_SENDS, now), (_GUESSES, now)):
+    over = ((_VERIFICATIONS, ids.oldest_possible(made_before)), (_SENDS, now), (_GUESSES, now))
+    for query, limit in over:
         async with link.connected("SELECT 1") as connection:  # each statement is a transaction of its own
             try:
                 gone += len(await connection.fetch(query, limit, most))

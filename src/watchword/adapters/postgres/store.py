@@ -28,7 +28,7 @@ from watchword.core.app import ApiKey, App
 from watchword.core.delivery import Delivery, Due, Settlement
 from watchword.core.instant import Instant, Span
 from watchword.core.limit import Charge, GuessLimits
-from watchword.core.verification import Expected, Judgement, Verification, guess_key
+from watchword.core.verification import Expected, Judgement, Outcome, Verification, guess_key
 from watchword.errors import UnknownError
 from watchword.ports import Added, Idempotency
 
@@ -111,6 +111,12 @@ class PostgresStore:
         found: tuple[Verification, Sequence[Delivery]] = await self._look(find)
         return found
 
+    async def look(self, verification: bytes) -> tuple[Verification, App]:
+        found: tuple[Verification, App] | None = await self._look(PostgresTables.known, verification)
+        if found is None:
+            raise UnknownError
+        return found
+
     async def attempt(
         self,
         app: bytes,
@@ -122,12 +128,47 @@ class PostgresStore:
         guesses: GuessLimits,
         now: Instant,
     ) -> Judgement:
-        judgement: Judgement = await self._changes.submit(
-            Call(
-                lambda tables: steps.attempt(tables, app, verification, digits, matches, expected, guesses, now),
-                lambda tables: tables.verifications.want(verification),
-                lambda tables: tables.want_guesses_of(verification),
-            )
+        judgement: Judgement = await self._judged(
+            *(verification, steps.attempt, app, verification, digits, matches, expected, guesses, now)
+        )
+        return judgement
+
+    async def confirm_code(
+        self,
+        app: bytes,
+        verification: bytes,
+        *,
+        digits: int,
+        matches: bool,
+        guesses: GuessLimits,
+        now: Instant,
+    ) -> Judgement:
+        judgement: Judgement = await self._judged(
+            *(verification, steps.confirm_code, app, verification, digits, matches, guesses, now)
+        )
+        return judgement
+
+    async def confirm_word(
+        self, app: bytes, verification: bytes, *, matches: bool, now: Instant
+    ) -> tuple[Outcome, Verification]:
+        confirmed: tuple[Outcome, Verification] = await self._submit(
+            *(steps.confirm_word, app, verification, matches, now)
+        )
+        return confirmed
+
+    async def exchange(
+        self,
+        app: bytes,
+        verification: bytes,
+        *,
+        challenge: bytes,
+        expected: Expected,
+        handed_over: bool,
+        guesses: GuessLimits,
+        now: Instant,
+    ) -> Judgement:
+        judgement: Judgement = await self._judged(
+            *(verification, steps.exchange, app, verification, challenge, expected, handed_over, guesses, now)
         )
         return judgement
 
@@ -149,11 +190,10 @@ class PostgresStore:
             tables.want_guesses_of(verification)
             tables.send_buckets.want(*(charge.key for charge in charges))
 
-        resent: Verification = await self._changes.submit(
-            Call(
-                lambda tables: steps.resend(tables, app, verification, charges, schedule, guesses, now), wants, follows
-            )
-        )
+        def step(tables: PostgresTables) -> Verification:
+            return steps.resend(tables, app, verification, charges, schedule, guesses, now)
+
+        resent: Verification = await self._changes.submit(Call(step, wants, follows))
         return resent
 
     async def cancel(self, app: bytes, verification: bytes, *, now: Instant) -> Verification:
@@ -216,6 +256,16 @@ class PostgresStore:
         link = Link(self._address)
         self._links.append(link)
         return Batcher(Lane(link, writes=writes).execute, waiting=self._waiting)
+
+    async def _judged(self, verification: bytes, step: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - as below
+        """Submit a step that decides on a verification and its bucket of wrong guesses."""
+        return await self._changes.submit(
+            Call(
+                lambda tables: step(tables, *arguments),
+                lambda tables: tables.verifications.want(verification),
+                lambda tables: tables.want_guesses_of(verification),
+            )
+        )
 
     async def _submit(self, step: Callable[..., Any], *arguments: object, wants: Wants | None = None) -> Any:  # noqa: ANN401 - any step, its own result
         return await self._changes.submit(Call(lambda tables: step(tables, *arguments), wants))

@@ -26,7 +26,7 @@ from watchword.ports import Idempotency
 # A verification is made with all of these, and none of them ever changes.
 _MADE_WITH = (
     *("app", "channel", "purpose", "recipient", "address", "sealed", "locale", "digits"),
-    *("max_attempts", "max_sends", "created_at", "decoy"),
+    *("max_attempts", "max_sends", "created_at", "decoy", "methods", "challenge", "action"),
 )
 _DUE = (
     "SELECT d.verification, d.number FROM deliveries d JOIN verifications v ON v.id = d.verification "
@@ -64,7 +64,8 @@ class PostgresTables:
         # The order in which rows are locked, the same in every batch of every process.
         self.shelves: tuple[Shelf[Any], ...] = (
             *(self.replays, self.verifications, self.outbox, *self.authenticators.shelves),
-            *(self.guess_buckets, self.send_buckets, *self.secrets.shelves, self.tenants, self.api_keys),
+            *(self.guess_buckets, self.send_buckets),
+            *(*self.secrets.shelves, self.tenants, self.api_keys),
         )
         self._looked_at = 0
 
@@ -125,6 +126,12 @@ class PostgresTables:
 
     def set_guesses(self, key: bytes, guesses: Guesses) -> None:
         self.guess_buckets.put(key, GuessBucket(key, *guesses))
+
+    def known(self, verification: bytes) -> tuple[Verification, App] | None:
+        """A verification by its id alone, with its app."""
+        found = self.verifications.get(verification)
+        app = found and self.tenants.get(found.app)
+        return (found, app) if found and app else None
 
     def deliveries(self, verification: bytes) -> Sequence[Delivery]:
         return self.outbox.of(verification)
