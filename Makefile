@@ -74,8 +74,9 @@ check-modules: $(DEV) $(TSC)
 check-shape: $(DEV)
 	@echo "== architecture tests"; .venv/bin/pytest -q -p no:cacheprovider tests/architecture
 
-bench: $(DEV) ## measure, and write bench/RESULTS.md
+bench: $(DEV) ## measure, and write bench/RESULTS.md and bench/SCALE.md
 	@$(RUN) -m bench $(ARGS)
+	@$(RUN) -m bench.scale $(ARGS)
 
 vectors: $(DEV) ## check the published test vectors against the code
 	@.venv/bin/pytest tests/vectors $(ARGS)
