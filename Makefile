@@ -77,7 +77,7 @@ check-shape: $(DEV)
 example: $(DEV) ## start the example app and a service for it, on http://localhost:8080
 	@$(RUN) -m examples.login
 
-bench: $(DEV) ## measure, and write bench/RESULTS.md
+bench: $(DEV) $(SYSTEM) ## measure, and write bench/RESULTS.md
 	@$(RUN) -m bench $(ARGS)
 
 vectors: $(DEV) ## check the published test vectors against the code

@@ -22,6 +22,7 @@ def test_the_public_names_are_flat_and_these() -> None:
     }
 
     assert public == {
+        "BrowserSession",
         *("AsyncClient", "AsyncSecretClient", "Client", "Delivery", "File", "GrantedSecret", "Login", "MadeSecret"),
         *("RevealedSecret", "SecretClient", "SecretStatus", "SeenSecret", "SharedSecret", "Verification"),
         *("AsyncAuthenticatorClient", "Authenticator", "AuthenticatorClient", "AuthenticatorList", "Enrolment"),
