@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager
 
 from watchword.adapters import key_file
 from watchword.adapters.memory import MemoryStore
-from watchword.adapters.sqlite.look import Schema, holds_verifications, look_at_schema
+from watchword.adapters.sqlite.look import Schema, holds_verifications, look_at_schema, newest_sealed
 from watchword.adapters.sqlite.store import SqliteStore
 from watchword.adapters.system import SystemClock, SystemEntropy
-from watchword.errors import SettingsError
+from watchword.errors import KeyringError, SettingsError, TamperedError
 from watchword.flows.app import Apps
 from watchword.ports import Audit, Store
 from watchword.settings import Settings
@@ -23,7 +23,7 @@ def prepare(settings: Settings) -> bool:
     """Make the data directory and the key file where they are missing; returns whether the key file is new.
 
     Raises:
-        SettingsError: they cannot be made, or the key file is gone while the database still needs it.
+        SettingsError: they cannot be made, or the key file is gone, or another one, while the database needs it.
     """
     make_directory(settings)
     database, keys = settings.storage.database, settings.storage.key_file
@@ -31,7 +31,29 @@ def prepare(settings: Settings) -> bool:
         # A new key would open nothing that is there, and count every limit from nought.
         detail = f"The key file {keys} is gone, and {database} needs it: bring it back, or move the database away."
         raise SettingsError(detail, setting="WATCHWORD_KEY_FILE")
-    return key_file.ensure(settings.storage.key_file, SystemEntropy().draw, SystemClock().now())
+    made = key_file.ensure(settings.storage.key_file, SystemEntropy().draw, SystemClock().now())
+    try_keys(settings)
+    return made
+
+
+def try_keys(settings: Settings) -> None:
+    """Open something in the database with the key file, changing nothing.
+
+    A file of another machine, or one from before a rotation, would make every right code a wrong one, in silence.
+
+    Raises:
+        SettingsError: it cannot be used, or is not the one that the database was written with.
+        StoreError: the database cannot be read.
+    """
+    database, keys = settings.storage.database, settings.storage.key_file
+    sample = None if database is None else newest_sealed(database)
+    if sample is None:
+        return
+    try:
+        key_file.load(keys).open(sample[0], bound_to=sample[1])
+    except (KeyringError, TamperedError):
+        detail = f"The key file {keys} is not the one that {database} was written with: bring the right one back."
+        raise SettingsError(detail, setting="WATCHWORD_KEY_FILE") from None
 
 
 def make_directory(settings: Settings) -> None:
