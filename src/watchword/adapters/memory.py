@@ -197,6 +197,15 @@ class MemoryStore:
         rows = [(self.tables.verifications[entry.verification], entry) for entry in sent]
         return [(row, self.tables.apps[row.app].name, entry) for row, entry in rows if not row.decoy][:most]
 
+    async def guesses(self, key: bytes) -> Guesses:
+        return self.tables.guesses(key)
+
+    async def note_guess(self, key: bytes, *, wrong: bool, limits: GuessLimits, now: Instant) -> None:
+        steps.note_guess(self.tables, key, wrong, limits, now)
+
+    async def app(self, app: bytes) -> App | None:
+        return self.tables.app(app)
+
     async def add_app(self, app: App) -> None:
         steps.add_app(self.tables, app)
 

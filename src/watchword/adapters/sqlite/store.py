@@ -25,7 +25,7 @@ from watchword.adapters.sqlite.writer import Step, Writer
 from watchword.core.app import ApiKey, App
 from watchword.core.delivery import Delivery, Due, Settlement
 from watchword.core.instant import Instant, Span
-from watchword.core.limit import Charge, GuessLimits
+from watchword.core.limit import Charge, Guesses, GuessLimits
 from watchword.core.verification import Expected, Judgement, Verification
 from watchword.errors import UnknownError
 from watchword.ports import Added, Idempotency
@@ -154,6 +154,17 @@ class SqliteStore:
     async def recent(self, most: int) -> Sequence[tuple[Verification, str, Delivery]]:
         with our_words():
             return self._read.recent(most)
+
+    async def guesses(self, key: bytes) -> Guesses:
+        with our_words():
+            return self._read.guesses(key)
+
+    async def note_guess(self, key: bytes, *, wrong: bool, limits: GuessLimits, now: Instant) -> None:
+        await self._submit(steps.note_guess, key, wrong, limits, now)
+
+    async def app(self, app: bytes) -> App | None:
+        with our_words():
+            return self._read.app(app)
 
     async def add_app(self, app: App) -> None:
         await self._submit(steps.add_app, app)
