@@ -87,8 +87,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to watch for answers."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
         self._watch = self._loop.call_later(PATIENCE / _LOOKS, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's own; our words say enough
