@@ -30,6 +30,10 @@ class SplitStore:
         self.add = fast.add
         self.find = fast.find
         self.attempt = fast.attempt
+        self.look = fast.look
+        self.confirm_code = fast.confirm_code
+        self.confirm_word = fast.confirm_word
+        self.exchange = fast.exchange
         self.resend = fast.resend
         self.cancel = fast.cancel
         self.claim = fast.claim

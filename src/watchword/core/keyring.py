@@ -32,6 +32,9 @@ MAX_NUMBER = 255
 CODE = b"watchword/v1/code"
 WORD = b"watchword/v1/word"
 SEAL = b"watchword/v1/seal"
+LINK = b"watchword/v1/link"
+PAGE = b"watchword/v1/page"
+HANDOFF = b"watchword/v1/handoff"
 
 INDEX_RECIPIENT = b"watchword/v1/index/recipient"
 INDEX_ADDRESS = b"watchword/v1/index/address"
@@ -40,6 +43,7 @@ INDEX_IDEMPOTENCY = b"watchword/v1/index/idempotency"
 INDEX_SECRET = b"watchword/v1/index/secret"
 INDEX_SUBJECT = b"watchword/v1/index/subject"
 INDEX_SEED = b"watchword/v1/index/seed"
+INDEX_ACTION = b"watchword/v1/index/action"
 
 _LOOKUP_SIZE = 16  # bytes of a look-up hash that are kept
 
@@ -82,6 +86,9 @@ class RootKey:
         self.code = Mac(derive(secret, CODE))
         self.word = Mac(derive(secret, WORD))
         self.seal = AESGCM(derive(secret, SEAL))
+        self.link = Mac(derive(secret, LINK))
+        self.page = Mac(derive(secret, PAGE))
+        self.handoff = AESGCM(derive(secret, HANDOFF))
 
     def __repr__(self) -> str:
         return f"RootKey({self.number})"
@@ -147,7 +154,7 @@ class Keyring:
     def _index_keys(self) -> dict[bytes, Mac]:
         labels = (
             *(INDEX_RECIPIENT, INDEX_ADDRESS, INDEX_SOURCE, INDEX_IDEMPOTENCY),
-            *(INDEX_SECRET, INDEX_SUBJECT, INDEX_SEED),
+            *(INDEX_SECRET, INDEX_SUBJECT, INDEX_SEED, INDEX_ACTION),
         )
         return {label: Mac(derive(self._index, label)) for label in labels}
 

@@ -18,6 +18,7 @@ from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
+from watchword.adapters import steps
 from watchword.adapters.valkey import making
 from watchword.adapters.valkey.guesses import RIGHT, WRONG, GuessBook, budgets, ceiling
 from watchword.adapters.valkey.layout import GUESSES_LIE, bucket
@@ -30,13 +31,14 @@ from watchword.adapters.valkey.together import OUTCOMES, Typed
 from watchword.core import verification as rules
 from watchword.core.instant import SECOND, Instant
 from watchword.core.limit import UNTRIED, Charge, GuessLimits
-from watchword.core.verification import Expected, Judgement, Outcome, Status, Verification, guess_key
+from watchword.core.verification import Judgement, Outcome, Verification, guess_key
 from watchword.errors import ChannelClosedError, RateLimitedError, StoreError, UnavailableError, UnknownError
 from watchword.ports import Added, Idempotency
 
 _BUSY: Final = 12  # looks at a budget that guesses under way have used up, for about a tenth of a second
 _PAUSE: Final = 0.001  # seconds, longer with each
 _UNUSED: Final = b"unused"
+_RIGHT: Final = frozenset({b"approved", b"confirmed"})
 
 Result = TypeVar("Result")
 
@@ -127,8 +129,10 @@ class Apart:
     ) -> Judgement:
         for number in itertools.count():
             found = (await self._rows.read(app, verification)).verification
-            if found.status_at(now) is not Status.PENDING:
-                return rules.judge(found, UNTRIED, guesses, digits=0, matches=False, expected=Expected(), now=now)
+            steps.demand_code(found)
+            ended = rules.over(found, now)
+            if ended is not None:
+                return Judgement(ended, found, UNTRIED)
             word, first, second, held = await self._reserve(found, guesses, now)
             if word == b"reserved":
                 return await self._evaluate(found, typed, guesses, now, (first, second))
@@ -162,7 +166,7 @@ class Apart:
             raise UnknownError
         packed, guessed = rest
         judged = unpack(packed, term).verification
-        became = WRONG if guessed else RIGHT if word == b"approved" else _UNUSED
+        became = WRONG if guessed else RIGHT if word in _RIGHT else _UNUSED
         if became == WRONG or (became == RIGHT and reserved[1]):
             await self._book.note(judged, became, guesses, now)
         held = await self._settle(found, became, now, reserved)

@@ -16,7 +16,7 @@ from typing import Final
 from watchword.adapters.valkey.layout import GUESSES_LIE, bucket
 from watchword.adapters.valkey.one import Wire
 from watchword.adapters.valkey.row import pack_guesses, unpack_guesses
-from watchword.adapters.valkey.scripts import PEEK
+from watchword.adapters.valkey.scripts import FORGIVE, PEEK
 from watchword.core.instant import Instant
 from watchword.core.limit import Guesses, GuessLimits
 from watchword.core.verification import Verification, guess_key
@@ -58,6 +58,12 @@ class GuessBook:
         except StoreError:
             return await self._durable.guesses(guess_key(verification))
         return unpack_guesses(packed)
+
+    async def forgive(self, verification: Verification, limits: GuessLimits, now: Instant) -> None:
+        """End a streak here and there. Where that fails, it stays: too long a streak lets nobody guess."""
+        with suppress(UnavailableError):
+            await self._wire.run(FORGIVE, (bucket(guess_key(verification)),), GUESSES_LIE)
+        await self.note(verification, RIGHT, limits, now)
 
     async def note(self, verification: Verification, word: bytes, limits: GuessLimits, now: Instant) -> None:
         """Write to the durable store what became of a guess, before anybody hears of it.

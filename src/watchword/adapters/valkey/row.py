@@ -20,21 +20,24 @@ import msgspec
 
 from watchword.core.delivery import Delivery
 from watchword.core.limit import Guesses
-from watchword.core.verification import Status, Verification, guess_key
+from watchword.core.verification import CODE, Status, Verification, guess_key
 
 BINDING: Final = 1
 DECOY: Final = 2
+CODELESS: Final = 4
 
 _HEAD: Final = struct.Struct(">8scHH6sBB")
 _GUESSES: Final = struct.Struct(">8sHII")
+_COMPARED: Final = 4  # texts, each behind its length
 _LETTERS: Final = {
     Status.PENDING: b"P",
+    Status.CONFIRMED: b"C",
     Status.APPROVED: b"A",
     Status.EXHAUSTED: b"X",
     Status.CANCELED: b"L",
     Status.FAILED: b"F",
 }
-_STATUS: Final = {letter: status for status, letter in _LETTERS.items()}
+_STATUS: Final = {name: status for status, name in _LETTERS.items()}
 
 
 def _as_array(kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
@@ -69,28 +72,36 @@ def pack(verification: Verification, deliveries: Sequence[Delivery], term: bytes
     """Write a row."""
     v = verification
     flags = (BINDING if v.purpose == "binding" else 0) | (DECOY if v.decoy else 0)
+    flags |= 0 if v.methods & CODE else CODELESS
     head = _HEAD.pack(
         *(term, _LETTERS[v.status], v.attempts, v.max_attempts, v.expires_at.to_bytes(6, "big"), v.digits, flags)
     )
-    compared = b"".join(bytes((len(text),)) + text for text in (guess_key(v), v.purpose.encode(), v.address))
+    compared = b"".join(
+        bytes((len(text),)) + text for text in (guess_key(v), v.purpose.encode(), v.address, v.action or b"")
+    )
     return head + compared + _encode((_astuple(v), [_astuple(delivery) for delivery in deliveries]))
 
 
 def unpack(packed: bytes, term: bytes) -> Record:
     """Read a row, as it is to be seen under a term."""
-    wrote, letter, attempts, _, _, _, _ = _HEAD.unpack_from(packed)
+    wrote, stored, attempts, _, _, _, _ = _HEAD.unpack_from(packed)
     body, deliveries = _decode(_behind(packed))
     changed: dict[str, Any] = {}
     if attempts != body.attempts:
         changed["attempts"] = attempts
-    if _STATUS[letter] is not body.status:
-        changed["status"] = _STATUS[letter]
+    if _STATUS[stored] is not body.status:
+        changed["status"] = _STATUS[stored]
     if wrote != term:
         changed["expires_at"] = min(body.expires_at, body.created_at)
     verification = Verification(*_astuple(body))
     if changed:
         verification = msgspec.structs.replace(verification, **changed)
     return Record(verification, [Delivery(*_astuple(delivery)) for delivery in deliveries], packed)
+
+
+def letter(status: Status) -> bytes:
+    """How scripts call a status."""
+    return _LETTERS[status]
 
 
 def term_of(packed: bytes) -> bytes:
@@ -112,6 +123,6 @@ def unpack_guesses(packed: bytes) -> Guesses:
 
 def _behind(packed: bytes) -> memoryview:
     at = _HEAD.size
-    for _ in range(3):
+    for _ in range(_COMPARED):
         at += 1 + packed[at]
     return memoryview(packed)[at:]

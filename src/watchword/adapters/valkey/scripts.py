@@ -37,5 +37,6 @@ PEEK = _put_together("guesses", "peek")
 RESERVE = _put_together("guesses", "reserve")
 EVALUATE = _put_together("rows", "evaluate")
 SETTLE = _put_together("guesses", "settle")
+FORGIVE = _put_together("guesses", "forgive")
 
-ALL = (ADD, ATTEMPT, MAKE, LOOK, SWAP, DUE, CHARGE, REFUND, PEEK, RESERVE, EVALUATE, SETTLE)
+ALL = (ADD, ATTEMPT, MAKE, LOOK, SWAP, DUE, CHARGE, REFUND, PEEK, RESERVE, EVALUATE, SETTLE, FORGIVE)

@@ -26,7 +26,7 @@ from watchword.core.app import App
 from watchword.core.delivery import Delivery, Due, Settlement
 from watchword.core.instant import Instant, Span
 from watchword.core.limit import Charge, GuessLimits
-from watchword.core.verification import Expected, Judgement, Verification
+from watchword.core.verification import Expected, Judgement, Outcome, Status, Verification
 from watchword.errors import OverloadedError, RefusedError, UnknownError
 from watchword.ports import Added, GuessStore, Idempotency
 
@@ -105,6 +105,61 @@ class ValkeyStore:
         now: Instant,
     ) -> Judgement:
         return await self._hot.attempt(app, verification, Typed.of(digits, matches, expected), guesses, now)
+
+    async def look(self, verification: bytes) -> tuple[Verification, App]:
+        record = await self._rows.find(verification)
+        app = None if record is None else await self._durable.app(record.verification.app)
+        if record is None or app is None:
+            raise UnknownError
+        return record.verification, app
+
+    async def confirm_code(
+        self,
+        app: bytes,
+        verification: bytes,
+        *,
+        digits: int,
+        matches: bool,
+        guesses: GuessLimits,
+        now: Instant,
+    ) -> Judgement:
+        typed = Typed.of(digits, matches, Expected(), Status.CONFIRMED)
+        return await self._hot.attempt(app, verification, typed, guesses, now)
+
+    async def confirm_word(
+        self, app: bytes, verification: bytes, *, matches: bool, now: Instant
+    ) -> tuple[Outcome, Verification]:
+        record = await self._rows.read(app, verification)
+        confirmed = await self._rows.change(
+            record, lambda tables: steps.confirm_word(tables, app, verification, matches, now)
+        )
+        if confirmed is None:
+            raise UnknownError
+        return confirmed
+
+    async def exchange(
+        self,
+        app: bytes,
+        verification: bytes,
+        *,
+        challenge: bytes,
+        expected: Expected,
+        handed_over: bool,
+        guesses: GuessLimits,
+        now: Instant,
+    ) -> Judgement:
+        record = await self._rows.read(app, verification)
+        held = await self._book.of(record.verification)
+        judged = await self._rows.change(
+            record,
+            lambda tables: steps.exchange(tables, app, verification, challenge, expected, handed_over, guesses, now),
+            held,
+        )
+        if judged is None:
+            raise UnknownError
+        if judged.outcome is Outcome.APPROVED and held.streak:
+            await self._book.forgive(judged.verification, guesses, now)
+        return judged
 
     async def resend(
         self,

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from watchword.adapters import steps
 from watchword.adapters.valkey import making
 from watchword.adapters.valkey.guesses import GuessBook, budgets, ceiling
 from watchword.adapters.valkey.layout import GUESSES_LIE, PREFIX, bucket
 from watchword.adapters.valkey.one import Wire
-from watchword.adapters.valkey.row import unpack, unpack_guesses
+from watchword.adapters.valkey.row import letter, unpack, unpack_guesses
 from watchword.adapters.valkey.scripts import ADD, ATTEMPT
 from watchword.adapters.valkey.sends import windows
 from watchword.core.instant import Instant
 from watchword.core.limit import UNTRIED, Charge, GuessLimits
-from watchword.core.verification import Expected, Judgement, Outcome, Verification, guess_key
+from watchword.core.verification import Expected, Judgement, Outcome, Status, Verification, guess_key
 from watchword.errors import StoreError, UnknownError
 from watchword.ports import Added, Idempotency
 
@@ -32,11 +33,20 @@ class Typed(NamedTuple):
     matches: int
     purpose: str
     address: bytes
+    action: bytes
+    grants: bytes
 
     @classmethod
-    def of(cls, digits: int, matches: bool, expected: Expected) -> Typed:  # noqa: FBT001 - a fact of the check
-        """What a script is told; what is not compared is empty, which nothing that is compared ever is."""
-        return cls(digits, int(matches), expected.purpose or "", expected.address or b"")
+    def of(
+        cls,
+        digits: int,
+        matches: bool,  # noqa: FBT001 - a fact of the check
+        expected: Expected,
+        grants: Status = Status.APPROVED,
+    ) -> Typed:
+        """What a script is told; what is not there is empty, which nothing that is compared ever is."""
+        purpose, address, action = expected.purpose or "", expected.address or b"", expected.action or b""
+        return cls(digits, int(matches), purpose, address, action, letter(grants))
 
 
 class Together:
@@ -85,6 +95,8 @@ class Together:
             kept = await self._book.kept(judged)
         else:
             raise StoreError("Valkey: a bucket of guesses is gone as soon as it is loaded")
+        if word == b"codeless":
+            steps.demand_code(judged)
         if noted:
             await self._book.note(judged, noted, guesses, now)
         return Judgement(OUTCOMES[word], judged, unpack_guesses(held) if held else UNTRIED, wait)
