@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from watchword.adapters import steps
+from watchword.adapters import guess_steps, steps
 from watchword.adapters.memory_authenticator import MemoryAuthenticatorRows, MemoryAuthenticators
 from watchword.adapters.memory_secret import MemorySecretRows, MemorySecrets
 from watchword.core import ids
@@ -237,7 +237,7 @@ class MemoryStore:
         return self.tables.guesses(key)
 
     async def note_guess(self, key: bytes, *, wrong: bool, limits: GuessLimits, now: Instant) -> None:
-        steps.note_guess(self.tables, key, wrong, limits, now)
+        guess_steps.note_guess(self.tables, key, wrong, limits, now)
 
     async def app(self, app: bytes) -> App | None:
         return self.tables.app(app)

@@ -349,21 +349,6 @@ def _fail_undelivered(tables: Tables, verification: Verification) -> None:
         tables.change_verification(failed)
 
 
-def note_guess(
-    tables: Tables,
-    key: bytes,
-    wrong: bool,  # noqa: FBT001 - passed by the store in order
-    limits: GuessLimits,
-    now: Instant,
-) -> None:
-    """``GuessStore.note_guess``."""
-    guesses = tables.guesses(key)
-    if wrong:
-        tables.set_guesses(key, limit.note_wrong(guesses, limits, now))
-    elif guesses.streak:
-        tables.set_guesses(key, limit.note_right(guesses))
-
-
 def add_app(tables: Tables, app: App) -> None:
     """``AppStore.add_app``."""
     if not tables.add_app(app):

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from watchword.adapters import steps
+from watchword.adapters import guess_steps, steps
 from watchword.adapters.batch import Batcher
 from watchword.adapters.sqlite.authenticator import SqliteAuthenticators
 from watchword.adapters.sqlite.checkpoint import Checkpointer
@@ -204,7 +204,7 @@ class SqliteStore:
             return self._read.guesses(key)
 
     async def note_guess(self, key: bytes, *, wrong: bool, limits: GuessLimits, now: Instant) -> None:
-        await self._submit(steps.note_guess, key, wrong, limits, now)
+        await self._submit(guess_steps.note_guess, key, wrong, limits, now)
 
     async def app(self, app: bytes) -> App | None:
         with our_words():
