@@ -23,7 +23,7 @@ from typing import Any, Final
 from watchword.adapters.valkey.address import Server
 from watchword.adapters.valkey.connection import Argument, Connection
 from watchword.adapters.valkey.scripts import ALL, Script
-from watchword.errors import StoreError
+from watchword.errors import OverloadedError, StoreError
 
 INTRODUCTION: Final = 3.0  # seconds from the first packet until a server is ready for us
 HEARTBEAT: Final = 1.0  # seconds between two looks at who is there
@@ -141,6 +141,8 @@ class Link:
                 return
             try:
                 term = await _term_of(connection)
+            except OverloadedError:  # there is no room to ask: whoever fills it is being answered, or the line is cut
+                continue
             except StoreError:
                 term = b""
             if term != connection.term:

@@ -11,6 +11,7 @@ from watchword.adapters.valkey.connection import Argument
 from watchword.adapters.valkey.layout import BEAT, Layout
 from watchword.adapters.valkey.link import Link
 from watchword.adapters.valkey.scripts import Script
+from watchword.errors import SettingsError
 
 
 class Wire(Protocol):
@@ -60,8 +61,14 @@ class OneServer:
     def __init__(self, server: Server, tls: ssl.SSLContext | None, waiting: int) -> None:
         self.layout = Layout(1)
         self._link = Link(server, tls=tls, waiting=waiting)
-        self.open = self._link.open
         self.aclose = self._link.aclose
+
+    async def open(self) -> None:
+        await self._link.open()
+        if b"cluster_enabled:1" in await self._link.command(b"INFO", b"cluster"):
+            await self._link.aclose()
+            detail = "The server in WATCHWORD_FAST_STORE is part of a cluster: write valkey+cluster:// before it."
+            raise SettingsError(detail, setting="WATCHWORD_FAST_STORE")
 
     def run(self, script: Script, keys: Sequence[bytes], *arguments: Argument) -> Awaitable[Any]:
         return self._link.run(script, keys, arguments)
