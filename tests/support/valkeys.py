@@ -79,7 +79,7 @@ class Server:
         shutil.rmtree(self.folder, ignore_errors=True)
         atexit.unregister(self.close)
 
-    def call(self, *words: str | int) -> object:
+    def call(self, *words: str | bytes | int) -> object:
         """Call one command on a connection of its own."""
         return call(self.port, *words)
 
@@ -141,7 +141,7 @@ class ServerCluster:
             server.close()
 
 
-def call(port: int, *words: str | int) -> object:
+def call(port: int, *words: str | bytes | int) -> object:
     """Call one command on a connection of its own."""
     reader = hiredis.Reader()
     with socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE) as connection:
