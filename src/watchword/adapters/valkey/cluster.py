@@ -22,7 +22,7 @@ from typing import Any, Final
 from watchword.adapters.valkey.address import Server
 from watchword.adapters.valkey.connection import Argument, MovedError
 from watchword.adapters.valkey.layout import PARTITIONS, Layout
-from watchword.adapters.valkey.link import Link, read_slots
+from watchword.adapters.valkey.link import FastServer, Link, read_slots
 from watchword.adapters.valkey.one import BEAT_LIES
 from watchword.adapters.valkey.scripts import Script
 from watchword.adapters.valkey.slots import SLOTS, slot_of
@@ -88,6 +88,9 @@ class Cluster:
             raise StoreError("Valkey: some slots of the cluster have no master")
         partitions = {id(self._by_slot[slot_of(tag)]): tag for tag in map(self.layout.due, self.layout.partitions)}
         await asyncio.gather(*(self._beat(tag) for tag in partitions.values()))
+
+    async def servers(self) -> Sequence[FastServer]:
+        return await asyncio.gather(*(link.describe() for link in self._masters()))
 
     def facts(self) -> tuple[int, int, int]:
         told = [link.facts for link in self._links.values()]

@@ -18,7 +18,7 @@ import hashlib
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from watchword.adapters.valkey.address import Server
 from watchword.adapters.valkey.connection import Argument, Connection
@@ -29,6 +29,17 @@ INTRODUCTION: Final = 3.0  # seconds from the first packet until a server is rea
 HEARTBEAT: Final = 1.0  # seconds between two looks at who is there
 _FIRST_PAUSE: Final = 0.05  # seconds until the next try to connect; doubles
 _LONGEST_PAUSE: Final = 1.0
+
+
+class FastServer(NamedTuple):
+    """How a server is set up, as far as it matters to us. ``room`` is 0 where its memory has no limit."""
+
+    place: str
+    is_open: bool  # whoever is on the network between reads along
+    version: str
+    used: int
+    room: int
+    policy: str
 
 
 class Link:
@@ -108,6 +119,20 @@ class Link:
         connection = self._there()
         connection.command(b"ASKING").add_done_callback(_heed)
         return connection.command(*words) if script is None else connection.run(script, words[0], words[1])
+
+    async def describe(self) -> FastServer:
+        """How the server is set up."""
+        about, memory = await asyncio.gather(self.command(b"INFO", b"server"), self.command(b"INFO", b"memory"))
+        told = _read_info(about + memory)
+        version = f"Valkey {told['valkey_version']}" if "valkey_version" in told else f"Redis {told['redis_version']}"
+        return FastServer(
+            place=self.server.name,
+            is_open=self._tls is None and not self.server.is_loopback,
+            version=version,
+            used=int(told["used_memory"]),
+            room=int(told["maxmemory"]),
+            policy=told["maxmemory_policy"],
+        )
 
     def _there(self) -> Connection:
         connection = self._connection
@@ -232,10 +257,14 @@ async def _term_of(connection: Connection) -> bytes:
     process, replication = await asyncio.gather(
         connection.command(b"INFO", b"server"), connection.command(b"INFO", b"replication")
     )
-    told = dict(line.split(":", 1) for line in (process + replication).decode().splitlines() if ":" in line)
+    told = _read_info(process + replication)
     if told.get("role") != "master":
         raise StoreError("Valkey: this server is a replica, name its master")
     return hashlib.sha256(f"{told['run_id']} {told['master_replid']}".encode()).digest()[:8]
+
+
+def _read_info(text: bytes) -> dict[str, str]:
+    return dict(line.split(":", 1) for line in text.decode().splitlines() if ":" in line)
 
 
 def _heed(done: asyncio.Future[Any]) -> None:

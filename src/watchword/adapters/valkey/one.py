@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from watchword.adapters.valkey.address import Server
 from watchword.adapters.valkey.connection import Argument
 from watchword.adapters.valkey.layout import BEAT, Layout
-from watchword.adapters.valkey.link import Link
+from watchword.adapters.valkey.link import FastServer, Link
 from watchword.adapters.valkey.scripts import Script
 from watchword.errors import SettingsError
 
@@ -47,6 +47,10 @@ class Wire(Protocol):
         """Write a heartbeat wherever keys may lie."""
         ...
 
+    async def servers(self) -> Sequence[FastServer]:
+        """How every server that has keys of ours is set up."""
+        ...
+
     def facts(self) -> tuple[int, int, int]:
         """Calls under way now; writes and calls since the start."""
         ...
@@ -78,6 +82,9 @@ class OneServer:
 
     def term(self, key: bytes) -> bytes:  # noqa: ARG002 - every key is there
         return self._link.term
+
+    async def servers(self) -> Sequence[FastServer]:
+        return [await self._link.describe()]
 
     async def ping(self) -> None:
         await self._link.command(b"SET", BEAT, b"1", b"PX", BEAT_LIES)

@@ -16,6 +16,7 @@ from watchword.adapters.valkey.address import ValkeyAddress
 from watchword.adapters.valkey.apart import Apart
 from watchword.adapters.valkey.cluster import Cluster
 from watchword.adapters.valkey.guesses import GuessBook
+from watchword.adapters.valkey.link import FastServer
 from watchword.adapters.valkey.one import OneServer, Wire
 from watchword.adapters.valkey.outbox import Outbox
 from watchword.adapters.valkey.rows import Rows
@@ -70,6 +71,10 @@ class ValkeyStore:
     async def ping(self) -> None:
         """Write a heartbeat."""
         await self._wire.ping()
+
+    async def servers(self) -> Sequence[FastServer]:
+        """How every server that has keys of ours is set up, for an operator."""
+        return await self._wire.servers()
 
     def facts(self) -> Mapping[str, float]:
         """Calls under way now; writes and calls since the start."""
