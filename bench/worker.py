@@ -106,7 +106,9 @@ def _run(config: uvicorn.Config, told: Callable[[int], Told], beside: Callable[[
 
 
 def _watchword(folder: Path) -> None:
-    settings = settings_of(folder)
+    # The address of a database server holds a password, so it comes in a file, as in production.
+    server = folder / "store"
+    settings = settings_of(folder, **({"WATCHWORD_STORE": f"file:{server}"} if server.exists() else {}))
     bootstrap.prepare(settings)
     service = bootstrap.build(settings, courier=False)
     listen_to_libraries(service.log, settings.log_level)
