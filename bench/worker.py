@@ -61,6 +61,9 @@ class Server(uvicorn.Server):
         self._ready()
 
 
+# Where a bench of another store says where that is.
+STORES = ("WATCHWORD_STORE", "WATCHWORD_FAST_STORE")
+
 # All secrets of a run come from one address; its bucket is looked up and written as any other, and never full.
 CONFIG = """
 [secrets]
@@ -79,7 +82,8 @@ def settings_of(folder: Path, **more: str) -> Settings:
         "WATCHWORD_SMTP": "smtps://nobody:nothing@localhost:1",
         "WATCHWORD_MAIL_FROM": "Bench <codes@bench.example.org>",
     }
-    return Settings.load(environ | more)
+    chosen = {name: os.environ[name] for name in STORES if name in os.environ}
+    return Settings.load(environ | chosen | more)
 
 
 async def new_app(settings: Settings, service: bootstrap.Service) -> tuple[App, str]:
