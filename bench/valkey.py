@@ -3,7 +3,7 @@
     python -m bench.valkey [--quick] [--cluster]
 
 Ours: 64 tasks, each an ``add`` and then an ``attempt``, through ``ValkeyStore`` with SQLite beside it. Theirs: the
-scripts of those two verbs, sent by ``redis-benchmark`` (Debian's redis-tools) in pipelines of 64 on one connection, with
+scripts of those two verbs, sent by ``redis-benchmark`` (redis-tools) in pipelines of 64 on one connection, with
 keys and arguments of the same length, to the same server, in turns. A cluster has no counterpart there.
 
 HTTP: R and the mixed load in turns, as in the main bench, with Valkey on the same machine and cores.
