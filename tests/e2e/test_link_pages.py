@@ -21,6 +21,7 @@ from tests.e2e.link_people import (
     words,
 )
 from tests.e2e.secret_people import somebody
+from tests.e2e.test_secret_attacks import WITHOUT_CRYPTO
 from watchword.core.words import SIGNS
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -253,6 +254,24 @@ def test_a_service_that_cannot_be_reached_loses_nothing(place: Place, page: Page
     go_on(page)
     expect(page.locator("#problem")).to_contain_text("Nothing was lost")
     page.context.set_offline(False)
+    go_on(page)
+    is_signed_in(page, to)
+
+
+def test_without_the_browsers_cryptography_nothing_is_asked_and_nothing_is_lost(
+    place: Place, page: Page, to: str, browser: Browser
+) -> None:
+    sign_in(page, place, to)
+    link = place.mail(to).link
+    with somebody(browser) as other:
+        other.add_init_script(WITHOUT_CRYPTO)
+        theirs, posted = other.new_page(), list[str]()
+        theirs.on("request", lambda request: posted.append(request.url) if request.method == "POST" else None)
+        for address in (link, link.replace("/l/", "/v/")):
+            open_link(theirs, address)
+            ends_with(theirs, "insecure")
+        assert [] == posted
+    open_link(page, link)
     go_on(page)
     is_signed_in(page, to)
 
