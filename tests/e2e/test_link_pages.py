@@ -24,7 +24,11 @@ from tests.e2e.secret_people import somebody
 from tests.e2e.test_secret_attacks import WITHOUT_CRYPTO
 from watchword.core.words import SIGNS
 
-pytestmark = pytest.mark.xdist_group("browser")
+# What a page does is the same on every screen: that every state fits its screen is in test_link_access.py.
+pytestmark = [
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.parametrize("page", [(390, "light")], ids=["phone-day"], indirect=True),
+]
 
 
 @pytest.fixture(scope="module")
@@ -274,14 +278,3 @@ def test_without_the_browsers_cryptography_nothing_is_asked_and_nothing_is_lost(
     open_link(page, link)
     go_on(page)
     is_signed_in(page, to)
-
-
-def test_without_scripts_the_page_says_to_type_the_code(place: Place, browser: Browser) -> None:
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
-    page.goto(f"{place.site.url}/l/vf_{'A' * 22}#{'A' * 43}")
-    told = page.locator("main").inner_text()
-    context.close()
-    assert "Type the code from the mail" in told
-    assert "Continue here" not in told
-    assert "Looking at your link" not in told
