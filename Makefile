@@ -77,8 +77,9 @@ check-shape: $(DEV)
 example: $(DEV) ## start the example app and a service for it, on http://localhost:8080
 	@$(RUN) -m examples.login
 
-bench: $(DEV) $(SYSTEM) ## measure, and write bench/RESULTS.md
+bench: $(DEV) $(SYSTEM) ## measure, and write bench/RESULTS.md and bench/SCALE.md
 	@$(RUN) -m bench $(ARGS)
+	@$(RUN) -m bench.scale $(ARGS)
 
 vectors: $(DEV) ## check the published test vectors against the code
 	@.venv/bin/pytest tests/vectors $(ARGS)
@@ -112,7 +113,9 @@ $(DEV): $(UV_MARK) $(LOCKED)
 
 # After this file, too, which names the packages: a machine that was set up for an older one gets what came since.
 $(SYSTEM): Makefile tools/system-packages $(UV_MARK)
-	@tools/system-packages chromium:chromium chromium:fonts-liberation openssl:openssl curl:curl jose:jose oathtool:oathtool
+	@tools/system-packages chromium:chromium chromium:fonts-liberation openssl:openssl curl:curl jose:jose oathtool:oathtool \
+	  pg_createcluster:postgresql pgbouncer:pgbouncer \
+	  redis-server:redis-server redis-benchmark:redis-tools
 	@touch $@
 
 $(TSC): package.json package-lock.json $(DEV)
