@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from watchword.adapters import key_file
@@ -15,7 +15,7 @@ from watchword.adapters.memory import MemoryStore
 from watchword.adapters.sqlite.look import Schema, holds_verifications, look_at_schema, newest_sealed
 from watchword.adapters.sqlite.store import SqliteStore
 from watchword.adapters.system import SystemClock, SystemEntropy
-from watchword.errors import KeyringError, SettingsError, TamperedError
+from watchword.errors import KeyringError, SettingsError, StoreError, TamperedError
 from watchword.flows.app import Apps
 from watchword.ports import Audit, Store
 from watchword.settings import Settings
@@ -39,7 +39,8 @@ def prepare(settings: Settings) -> bool:
         raise SettingsError(detail, setting="WATCHWORD_KEY_FILE")
     made = key_file.ensure(keys, SystemEntropy().draw, SystemClock().now())
     if not made:
-        try_keys(settings)
+        with suppress(StoreError):  # of a store that cannot be read, which is for whoever opens it to say
+            try_keys(settings)
     return made
 
 
