@@ -114,7 +114,8 @@ $(DEV): $(UV_MARK) $(LOCKED)
 # After this file, too, which names the packages: a machine that was set up for an older one gets what came since.
 $(SYSTEM): Makefile tools/system-packages $(UV_MARK)
 	@tools/system-packages chromium:chromium chromium:fonts-liberation openssl:openssl curl:curl jose:jose oathtool:oathtool \
-	  pg_createcluster:postgresql pgbouncer:pgbouncer
+	  pg_createcluster:postgresql pgbouncer:pgbouncer \
+	  redis-server:redis-server redis-benchmark:redis-tools
 	@touch $@
 
 $(TSC): package.json package-lock.json $(DEV)

@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol
 from watchword.core.app import ApiKey, App
 from watchword.core.delivery import Delivery, Due, Settlement
 from watchword.core.instant import Instant, Span
-from watchword.core.limit import Charge, GuessLimits
+from watchword.core.limit import Charge, Guesses, GuessLimits
 from watchword.core.message import PasscodeMessage, Receipt
 from watchword.core.verification import Expected, Judgement, Outcome, Verification
 from watchword.ports_authenticator import AuthenticatorStore
@@ -258,8 +258,24 @@ class RecentStore(Protocol):
         ...
 
 
+class GuessStore(Protocol):
+    """Wrong guesses by recipient, for a store of verifications that may forget what it holds (docs/adr/0025)."""
+
+    async def guesses(self, key: bytes) -> Guesses:
+        """What is kept of one bucket (``core.verification.guess_key``); untried where there is nothing."""
+        ...
+
+    async def note_guess(self, key: bytes, *, wrong: bool, limits: GuessLimits, now: Instant) -> None:
+        """Run ``core.limit.note_wrong`` or ``note_right`` on one bucket, in one step."""
+        ...
+
+
 class AppStore(Protocol):
     """Apps and their API keys."""
+
+    async def app(self, app: bytes) -> App | None:
+        """An app by its id."""
+        ...
 
     async def add_app(self, app: App) -> None:
         """Write a new app.
@@ -310,7 +326,31 @@ class PurgeStore(Protocol):
         ...
 
 
-class Store(VerificationStore, CourierStore, RecentStore, AppStore, PurgeStore, Protocol):
+class FastStore(VerificationStore, CourierStore, RecentStore, Protocol):
+    """The short-lived half of a store, where it lies apart from what must last."""
+
+    async def open(self) -> None:
+        """Connect."""
+        ...
+
+    async def aclose(self) -> None:
+        """Finish what is under way and let go."""
+        ...
+
+    async def ping(self) -> None:
+        """Prove that it can be written.
+
+        Raises:
+            StoreError: it cannot; the text says why, for the operator.
+        """
+        ...
+
+    def facts(self) -> Mapping[str, float]:
+        """Figures for metrics."""
+        ...
+
+
+class Store(VerificationStore, CourierStore, RecentStore, AppStore, GuessStore, PurgeStore, Protocol):
     """All of it, as one adapter provides it."""
 
     @property

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from watchword.adapters import steps
+from watchword.adapters import guess_steps, steps
 from watchword.adapters.memory_authenticator import MemoryAuthenticatorRows, MemoryAuthenticators
 from watchword.adapters.memory_secret import MemorySecretRows, MemorySecrets
 from watchword.core import ids
@@ -232,6 +232,15 @@ class MemoryStore:
         )
         rows = [(self.tables.verifications[entry.verification], entry) for entry in sent]
         return [(row, self.tables.apps[row.app].name, entry) for row, entry in rows if not row.decoy][:most]
+
+    async def guesses(self, key: bytes) -> Guesses:
+        return self.tables.guesses(key)
+
+    async def note_guess(self, key: bytes, *, wrong: bool, limits: GuessLimits, now: Instant) -> None:
+        guess_steps.note_guess(self.tables, key, wrong, limits, now)
+
+    async def app(self, app: bytes) -> App | None:
+        return self.tables.app(app)
 
     async def add_app(self, app: App) -> None:
         steps.add_app(self.tables, app)

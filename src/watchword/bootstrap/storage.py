@@ -22,6 +22,8 @@ from watchword.settings import Settings
 
 if TYPE_CHECKING:
     from watchword.adapters.postgres import PostgresAddress
+    from watchword.adapters.valkey import FastServer, ValkeyStore
+    from watchword.settings import Secret
 
 
 def prepare(settings: Settings) -> bool:
@@ -108,7 +110,45 @@ def make_directory(settings: Settings) -> None:
 
 
 def open_store(settings: Settings) -> Store:
-    """Choose the store. It is not opened yet.
+    """Choose the store, in one piece or in two halves. It is not opened yet.
+
+    Raises:
+        SettingsError: the address of a server cannot be used.
+    """
+    durable = open_durable(settings)
+    if settings.storage.fast is None:
+        return durable
+    from watchword.adapters.split import SplitStore  # noqa: PLC0415 (see _server)
+
+    return SplitStore(_fast_store(settings, settings.storage.fast, durable), durable)
+
+
+def _fast_store(settings: Settings, address: Secret, durable: Store) -> ValkeyStore:
+    from watchword.adapters.valkey import ValkeyAddress, ValkeyStore  # noqa: PLC0415 (see _server)
+
+    return ValkeyStore(ValkeyAddress.parse(address.reveal(), settings.storage.fast_ca), durable)
+
+
+async def fast_servers(settings: Settings) -> Sequence[FastServer]:
+    """Ask every server of the fast store how it is, with a heartbeat written to each; none where there is none.
+
+    Raises:
+        SettingsError: the address cannot be used.
+        StoreError: a server does not answer or refuses us.
+    """
+    if settings.storage.fast is None:
+        return ()
+    store = _fast_store(settings, settings.storage.fast, MemoryStore())
+    await store.open()
+    try:
+        await store.ping()
+        return await store.servers()
+    finally:
+        await store.aclose()
+
+
+def open_durable(settings: Settings) -> Store:
+    """Choose the store for what must last, which is all of it where no fast one is set. It is not opened yet.
 
     Raises:
         SettingsError: the address of a database server cannot be used.
@@ -183,7 +223,7 @@ async def opened_store(settings: Settings, *, must_exist: bool = False) -> Async
         detail = f"There is no database at {database}: is --data (or WATCHWORD_DATA) right?"
         raise SettingsError(detail, setting="WATCHWORD_DATA")
     make_directory(settings)
-    store = open_store(settings)
+    store = open_durable(settings)  # apps and authenticators lie there, and whoever asks has no use for the rest
     await store.open()
     try:
         yield store

@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from watchword.adapters import steps
+from watchword.adapters import guess_steps, steps
 from watchword.adapters.batch import Batcher
 from watchword.adapters.postgres.address import PostgresAddress
 from watchword.adapters.postgres.authenticator import PostgresAuthenticators
@@ -27,7 +27,7 @@ from watchword.adapters.postgres.tables import PostgresTables
 from watchword.core.app import ApiKey, App
 from watchword.core.delivery import Delivery, Due, Settlement
 from watchword.core.instant import Instant, Span
-from watchword.core.limit import Charge, GuessLimits
+from watchword.core.limit import Charge, Guesses, GuessLimits
 from watchword.core.verification import Expected, Judgement, Outcome, Verification, guess_key
 from watchword.errors import UnknownError
 from watchword.ports import Added, Idempotency
@@ -226,6 +226,17 @@ class PostgresStore:
 
     async def recent(self, most: int) -> Sequence[tuple[Verification, str, Delivery]]:
         found: Sequence[tuple[Verification, str, Delivery]] = await self._look(PostgresTables.recent, most)
+        return found
+
+    async def guesses(self, key: bytes) -> Guesses:
+        found: Guesses = await self._look(PostgresTables.guesses, key)
+        return found
+
+    async def note_guess(self, key: bytes, *, wrong: bool, limits: GuessLimits, now: Instant) -> None:
+        await self._submit(guess_steps.note_guess, key, wrong, limits, now)
+
+    async def app(self, app: bytes) -> App | None:
+        found: App | None = await self._look(PostgresTables.app, app)
         return found
 
     async def add_app(self, app: App) -> None:
