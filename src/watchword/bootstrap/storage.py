@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from watchword.adapters import key_file
@@ -41,8 +41,7 @@ def prepare(settings: Settings) -> bool:
         raise SettingsError(detail, setting="WATCHWORD_KEY_FILE")
     made = key_file.ensure(keys, SystemEntropy().draw, SystemClock().now())
     if not made:
-        with suppress(StoreError):  # of a store that cannot be read, which is for whoever opens it to say
-            try_keys(settings)
+        try_keys(settings)
     return made
 
 
@@ -50,12 +49,15 @@ def try_keys(settings: Settings) -> None:
     """Open something in the store with the key file, changing nothing.
 
     A file of another machine, or one from before a rotation, would make every right code a wrong one, in silence.
+    A store that cannot be read is for whoever opens it to tell.
 
     Raises:
         SettingsError: it cannot be used, or is not the one that the store was written with.
-        StoreError: the store cannot be read.
     """
-    place, sample = _newest_sealed(settings)
+    try:
+        place, sample = _newest_sealed(settings)
+    except StoreError:
+        return
     if sample is None:
         return
     try:
