@@ -1,6 +1,7 @@
 """The rounds: which load runs against which server, in which order.
 
-R, the mixed load and, at most connections, the secrets take turns, so that whatever else the machine does meets all.
+R, the mixed load and, at most connections, secrets and links take turns, so that whatever else the machine does meets
+all of them.
 """
 
 from __future__ import annotations
@@ -89,6 +90,8 @@ def _at(service: Running, plain: Running, connections: int, plan: Plan) -> list[
         rows += load(service, "mixed", connections, seconds, warm=WARM)
         if most:
             rows += load(service, "secrets", connections, seconds, warm=WARM)
+            rows += load(service, "links", connections, seconds, warm=WARM)
+            rows += load(service, "linked", connections, seconds)
     for _ in range(plan.fewer):
         rows += load(service, "single", connections, seconds)
     if most:

@@ -13,6 +13,7 @@ import msgspec
 from bench.browser import Shown
 from bench.courier import Drained
 from bench.footprint import Left, Started
+from bench.links import ALONE, CONTINUE, CYCLE, EXCHANGE, LINKED
 from bench.load import CONNECTIONS, Loaded
 from bench.profile import Profile
 from bench.requests import SECRETS
@@ -37,6 +38,9 @@ HOW = """\
   requests. The generator computes the codes from the key file, as only the operator can.
 - **A secret** is created by a stranger, without a key; then its parameters are asked for, it is claimed, and the claim
   is acknowledged, which erases it. Each of the four is a request. The generator seals one text at its start.
+- **A link** is asked for with the code, continued by a stranger who proves that they have it, and exchanged by the app
+  with the verifier. Each of the three is a request. What it adds to a create is measured between two loads that say the
+  same of the requester, one right after the other.
 - **Everything is on**: API keys, limits (each request has a recipient and a `requester.ip` of its own, so every bucket
   is looked up and written), the address sealed, the outbox row written, metrics counted, the access log written to a
   file, SQLite with `synchronous=FULL`. One worker. Checks name `purpose` and `to`, as the SDK does.
@@ -108,6 +112,10 @@ def _verdicts(figures: Figures, summaries: Sequence[Summary]) -> str:
     rows = [
         (f"create + check over {MOST} connections", spread, "0.3 R, aim 0.4 R"),
         (f"{SECRETS} over {MOST} connections", _of_r(figures, SECRETS), "0.3 R, aim 0.4 R"),
+        (f"{CYCLE} over {MOST} connections", _of_r(figures, CYCLE), "0.3 R"),
+        (f"{CONTINUE} over {MOST} connections", _of_r(figures, CONTINUE), "0.3 R"),
+        (f"{EXCHANGE} over {MOST} connections", _of_r(figures, EXCHANGE), "0.3 R"),
+        ("what a link adds to a create", _added(figures.loaded.rows), "under 5 %"),
         (f"checks of authenticators over {MOST} connections", _authenticator_share(summaries), "0.3 R"),
         ("its p99 against its p50", f"{mixed.p99 / mixed.p50:.1f} times", "under 5 times"),
         ("store alone against raw SQLite", f"{share:.2f}", "0.5"),
@@ -132,6 +140,13 @@ def _verdicts(figures: Figures, summaries: Sequence[Summary]) -> str:
 def _of_r(figures: Figures, scenario: str) -> str:
     of_r = ratios(figures.loaded.rows, MOST, scenario)
     return f"{median(of_r):.2f} R (rounds: {min(of_r):.2f} to {max(of_r):.2f})"
+
+
+def _added(rows: Sequence[Row]) -> str:
+    """How much longer a create with a link takes, each round against the one without that ran just before it."""
+    alone, linked = ([row.rate for row in rows if row.scenario == each] for each in (ALONE, LINKED))
+    added = [before / after - 1 for before, after in zip(alone, linked, strict=True)]
+    return f"{median(added):.1%} (rounds: {min(added):.1%} to {max(added):.1%})"
 
 
 def _requests(summaries: Sequence[Summary]) -> str:

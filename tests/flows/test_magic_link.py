@@ -60,7 +60,7 @@ def test_a_link_outlives_a_rotation_of_keys_and_so_does_a_hand_off() -> None:
         world.keys.ring = a_keyring(1, 2)
         again = handed_off(await world.magic_links.proceed(shown.verification.id, proof, HERE))
         assert (1, 2) == (binary.decode(code)[0], binary.decode(again)[0])
-        approved = await world.magic_links.exchange(world.app, None, code, VERIFIER, None)
+        approved = await world.magic_links.exchange(world.app, None, code, VERIFIER)
         assert "approved" == approved.status.value
 
     run(journey())
@@ -74,7 +74,7 @@ def test_a_hand_off_under_a_key_that_nobody_has_is_a_mismatch() -> None:
         code = handed_off(await world.magic_links.proceed(shown.verification.id, proof, HERE))
         world.keys.ring = a_keyring(1)
         with pytest.raises(MismatchError):
-            await world.magic_links.exchange(world.app, None, code, VERIFIER, None)
+            await world.magic_links.exchange(world.app, None, code, VERIFIER)
 
     run(journey())
 
@@ -105,7 +105,7 @@ def test_an_exchange_where_the_recipient_is_closed_says_so_to_the_app() -> None:
             await world.magic_links.check(shown.verification.id, page, "000000", HERE)
         code = handed_off(await world.magic_links.proceed(shown.verification.id, proof, HERE))
         with pytest.raises(ChannelClosedError):
-            await world.magic_links.exchange(world.app, None, code, VERIFIER, None)
+            await world.magic_links.exchange(world.app, None, code, VERIFIER)
 
     run(journey())
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from watchword.adapters import key_file
 from watchword.adapters.memory import MemoryStore
-from watchword.adapters.sqlite.look import Schema, holds_verifications, look_at_schema
+from watchword.adapters.sqlite.look import Schema, holds_verifications, look_at_schema, newest_sealed
 from watchword.adapters.sqlite.store import SqliteStore
 from watchword.adapters.system import SystemClock, SystemEntropy
-from watchword.errors import SettingsError
+from watchword.errors import KeyringError, SettingsError, TamperedError
 from watchword.flows.app import Apps
 from watchword.ports import Audit, Store
 from watchword.settings import Settings
@@ -30,7 +30,7 @@ def prepare(settings: Settings) -> bool:
     """Make the data directory and the key file where they are missing; returns whether the key file is new.
 
     Raises:
-        SettingsError: they cannot be made, or the key file is gone while the database still needs it.
+        SettingsError: they cannot be made, or the key file is gone, or another one, while the database needs it.
     """
     make_directory(settings)
     keys = settings.storage.key_file
@@ -39,7 +39,40 @@ def prepare(settings: Settings) -> bool:
         # A new key would open nothing that is there, and count every limit from nought.
         detail = f"The key file {keys} is not there, and {needing} needs it: bring it back, or move the database away."
         raise SettingsError(detail, setting="WATCHWORD_KEY_FILE")
-    return key_file.ensure(keys, SystemEntropy().draw, SystemClock().now())
+    made = key_file.ensure(keys, SystemEntropy().draw, SystemClock().now())
+    if not made:
+        try_keys(settings)
+    return made
+
+
+def try_keys(settings: Settings) -> None:
+    """Open something in the store with the key file, changing nothing.
+
+    A file of another machine, or one from before a rotation, would make every right code a wrong one, in silence.
+
+    Raises:
+        SettingsError: it cannot be used, or is not the one that the store was written with.
+        StoreError: the store cannot be read.
+    """
+    place, sample = _newest_sealed(settings)
+    if sample is None:
+        return
+    try:
+        key_file.load(settings.storage.key_file).open(sample[0], bound_to=sample[1])
+    except (KeyringError, TamperedError):
+        file = settings.storage.key_file
+        detail = f"The key file {file} is not the one that {place} was written with: bring the right one here."
+        raise SettingsError(detail, setting="WATCHWORD_KEY_FILE") from None
+
+
+def _newest_sealed(settings: Settings) -> tuple[str, tuple[bytes, bytes] | None]:
+    """The name of the store, and of what is sealed in it the newest with what it is bound to."""
+    address, database = _server(settings), settings.storage.database
+    if address is not None:
+        from watchword.adapters.postgres import schema  # noqa: PLC0415 (see _server)
+
+        return address.place, asyncio.run(schema.newest_sealed(address))
+    return str(database), None if database is None else newest_sealed(database)
 
 
 def _what_needs_keys(settings: Settings) -> str | None:

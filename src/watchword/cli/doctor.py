@@ -83,6 +83,12 @@ def _key_file(settings: Settings) -> Iterator[Finding]:
         return
     current = next(number for number, _, is_current in keys if is_current)
     yield Finding("ok", "keys", f"{len(keys)} in {path}, current {current}")
+    try:
+        bootstrap.try_keys(settings)
+    except UnavailableError:  # of the store, which has a finding of its own
+        pass
+    except SettingsError as error:
+        yield Finding("error", "keys", error.detail, exits.USAGE)
     database = settings.storage.database
     if database is not None and database.resolve().parent == path.resolve().parent:
         text = "the key file lies beside the database, where one backup takes both: set WATCHWORD_KEY_FILE"
