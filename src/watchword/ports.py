@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from watchword.core.app import ApiKey, App
-from watchword.core.delivery import Delivery, Due, Settlement
+from watchword.core.delivery import Delivery, Due, Report, Settlement
+from watchword.core.guard import ALLOWED, Plan, Verdict
 from watchword.core.instant import Instant, Span
 from watchword.core.limit import Charge, GuessLimits
 from watchword.core.message import PasscodeMessage, Receipt
@@ -59,6 +60,18 @@ class Mailer(Protocol):
         ...
 
 
+class NumberSignals(Protocol):
+    """Somebody who knows when a number came to another SIM or operator (NIST SP 800-63B-4 3.1.3.3)."""
+
+    async def changed_lately(self, number: str) -> bool:
+        """Whether it did so lately that whoever answers it may be somebody else.
+
+        Raises:
+            DeliveryError: it is not known.
+        """
+        ...
+
+
 class Idempotency(NamedTuple):
     """Keyed hashes of an idempotency key and of the request it came with, 16 bytes each."""
 
@@ -68,10 +81,14 @@ class Idempotency(NamedTuple):
 
 
 class Added(NamedTuple):
-    """A verification that stands in the store. ``replayed`` where an earlier request with this key had made it."""
+    """A verification that stands in the store. ``replayed`` where an earlier request with this key had made it.
+
+    ``verdict`` is the guard's, where it was asked.
+    """
 
     verification: Verification
     replayed: bool
+    verdict: Verdict = ALLOWED
 
 
 class VerificationStore(Protocol):
@@ -85,8 +102,12 @@ class VerificationStore(Protocol):
         guesses: GuessLimits,
         idempotency: Idempotency | None,
         now: Instant,
+        plan: Plan | None = None,
     ) -> Added:
         """Charge every bucket, then write the verification and its first delivery, due now: all or nothing.
+
+        ``plan`` is there where the message costs money: ``core.guard.decide`` is then run in the same step, on rows
+        that any number of sends at once never bring past a ceiling.
 
         A known idempotency key charges and writes nothing and returns what is there.
 
@@ -94,6 +115,7 @@ class VerificationStore(Protocol):
             IdempotencyReusedError: the key came with another request before.
             ChannelClosedError: the recipient's streak is at the ceiling and the purpose is not ``binding``.
             RateLimitedError: a bucket is empty; none was charged.
+            BlockedError: the guard sends nothing there; nothing was charged.
         """
         ...
 
@@ -134,7 +156,8 @@ class VerificationStore(Protocol):
         schedule: tuple[Span, ...],
         guesses: GuessLimits,
         now: Instant,
-    ) -> Verification:
+        plan: Plan | None = None,
+    ) -> Added:
         """Charge every bucket and queue the same message again. A send still queued is superseded.
 
         Raises:
@@ -143,6 +166,7 @@ class VerificationStore(Protocol):
             SendsSpentError: it has no sends left.
             ChannelClosedError: the code could not be checked any more, see ``add``.
             RateLimitedError: too early by its schedule, or a bucket is empty.
+            BlockedError: see ``add``.
         """
         ...
 
@@ -172,6 +196,13 @@ class CourierStore(Protocol):
 
         ``sent`` is always written; anything else only under the latest claim (``tries``). Where the last open
         delivery fails and none was ever sent, the verification becomes ``failed`` in the same step.
+        """
+        ...
+
+    async def report(self, app: bytes, verification: bytes, number: int, report: Report, *, now: Instant) -> bool:
+        """Note what a provider says of a message that it took; False where that changes nothing.
+
+        Where it did not arrive and no other send did, the verification becomes ``failed`` in the same step.
         """
         ...
 

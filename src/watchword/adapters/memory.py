@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from watchword.adapters import steps
+from watchword.adapters.guard_steps import GuardRow
 from watchword.adapters.memory_authenticator import MemoryAuthenticatorRows, MemoryAuthenticators
 from watchword.adapters.memory_secret import MemorySecretRows, MemorySecrets
 from watchword.core import ids
 from watchword.core.app import ApiKey, App
-from watchword.core.delivery import Delivery, DeliveryStatus, Due, Settlement
+from watchword.core.delivery import Delivery, DeliveryStatus, Due, Report, Settlement
+from watchword.core.guard import Plan
 from watchword.core.instant import Instant, Span
 from watchword.core.limit import FRESH, UNTRIED, Arrivals, Charge, Guesses, GuessLimits, is_idle
 from watchword.core.verification import Expected, Judgement, Verification
@@ -29,6 +31,7 @@ class MemoryTables:
         self.replays: dict[tuple[bytes, bytes], tuple[bytes, bytes]] = {}
         self.send_buckets: dict[bytes, Arrivals] = {}
         self.guess_buckets: dict[bytes, Guesses] = {}
+        self.guard: dict[bytes, tuple[bytes, Instant]] = {}
         self.outbox: dict[bytes, dict[int, Delivery]] = {}
         self.apps: dict[bytes, App] = {}
         self.keys: dict[bytes, ApiKey] = {}
@@ -65,6 +68,12 @@ class MemoryTables:
 
     def set_guesses(self, key: bytes, guesses: Guesses) -> None:
         self.guess_buckets[key] = guesses
+
+    def guard_rows(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        return {key: self.guard[key][0] for key in keys if key in self.guard}
+
+    def put_guard_rows(self, rows: Sequence[GuardRow]) -> None:
+        self.guard.update((key, (state, idle_at)) for key, state, idle_at in rows)
 
     def deliveries(self, verification: bytes) -> Sequence[Delivery]:
         return [delivery for _, delivery in sorted(self.outbox.get(verification, {}).items())]
@@ -139,8 +148,9 @@ class MemoryStore:
         guesses: GuessLimits,
         idempotency: Idempotency | None,
         now: Instant,
+        plan: Plan | None = None,
     ) -> Added:
-        return steps.add(self.tables, verification, charges, guesses, idempotency, now)
+        return steps.add(self.tables, verification, charges, guesses, idempotency, now, plan)
 
     async def find(self, app: bytes, verification: bytes) -> tuple[Verification, Sequence[Delivery]]:
         found = self.tables.verification(app, verification)
@@ -170,8 +180,9 @@ class MemoryStore:
         schedule: tuple[Span, ...],
         guesses: GuessLimits,
         now: Instant,
-    ) -> Verification:
-        return steps.resend(self.tables, app, verification, charges, schedule, guesses, now)
+        plan: Plan | None = None,
+    ) -> Added:
+        return steps.resend(self.tables, app, verification, charges, schedule, guesses, now, plan)
 
     async def cancel(self, app: bytes, verification: bytes, *, now: Instant) -> Verification:
         return steps.cancel(self.tables, app, verification, now)
@@ -181,6 +192,9 @@ class MemoryStore:
 
     async def settle(self, due: Due, settlement: Settlement) -> None:
         steps.settle_due(self.tables, due, settlement)
+
+    async def report(self, app: bytes, verification: bytes, number: int, report: Report, *, now: Instant) -> bool:
+        return steps.report(self.tables, app, verification, number, report, now)
 
     async def next_due(self) -> Instant | None:
         return min((entry.due_at for entry in self._entries() if entry.due_at is not None), default=None)
@@ -232,7 +246,10 @@ class MemoryStore:
         quiet = [key for key, found in tables.guess_buckets.items() if is_idle(found, now)][:step]
         for key in quiet:
             del tables.guess_buckets[key]
-        return len(over) + len(idle) + len(quiet)
+        spent = [key for key, (_, idle_at) in tables.guard.items() if idle_at <= now][:step]
+        for key in spent:
+            del tables.guard[key]
+        return len(over) + len(idle) + len(quiet) + len(spent)
 
     def _entries(self) -> list[Delivery]:
         return [entry for entries in self.tables.outbox.values() for entry in entries.values()]

@@ -43,6 +43,7 @@ class Verification(msgspec.Struct, frozen=True):
 
     ``recipient`` is the keyed hash of the folded address, for limits; ``address`` that of the address itself, to
     compare with what an app expects; ``sealed`` the deliverable address under the keyring.
+    ``notice`` is the version of the notice about SMS that was acknowledged, ``traits`` what the guard keeps of one.
     ``lane`` is 1 for a device that proved itself before, and has budgets of its own.
     """
 
@@ -65,6 +66,8 @@ class Verification(msgspec.Struct, frozen=True):
     sends: int = 1
     lane: int = 0
     decoy: bool = False
+    notice: str = ""
+    traits: bytes = b""
 
     def status_at(self, now: Instant) -> Status:
         """The status as anybody should see it now."""

@@ -25,6 +25,7 @@ from watchword.core.delivery import Delivery
 from watchword.core.instant import DAY, Instant, seconds_until
 from watchword.core.keyring import INDEX_IDEMPOTENCY, INDEX_SOURCE, NONCE_SIZE, Keyring
 from watchword.core.limit import Charge
+from watchword.core.number import Number, is_number, read_number
 from watchword.core.verification import Expected, Outcome, Status, Verification, resend_at
 from watchword.errors import (
     AlreadyUsedError,
@@ -39,6 +40,7 @@ from watchword.errors import (
     RateLimitedError,
     UndeliverableError,
 )
+from watchword.flows.guard import SmsGuard, number_charge, plan_of, traits_of
 from watchword.flows.keys import Keys
 from watchword.ports import Audit, Clock, Entropy, Idempotency, VerificationStore
 
@@ -78,6 +80,7 @@ class Request(msgspec.Struct, frozen=True):
     source: str | None = None
     known_device: bool = False
     decoy: bool = False
+    notice_acknowledged: str | None = None
     idempotency_key: str | None = None
     fingerprint: bytes = b""
 
@@ -108,6 +111,7 @@ class Verifications:
         audit: Audit,
         rules: policy.Rules,
         wake: Callable[[], None] = lambda: None,
+        sms: SmsGuard | None = None,
     ) -> None:
         self._store = store
         self._keys = keys
@@ -115,27 +119,34 @@ class Verifications:
         self._entropy = entropy
         self._audit = audit
         self._wake = wake
+        self._sms = sms if sms is not None else SmsGuard(audit)
         self.rules = rules
 
     async def create(self, app: App, request: Request) -> Shown:
         """Make a verification and queue its message; with a known idempotency key, show the one that is there.
 
         Raises:
-            InvalidInputError, ChannelForbiddenError, ChannelClosedError, RateLimitedError, IdempotencyReusedError,
-            StoreError. None of them has sent, charged or counted anything.
+            InvalidInputError, ChannelForbiddenError, CountryForbiddenError, NoticeError, ChannelClosedError,
+            RateLimitedError, BlockedError, IdempotencyReusedError, StoreError. None of them has sent, charged or
+            counted anything.
         """
         now = self._clock.now()
         ring = self._keys.ring
-        address = self._address(request)
+        address, number, notice = await self._address(request)
         new = self._draw(ring, app, request, address, now)
+        if number is not None:
+            new = msgspec.structs.replace(new, notice=notice, traits=traits_of(ring, number, new.recipient))
+        source = None if request.source is None else _network(request.source)
         shown = self._show(new, now, address=address)  # while nobody waits for it: afterwards it only has to be sent
-        verification, replayed = await self._store.add(
+        adding = self._store.add(
             new,
-            charges=self._charges(ring, new, request.source),
+            charges=self._charges(ring, new, source),
             guesses=self.rules.guesses,
             idempotency=_idempotency(ring, app, request),
             now=now,
+            plan=plan_of(self.rules, ring, new, source),
         )
+        verification, replayed, _ = await self._sms.watch(new, adding)
         self._record("verification.replayed" if replayed else "verification.created", verification)
         self._wake()
         return self._show(verification, now, replayed=True) if replayed else shown
@@ -190,14 +201,16 @@ class Verifications:
         """
         now = self._clock.now()
         found, _ = await self._store.find(app.id, verification)
-        resent = await self._store.resend(
+        resending = self._store.resend(
             app.id,
             verification,
             charges=self._charges(self._keys.ring, found, None),
             schedule=self.rules.profile.resend_after,
             guesses=self.rules.guesses,
             now=now,
+            plan=plan_of(self.rules, self._keys.ring, found, None),
         )
+        resent, _, _ = await self._sms.watch(found, resending)
         self._record("verification.resent", resent)
         self._wake()
         return self._show(resent, now)
@@ -223,15 +236,23 @@ class Verifications:
         return self._show(found, self._clock.now(), deliveries=deliveries)
 
     def _identify(self, to: str) -> bytes:
+        if is_number(to):
+            return recipient.identify(self._keys.ring, "sms", read_number(to).e164)
         return recipient.identify(self._keys.ring, "email", recipient.read_email(to))
 
-    def _address(self, request: Request) -> str:
+    async def _address(self, request: Request) -> tuple[str, Number | None, str]:
+        """Where it goes and, for a text, its number and the notice that was acknowledged."""
         if request.methods is not None and list(request.methods) != ["code"]:
             raise InvalidInputError("The methods known to this version are ['code'].", field="methods")
         if request.locale is not None and not _LOCALE.fullmatch(request.locale):
             raise InvalidInputError("A locale is a language tag such as en or de-AT.", field="locale")
         self.rules.profile.rule(request.channel, request.purpose)
-        return recipient.read_email(request.to)
+        if request.channel == "sms":
+            number, notice = await self._sms.admit(self.rules, request.to, request.purpose, request.notice_acknowledged)
+            return number.e164, number, notice
+        if request.notice_acknowledged is not None:
+            raise InvalidInputError("Only SMS has a notice to acknowledge.", field="notice_acknowledged")
+        return recipient.read_email(request.to), None, ""
 
     def _draw(self, ring: Keyring, app: App, request: Request, address: str, now: Instant) -> Verification:
         profile = self.rules.profile
@@ -258,14 +279,16 @@ class Verifications:
             decoy=request.decoy,
         )
 
-    def _charges(self, ring: Keyring, verification: Verification, source: str | None) -> list[Charge]:
+    def _charges(self, ring: Keyring, verification: Verification, network: bytes | None) -> list[Charge]:
         """The buckets a send pays into. Recipient and source are buckets of their own, never one combined key."""
         limits = self.rules.limits
         charges = []
-        if limits.recipient_sends:
+        if verification.traits:
+            charge = number_charge(self.rules, verification.recipient, verification.lane)
+            charges += [charge] if charge else []
+        elif limits.recipient_sends:
             charges.append(Charge(b"r%d" % verification.lane + verification.recipient, limits.recipient_sends))
-        network = None if source is None else _network(source)  # read first: what is no address is refused anyway
-        if network is not None and limits.source_sends:
+        if network is not None and limits.source_sends and not verification.traits:
             charges.append(Charge(b"s" + ring.lookup(INDEX_SOURCE, network), limits.source_sends))
         if limits.app_sends:
             charges.append(Charge(b"a" + verification.app, limits.app_sends))

@@ -23,7 +23,8 @@ from watchword.adapters.sqlite.secret import SqliteSecrets
 from watchword.adapters.sqlite.tables import SqliteTables
 from watchword.adapters.sqlite.writer import Step, Writer
 from watchword.core.app import ApiKey, App
-from watchword.core.delivery import Delivery, Due, Settlement
+from watchword.core.delivery import Delivery, Due, Report, Settlement
+from watchword.core.guard import Plan
 from watchword.core.instant import Instant, Span
 from watchword.core.limit import Charge, GuessLimits
 from watchword.core.verification import Expected, Judgement, Verification
@@ -86,9 +87,10 @@ class SqliteStore:
         guesses: GuessLimits,
         idempotency: Idempotency | None,
         now: Instant,
+        plan: Plan | None = None,
     ) -> Added:
         added: Added = await self._batcher.submit(
-            lambda tables: steps.add(tables, verification, charges, guesses, idempotency, now)
+            lambda tables: steps.add(tables, verification, charges, guesses, idempotency, now, plan)
         )
         return added
 
@@ -124,8 +126,9 @@ class SqliteStore:
         schedule: tuple[Span, ...],
         guesses: GuessLimits,
         now: Instant,
-    ) -> Verification:
-        resent: Verification = await self._submit(steps.resend, app, verification, charges, schedule, guesses, now)
+        plan: Plan | None = None,
+    ) -> Added:
+        resent: Added = await self._submit(steps.resend, app, verification, charges, schedule, guesses, now, plan)
         return resent
 
     async def cancel(self, app: bytes, verification: bytes, *, now: Instant) -> Verification:
@@ -142,6 +145,10 @@ class SqliteStore:
 
     async def settle(self, due: Due, settlement: Settlement) -> None:
         await self._submit(steps.settle_due, due, settlement)
+
+    async def report(self, app: bytes, verification: bytes, number: int, report: Report, *, now: Instant) -> bool:
+        noted: bool = await self._submit(steps.report, app, verification, number, report, now)
+        return noted
 
     async def next_due(self) -> Instant | None:
         with our_words():
