@@ -8,6 +8,7 @@
     │  │  ├─ ExpiredError            right or wrong, it comes too late
     │  │  ├─ ExhaustedError          the verification has no guesses left
     │  │  ├─ AlreadyUsedError        it was approved before
+    │  │  ├─ NotConfirmedError       nobody has confirmed it yet: ask again later
     │  │  ├─ CanceledError           the app withdrew it
     │  │  ├─ UndeliverableError      it never reached the recipient
     │  │  ├─ UnknownSubjectError     nothing is kept of that subject
@@ -19,6 +20,7 @@
     │  │  ├─ CountryForbiddenError   no messages go to numbers of this country
     │  │  ├─ NoticeError             a number is bound only after its owner saw the notice about SMS
     │  │  ├─ ChannelClosedError      too many consecutive wrong guesses: bind the recipient again
+    │  │  ├─ RedirectForbiddenError  the app has not registered this redirect URI
     │  │  └─ LockedError             too many wrong passphrases: the secret's maker unlocks it
     │  ├─ ConflictError              the state of things does not allow it
     │  │  ├─ EndedError              the verification is over
@@ -115,6 +117,13 @@ class AlreadyUsedError(NotAcceptedError):
     reason = "used"
 
 
+class NotConfirmedError(NotAcceptedError):
+    """Nobody has confirmed the verification yet, so that there is nothing to collect. Nothing was spent."""
+
+    reason = "pending"
+    sentence = "Nobody has confirmed this yet. Nothing is lost; ask again later."
+
+
 class CanceledError(NotAcceptedError):
     """The app withdrew the verification."""
 
@@ -185,6 +194,13 @@ class ChannelClosedError(ForbiddenError):
 
     code = "channel_closed"
     sentence = "Too many wrong codes in a row: this recipient must be bound again."
+
+
+class RedirectForbiddenError(ForbiddenError):
+    """The app has not registered this redirect URI, character by character."""
+
+    code = "redirect_forbidden"
+    sentence = "The app has not registered this redirect URI. It is compared character by character."
 
 
 class LockedError(ForbiddenError):

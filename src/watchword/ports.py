@@ -19,7 +19,7 @@ from watchword.core.guard import ALLOWED, Plan, Verdict
 from watchword.core.instant import Instant, Span
 from watchword.core.limit import Charge, GuessLimits
 from watchword.core.message import PasscodeMessage, Receipt
-from watchword.core.verification import Expected, Judgement, Verification
+from watchword.core.verification import Expected, Judgement, Outcome, Verification
 from watchword.ports_authenticator import AuthenticatorStore
 from watchword.ports_secret import SecretStore
 
@@ -141,6 +141,70 @@ class VerificationStore(Protocol):
         """Run ``core.verification.judge`` on row and bucket and write what it changes, in one step.
 
         Of any number of simultaneous right checks exactly one is ``approved``; wrong ones never exceed a limit.
+
+        Raises:
+            UnknownError: there is none of that id in that app.
+            InvalidInputError: it has no code.
+        """
+        ...
+
+    async def look(self, verification: bytes) -> tuple[Verification, App]:
+        """A verification by its id alone, with its app, for the public routes.
+
+        What is read here proves nothing and decides nothing: id, app, address and challenge never change, and whatever
+        may change is looked at again in the step that changes it.
+
+        Raises:
+            UnknownError: there is none of that id.
+        """
+        ...
+
+    async def confirm_code(
+        self,
+        app: bytes,
+        verification: bytes,
+        *,
+        digits: int,
+        matches: bool,
+        guesses: GuessLimits,
+        now: Instant,
+    ) -> Judgement:
+        """``attempt`` from the hosted page: counts in the very same attempts and budgets, comes to ``confirmed`` only.
+
+        A right code for what is confirmed already changes nothing and is ``confirmed`` again.
+
+        Raises:
+            UnknownError: there is none of that id in that app.
+            InvalidInputError: it has no code.
+        """
+        ...
+
+    async def confirm_word(
+        self, app: bytes, verification: bytes, *, matches: bool, now: Instant
+    ) -> tuple[Outcome, Verification]:
+        """Run ``core.verification.confirm``: a first word from another device comes to ``confirmed``.
+
+        Wrong ones are counted, and never exceed their number; all other ways stay open.
+
+        Raises:
+            UnknownError: there is none of that id in that app.
+        """
+        ...
+
+    async def exchange(
+        self,
+        app: bytes,
+        verification: bytes,
+        *,
+        challenge: bytes,
+        expected: Expected,
+        handed_over: bool,
+        guesses: GuessLimits,
+        now: Instant,
+    ) -> Judgement:
+        """Run ``core.verification.exchange``: compare the challenge and approve, in one step.
+
+        Of any number of simultaneous exchanges and checks exactly one is ``approved``; what is refused changes nothing.
 
         Raises:
             UnknownError: there is none of that id in that app.

@@ -27,13 +27,15 @@ DEFAULT_LOCALE: Final = "en"
 MAX_TAG: Final = 35  # characters of a language tag, RFC 5646 section 4.4.1
 HOURS_FROM: Final = 2 * HOUR
 PLACEHOLDERS: Final = frozenset({"app", "countersign", "duration"})
-BODY: Final = {name: f"body.{name}" for name in ("countersign", "label", "validity", "not_you", "warning")}
+BODY: Final = {name: f"body.{name}" for name in ("countersign", "label", "validity", "not_you", "warning", "action")}
+LINK: Final = {name: f"link.{name}" for name in ("countersign", "before", "button", "label", "not_you", "warning")}
+_BY_PURPOSE: Final = ("subject", "purpose", "link_subject", "link_purpose", "both_purpose")
 
 _HELD: Final = re.compile(r"\{([a-z]+)\}")
 _REQUIRED: Final = (
     {"meta.language", "meta.dir", "duration.moment"}
-    | set(BODY.values())
-    | {f"{section}.{purpose}" for section in ("subject", "purpose") for purpose in PURPOSES}
+    | {*BODY.values(), *LINK.values()}
+    | {f"{section}.{purpose}" for section in _BY_PURPOSE for purpose in PURPOSES}
 )
 _UNITS: Final = ("duration.minutes.", "duration.hours.")
 _NUMBERS: Final = re.compile(r"[0-9]{1,3}(-[0-9]{1,3})?( [0-9]{1,3}(-[0-9]{1,3})?)*")

@@ -18,7 +18,7 @@ from watchword.core.delivery import Delivery, DeliveryStatus, Due, Report, Settl
 from watchword.core.guard import Plan
 from watchword.core.instant import Instant, Span
 from watchword.core.limit import FRESH, UNTRIED, Arrivals, Charge, Guesses, GuessLimits, is_idle
-from watchword.core.verification import Expected, Judgement, Verification
+from watchword.core.verification import Expected, Judgement, Outcome, Verification
 from watchword.errors import UnknownError
 from watchword.ports import Added, Idempotency
 
@@ -158,6 +158,12 @@ class MemoryStore:
             raise UnknownError
         return found, self.tables.deliveries(verification)
 
+    async def look(self, verification: bytes) -> tuple[Verification, App]:
+        found = self.tables.verifications.get(verification)
+        if found is None:
+            raise UnknownError
+        return found, self.tables.apps[found.app]
+
     async def attempt(
         self,
         app: bytes,
@@ -170,6 +176,36 @@ class MemoryStore:
         now: Instant,
     ) -> Judgement:
         return steps.attempt(self.tables, app, verification, digits, matches, expected, guesses, now)
+
+    async def confirm_code(
+        self,
+        app: bytes,
+        verification: bytes,
+        *,
+        digits: int,
+        matches: bool,
+        guesses: GuessLimits,
+        now: Instant,
+    ) -> Judgement:
+        return steps.confirm_code(self.tables, app, verification, digits, matches, guesses, now)
+
+    async def confirm_word(
+        self, app: bytes, verification: bytes, *, matches: bool, now: Instant
+    ) -> tuple[Outcome, Verification]:
+        return steps.confirm_word(self.tables, app, verification, matches, now)
+
+    async def exchange(
+        self,
+        app: bytes,
+        verification: bytes,
+        *,
+        challenge: bytes,
+        expected: Expected,
+        handed_over: bool,
+        guesses: GuessLimits,
+        now: Instant,
+    ) -> Judgement:
+        return steps.exchange(self.tables, app, verification, challenge, expected, handed_over, guesses, now)
 
     async def resend(
         self,

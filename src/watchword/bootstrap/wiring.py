@@ -28,6 +28,7 @@ from watchword.flows.authenticator import Authenticators
 from watchword.flows.authenticator_keeping import Resealing
 from watchword.flows.courier import Courier
 from watchword.flows.keys import Keys
+from watchword.flows.magic_link import MagicLinks
 from watchword.flows.purge import Purge
 from watchword.flows.recovery import RecoveryCodes
 from watchword.flows.secret import Secrets
@@ -52,6 +53,7 @@ class Wiring:
         self._wire_apps()
         self._wire_mail()
         self._wire_verifications()
+        self._wire_magic_links()
         self._wire_authenticators()
         self._wire_secrets()
         self._wire_purge()
@@ -59,6 +61,7 @@ class Wiring:
     def take(self, rules: Rules) -> None:
         """Let new rules hold from now on."""
         self.verifications.rules = rules
+        self.magic_links.limit.rates = rules.limits.public_requests
         self.authenticators.ceiling = rules.profile.failure_ceiling
         self.authenticators.skew = rules.profile.skew
 
@@ -70,11 +73,20 @@ class Wiring:
         self.letters = letters_of(self.settings)
         self.relay = open_relay(self.settings)
         mailer, at_once = mailer_of(self.letters, self.relay), self.settings.mail.connections
-        self.courier = Courier(self.store, mailer, self.keys, self._clock, self._entropy, self.audit, at_once=at_once)
+        public_url = self.settings.server.public_url
+        self.courier = Courier(
+            *(self.store, mailer, self.keys, self._clock, self._entropy, self.audit),
+            at_once=at_once,
+            public_url=public_url,
+        )
 
     def _wire_verifications(self) -> None:
         rules, wake = self.settings.rules, self.courier.wake
         self.verifications = Verifications(self.store, self.keys, self._clock, self._entropy, self.audit, rules, wake)
+
+    def _wire_magic_links(self) -> None:
+        clock, entropy = self._clock, self._entropy
+        self.magic_links = MagicLinks(self.store, self.keys, clock, entropy, self.audit, self.verifications)
 
     def _wire_authenticators(self) -> None:
         store, clock, entropy = self.store.authenticators, self._clock, self._entropy

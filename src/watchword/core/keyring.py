@@ -32,6 +32,9 @@ MAX_NUMBER = 255
 CODE = b"watchword/v1/code"
 WORD = b"watchword/v1/word"
 SEAL = b"watchword/v1/seal"
+LINK = b"watchword/v1/link"
+PAGE = b"watchword/v1/page"
+HANDOFF = b"watchword/v1/handoff"
 
 INDEX_RECIPIENT = b"watchword/v1/index/recipient"
 INDEX_ADDRESS = b"watchword/v1/index/address"
@@ -42,6 +45,7 @@ INDEX_SUBJECT = b"watchword/v1/index/subject"
 INDEX_SEED = b"watchword/v1/index/seed"
 INDEX_BLOCK = b"watchword/v1/index/block"
 INDEX_REPORT = b"watchword/v1/index/report"
+INDEX_ACTION = b"watchword/v1/index/action"
 
 _LOOKUP_SIZE = 16  # bytes of a look-up hash that are kept
 
@@ -84,6 +88,9 @@ class RootKey:
         self.code = Mac(derive(secret, CODE))
         self.word = Mac(derive(secret, WORD))
         self.seal = AESGCM(derive(secret, SEAL))
+        self.link = Mac(derive(secret, LINK))
+        self.page = Mac(derive(secret, PAGE))
+        self.handoff = AESGCM(derive(secret, HANDOFF))
 
     def __repr__(self) -> str:
         return f"RootKey({self.number})"
@@ -149,7 +156,7 @@ class Keyring:
     def _index_keys(self) -> dict[bytes, Mac]:
         labels = (
             *(INDEX_RECIPIENT, INDEX_ADDRESS, INDEX_SOURCE, INDEX_IDEMPOTENCY),
-            *(INDEX_SECRET, INDEX_SUBJECT, INDEX_SEED, INDEX_BLOCK, INDEX_REPORT),
+            *(INDEX_SECRET, INDEX_SUBJECT, INDEX_SEED, INDEX_ACTION, INDEX_BLOCK, INDEX_REPORT),
         )
         return {label: Mac(derive(self._index, label)) for label in labels}
 

@@ -1,4 +1,4 @@
-"""Sends that cost money: reading the number, its traits, the plan that the guard decides on, and the record of it.
+"""Sends and what they pay: the buckets of any, and of those that cost money the number, the guard's plan, its record.
 
 Not handled here: the decision (``core/guard.py``), the step that it is made in (the stores), verifications themselves
 (``flows/verification.py``).
@@ -118,10 +118,20 @@ def _price(sms: SmsRules, country: str) -> int:
     return sms.prices.get(country, max(sms.prices.values(), default=0))
 
 
-def number_charge(rules: Rules, recipient: bytes, lane: int) -> Charge | None:
-    """The bucket of the number itself, across apps."""
-    rates = rules.sms_limits.number_sends
-    return Charge(b"r%d" % lane + recipient, rates) if rates else None
+def charges_of(rules: Rules, ring: Keyring, verification: Verification, network: bytes | None) -> list[Charge]:
+    """The buckets any send pays into. Recipient and source are buckets of their own, never one combined key."""
+    limits, is_text = rules.limits, bool(verification.traits)
+    by_recipient = rules.sms_limits.number_sends if is_text else limits.recipient_sends
+    charges = []
+    if by_recipient:
+        charges.append(Charge(b"r%d" % verification.lane + verification.recipient, by_recipient))
+    if network is not None and limits.source_sends and not is_text:  # texts count by a wider network, see plan_of
+        charges.append(Charge(b"s" + ring.lookup(INDEX_SOURCE, network), limits.source_sends))
+    if limits.app_sends:
+        charges.append(Charge(b"a" + verification.app, limits.app_sends))
+    if limits.global_sends:
+        charges.append(Charge(b"*", limits.global_sends))
+    return charges
 
 
 def _wider(network: bytes) -> bytes:

@@ -15,18 +15,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from ipaddress import IPv6Address, ip_address
 
 import msgspec
 
-from watchword.core import ids, passcode, policy, recipient
+from watchword.core import ids, magic_link, particulars, passcode, policy, recipient
+from watchword.core.action import Action, digest, say
 from watchword.core.app import App
 from watchword.core.delivery import Delivery
+from watchword.core.device import describe
 from watchword.core.instant import DAY, Instant, seconds_until
-from watchword.core.keyring import INDEX_IDEMPOTENCY, INDEX_SOURCE, NONCE_SIZE, Keyring
-from watchword.core.limit import Charge
+from watchword.core.keyring import INDEX_IDEMPOTENCY, NONCE_SIZE, Keyring
+from watchword.core.magic_link import LinkWanted
 from watchword.core.number import Number, is_number, read_number
-from watchword.core.verification import Expected, Outcome, Status, Verification, resend_at
+from watchword.core.particulars import Particulars
+from watchword.core.source import network_of
+from watchword.core.verification import CODE, Expected, Outcome, Status, Verification, resend_at
 from watchword.errors import (
     AlreadyUsedError,
     CanceledError,
@@ -37,10 +40,11 @@ from watchword.errors import (
     KeyringError,
     MismatchError,
     NotAcceptedError,
+    NotConfirmedError,
     RateLimitedError,
     UndeliverableError,
 )
-from watchword.flows.guard import SmsGuard, number_charge, plan_of, traits_of
+from watchword.flows.guard import SmsGuard, charges_of, plan_of, traits_of
 from watchword.flows.keys import Keys
 from watchword.ports import Audit, Clock, Entropy, Idempotency, VerificationStore
 
@@ -48,16 +52,14 @@ IDEMPOTENCY_LIFETIME = DAY
 MAX_IDEMPOTENCY_KEY = 255
 DEFAULT_LOCALE = "en"
 
-# IPv4 as nearly everybody writes it; ipaddress takes four times as long. A property holds that both read the same.
-_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-_IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
 
-_NOT_ACCEPTED: dict[Outcome, type[NotAcceptedError]] = {
+NOT_ACCEPTED: dict[Outcome, type[NotAcceptedError]] = {
     Outcome.MISMATCH: MismatchError,
     Outcome.EXPIRED: ExpiredError,
     Outcome.EXHAUSTED: ExhaustedError,
     Outcome.USED: AlreadyUsedError,
+    Outcome.PENDING: NotConfirmedError,
     Outcome.CANCELED: CanceledError,
     Outcome.FAILED: UndeliverableError,
 }
@@ -68,6 +70,7 @@ class Request(msgspec.Struct, frozen=True):
 
     ``source`` is the address of the person's device, as the app passes it; ``known_device`` that this device
     proved itself before. ``fingerprint`` is the request's own bytes, compared under an idempotency key.
+    ``link`` is the session that asked, where it collects by exchange; ``action`` what a step-up approves.
     """
 
     channel: str
@@ -78,7 +81,10 @@ class Request(msgspec.Struct, frozen=True):
     expires_in: int | None = None
     digits: int | None = None
     source: str | None = None
+    user_agent: str | None = None
     known_device: bool = False
+    link: LinkWanted | None = None
+    action: Action | None = None
     decoy: bool = False
     notice_acknowledged: str | None = None
     idempotency_key: str | None = None
@@ -89,7 +95,10 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """A verification as its app may see it: masked address, watchword, status at ``now``."""
+    """A verification as its app may see it: masked address, watchword, status at ``now``.
+
+    ``ticket`` opens its hosted page, and is known to the answer that made it alone.
+    """
 
     verification: Verification
     to: str
@@ -97,6 +106,7 @@ class Shown(msgspec.Struct, frozen=True):
     status: Status
     deliveries: Sequence[Delivery] = ()
     replayed: bool = False
+    ticket: bytes | None = None
 
 
 class Verifications:
@@ -127,8 +137,8 @@ class Verifications:
 
         Raises:
             InvalidInputError, ChannelForbiddenError, CountryForbiddenError, NoticeError, ChannelClosedError,
-            RateLimitedError, BlockedError, IdempotencyReusedError, StoreError. None of them has sent, charged or
-            counted anything.
+            RedirectForbiddenError, RateLimitedError, BlockedError, IdempotencyReusedError, StoreError. None of them
+            has sent, charged or counted anything.
         """
         now = self._clock.now()
         ring = self._keys.ring
@@ -136,11 +146,12 @@ class Verifications:
         new = self._draw(ring, app, request, address, now)
         if number is not None:
             new = msgspec.structs.replace(new, notice=notice, traits=traits_of(ring, number, new.recipient))
-        source = None if request.source is None else _network(request.source)
-        shown = self._show(new, now, address=address)  # while nobody waits for it: afterwards it only has to be sent
+        source = None if request.source is None else network_of(request.source)
+        # While nobody waits for it: afterwards it only has to be sent.
+        shown = self._show(new, now, address=address, made=True)
         adding = self._store.add(
             new,
-            charges=self._charges(ring, new, source),
+            charges=charges_of(self.rules, ring, new, source),
             guesses=self.rules.guesses,
             idempotency=_idempotency(ring, app, request),
             now=now,
@@ -149,10 +160,17 @@ class Verifications:
         verification, replayed, _ = await self._sms.watch(new, adding)
         self._record("verification.replayed" if replayed else "verification.created", verification)
         self._wake()
-        return self._show(verification, now, replayed=True) if replayed else shown
+        return self._show(verification, now, replayed=True, made=True) if replayed else shown
 
     async def check(
-        self, app: App, verification: bytes, typed: str, *, purpose: str | None = None, to: str | None = None
+        self,
+        app: App,
+        verification: bytes,
+        typed: str,
+        *,
+        purpose: str | None = None,
+        to: str | None = None,
+        action: Action | None = None,
     ) -> Shown:
         """Check a code. Returns only where it was accepted, and then this call alone accepted it.
 
@@ -164,15 +182,13 @@ class Verifications:
             StoreError, KeyringError: nothing was evaluated.
         """
         digits = passcode.read_digits(typed)
-        if purpose is not None and purpose not in policy.PURPOSES:
-            raise InvalidInputError(f"Known purposes are {', '.join(policy.PURPOSES)}.", field="purpose")
+        expected = self.expect(app, verification, purpose, to, action)
         now = self._clock.now()
         try:
-            matches = self._keys.with_ring(lambda ring: _compare(ring, app.id, verification, digits))
+            matches = self._keys.with_ring(lambda ring: compare(ring, app.id, verification, digits))
         except KeyringError:
             await self._store.find(app.id, verification)  # an id that nobody made is unknown, not a missing key
             raise
-        expected = Expected(purpose, None if to is None else self._identify(to))
         judgement = await self._store.attempt(
             app.id,
             verification,
@@ -191,24 +207,42 @@ class Verifications:
             raise ChannelClosedError
         if outcome is Outcome.LIMITED:
             raise RateLimitedError(retry_after=seconds_until(now + judgement.retry_after, now))
-        raise _NOT_ACCEPTED[outcome](attempts_remaining=judged.attempts_remaining)
+        raise NOT_ACCEPTED[outcome](attempts_remaining=judged.attempts_remaining)
 
-    async def resend(self, app: App, verification: bytes) -> Shown:
-        """Send the same code again.
+    def expect(
+        self, app: App, verification: bytes, purpose: str | None, to: str | None, action: Action | None
+    ) -> Expected:
+        """What an app believes it is checking, as it is compared.
+
+        Raises:
+            InvalidInputError: there is no such purpose, or ``to`` is no address.
+        """
+        if purpose is not None and purpose not in policy.PURPOSES:
+            raise InvalidInputError(f"Known purposes are {', '.join(policy.PURPOSES)}.", field="purpose")
+        return Expected(
+            purpose,
+            None if to is None else self._identify(to),
+            None if action is None else digest(self._keys.ring, app.id, verification, action),
+        )
+
+    async def resend(self, app: App, verification: bytes, *, source: str | None = None) -> Shown:
+        """Send the same code again. ``source`` is who asks, where that is not the app.
 
         Raises:
             UnknownError, EndedError, SendsSpentError, ChannelClosedError, RateLimitedError, StoreError.
         """
         now = self._clock.now()
+        ring = self._keys.ring
+        network = None if source is None else network_of(source)
         found, _ = await self._store.find(app.id, verification)
         resending = self._store.resend(
             app.id,
             verification,
-            charges=self._charges(self._keys.ring, found, None),
+            charges=charges_of(self.rules, ring, found, network),
             schedule=self.rules.profile.resend_after,
             guesses=self.rules.guesses,
             now=now,
-            plan=plan_of(self.rules, self._keys.ring, found, None),
+            plan=plan_of(self.rules, ring, found, network),
         )
         resent, _, _ = await self._sms.watch(found, resending)
         self._record("verification.resent", resent)
@@ -242,8 +276,6 @@ class Verifications:
 
     async def _address(self, request: Request) -> tuple[str, Number | None, str]:
         """Where it goes and, for a text, its number and the notice that was acknowledged."""
-        if request.methods is not None and list(request.methods) != ["code"]:
-            raise InvalidInputError("The methods known to this version are ['code'].", field="methods")
         if request.locale is not None and not _LOCALE.fullmatch(request.locale):
             raise InvalidInputError("A locale is a language tag such as en or de-AT.", field="locale")
         self.rules.profile.rule(request.channel, request.purpose)
@@ -258,6 +290,9 @@ class Verifications:
         profile = self.rules.profile
         lifetime = policy.read_lifetime(profile.rule(request.channel, request.purpose), request.expires_in)
         digits = policy.read_length(request.digits)
+        methods = magic_link.read_methods(request.methods, linked=request.link is not None)
+        challenge = None if request.link is None else magic_link.read_wanted(request.link, app.redirect_uris)
+        kept = particulars.write(address, self._particulars(app, request))
         random = self._entropy.draw(ids.VERIFICATION_RANDOM + NONCE_SIZE)
         raw = ids.verification_id(now, ring.current, random[: ids.VERIFICATION_RANDOM])
         return Verification(
@@ -267,7 +302,7 @@ class Verifications:
             purpose=request.purpose,
             recipient=recipient.lookup(ring, request.channel, address),
             address=recipient.identify(ring, request.channel, address),
-            sealed=ring.seal(address.encode(), bound_to=app.id + raw, nonce=random[ids.VERIFICATION_RANDOM :]),
+            sealed=ring.seal(kept, bound_to=app.id + raw, nonce=random[ids.VERIFICATION_RANDOM :]),
             locale=request.locale or DEFAULT_LOCALE,
             digits=digits,
             max_attempts=profile.attempts,
@@ -277,24 +312,21 @@ class Verifications:
             resend_at=resend_at(profile.resend_after, 1, now, now + lifetime),
             lane=int(request.known_device),
             decoy=request.decoy,
+            methods=methods,
+            challenge=challenge,
+            action=None if request.action is None else digest(ring, app.id, raw, request.action),
         )
 
-    def _charges(self, ring: Keyring, verification: Verification, network: bytes | None) -> list[Charge]:
-        """The buckets a send pays into. Recipient and source are buckets of their own, never one combined key."""
-        limits = self.rules.limits
-        charges = []
-        if verification.traits:
-            charge = number_charge(self.rules, verification.recipient, verification.lane)
-            charges += [charge] if charge else []
-        elif limits.recipient_sends:
-            charges.append(Charge(b"r%d" % verification.lane + verification.recipient, limits.recipient_sends))
-        if network is not None and limits.source_sends and not verification.traits:
-            charges.append(Charge(b"s" + ring.lookup(INDEX_SOURCE, network), limits.source_sends))
-        if limits.app_sends:
-            charges.append(Charge(b"a" + verification.app, limits.app_sends))
-        if limits.global_sends:
-            charges.append(Charge(b"*", limits.global_sends))
-        return charges
+    def _particulars(self, app: App, request: Request) -> Particulars:
+        link, action = request.link, request.action
+        if link is None and action is None:
+            return particulars.NONE
+        if action is not None and request.purpose != "step_up":
+            raise InvalidInputError("An action is what a step_up approves.", field="action")
+        said = "" if action is None else say(self.rules.actions, app.name, action, request.locale or DEFAULT_LOCALE)
+        if link is None:
+            return Particulars(action=said)
+        return Particulars(link.redirect_uri, link.state or "", describe(request.user_agent), said)
 
     def _show(
         self,
@@ -304,12 +336,14 @@ class Verifications:
         address: str | None = None,
         deliveries: Sequence[Delivery] = (),
         replayed: bool = False,
+        made: bool = False,
     ) -> Shown:
-        """Show it. ``address`` spares opening the sealed one where it is at hand."""
+        """Show it, to whoever ``made`` it with its ticket. ``address`` spares opening the sealed one."""
 
         def shown(ring: Keyring) -> Shown:
             app, raw = verification.app, verification.id
-            known = address or ring.open(verification.sealed, bound_to=app + raw).decode()
+            known = address or particulars.read(ring.open(verification.sealed, bound_to=app + raw))[0]
+            paged = made and verification.challenge is not None and verification.methods & CODE
             return Shown(
                 verification,
                 recipient.mask(known),
@@ -317,9 +351,18 @@ class Verifications:
                 verification.status_at(now),
                 deliveries,
                 replayed,
+                magic_link.derive_ticket(ring, app, raw) if paged else None,
             )
 
         return self._keys.with_ring(shown)
+
+    def show(self, verification: Verification) -> Shown:
+        """A verification as its app may see it now."""
+        return self._show(verification, self._clock.now())
+
+    def record(self, event: str, verification: Verification, **facts: object) -> None:
+        """Write down what happened to a verification."""
+        self._record(event, verification, **facts)
 
     def _record(self, event: str, verification: Verification, **facts: object) -> None:
         self._audit.record(
@@ -332,27 +375,12 @@ class Verifications:
         )
 
 
-def _compare(ring: Keyring, app: bytes, verification: bytes, digits: str) -> bool:
+def compare(ring: Keyring, app: bytes, verification: bytes, digits: str) -> bool:
+    """Whether digits are the code of a verification, in constant time."""
     length = len(digits)
     usable = passcode.MIN_DIGITS <= length <= passcode.MAX_DIGITS
     expected = passcode.derive_code(ring, app, verification, length if usable else passcode.MAX_DIGITS)
     return passcode.matches(expected, digits) and usable
-
-
-def _network(source: str) -> bytes:
-    """The network a source counts as: an IPv4 address, or the /64 of an IPv6 one, which is one home's."""
-    if _IPV4.fullmatch(source):
-        return bytes(map(int, source.split(".")))
-    try:
-        address = ip_address(source)
-    except ValueError:
-        raise InvalidInputError("This is not an IP address.", field="requester.ip") from None
-    if isinstance(address, IPv6Address):
-        if address.scope_id is not None:
-            raise InvalidInputError("An IP address here has no scope id.", field="requester.ip")
-        mapped = address.ipv4_mapped
-        return mapped.packed if mapped else address.packed[:8]
-    return address.packed
 
 
 def _idempotency(ring: Keyring, app: App, request: Request) -> Idempotency | None:

@@ -1,5 +1,7 @@
 """Which rules of verifications hold: the profile, what the operator changed of its limits, and why they depart from it.
 
+Actions are read with them, in a module of their own (``action.py``).
+
 Not handled here: what the rules mean (``core/policy.py``, ``core/limit.py``), what a set-up may depart from
 (``core/departure.py``).
 """
@@ -11,6 +13,7 @@ from collections.abc import Mapping
 from watchword.core.departure import CHOICES, SHORTEST_REASON, rules_of
 from watchword.core.policy import PROFILES, Limits, Rules, SmsLimits
 from watchword.errors import SettingsError
+from watchword.settings.action import read_actions
 from watchword.settings.environment import choice
 from watchword.settings.file import rates
 from watchword.settings.sms import read_sms
@@ -29,7 +32,7 @@ def read_rules(given: Mapping[str, str], file: Mapping[str, object], *, durable:
     usual_sms = SmsLimits()
     sms_limits = SmsLimits(**{key: rates(file, f"sms.{key}", each) for key, each in usual_sms._asdict().items()})
     rules = rules_of(profile, limits, _reasons(file), durable=durable, sms=sms)
-    return rules._replace(sms_limits=sms_limits)
+    return rules._replace(actions=read_actions(file), sms_limits=sms_limits)
 
 
 def _reasons(file: Mapping[str, object]) -> dict[str, str]:

@@ -24,6 +24,7 @@ from watchword.settings.environment import Secret, path, secret
 from watchword.settings_table import FORMS
 
 MILLIONTHS = 1_000_000
+MOST = 10**15  # a thousand million
 MAX_NOTICE = 2_000  # characters
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
@@ -141,10 +142,10 @@ def _prices(file: Mapping[str, object]) -> dict[str, int]:
 def _money(name: str, given: object) -> int:
     try:
         amount = Decimal(given if isinstance(given, str) else "?") * MILLIONTHS
-        if amount != amount.to_integral_value() or not 0 < amount < 10**15:
-            raise InvalidOperation
     except InvalidOperation:
-        raise _fault(name, "must be an amount as a text, as '0.08', above nought") from None
+        amount = Decimal(0)
+    if not amount.is_finite() or amount != amount.to_integral_value() or not 0 < amount < MOST:
+        raise _fault(name, "must be an amount as a text, as '0.08', above nought")
     return int(amount)
 
 

@@ -13,6 +13,7 @@ from typing import Protocol
 from watchword.core.instant import Instant
 from watchword.flows.app import Apps
 from watchword.flows.authenticator import Authenticators
+from watchword.flows.magic_link import MagicLinks
 from watchword.flows.recovery import RecoveryCodes
 from watchword.flows.secret import Secrets
 from watchword.flows.secret_file import SecretFiles
@@ -92,6 +93,7 @@ class Services:
     """Everything a request may reach. ``audit`` is also the access log, and feeds the metrics."""
 
     verifications: Verifications
+    magic_links: MagicLinks
     authenticators: Authenticators
     recovery_codes: RecoveryCodes
     secrets: Secrets

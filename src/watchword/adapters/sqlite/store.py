@@ -27,7 +27,7 @@ from watchword.core.delivery import Delivery, Due, Report, Settlement
 from watchword.core.guard import Plan
 from watchword.core.instant import Instant, Span
 from watchword.core.limit import Charge, GuessLimits
-from watchword.core.verification import Expected, Judgement, Verification
+from watchword.core.verification import Expected, Judgement, Outcome, Verification
 from watchword.errors import UnknownError
 from watchword.ports import Added, Idempotency
 
@@ -101,6 +101,13 @@ class SqliteStore:
                 raise UnknownError
             return found, self._read.deliveries(verification)
 
+    async def look(self, verification: bytes) -> tuple[Verification, App]:
+        with our_words():
+            found = self._read.known(verification)
+        if found is None:
+            raise UnknownError
+        return found
+
     async def attempt(
         self,
         app: bytes,
@@ -116,6 +123,43 @@ class SqliteStore:
             lambda tables: steps.attempt(tables, app, verification, digits, matches, expected, guesses, now)
         )
         return judgement
+
+    async def confirm_code(
+        self,
+        app: bytes,
+        verification: bytes,
+        *,
+        digits: int,
+        matches: bool,
+        guesses: GuessLimits,
+        now: Instant,
+    ) -> Judgement:
+        judged: Judgement = await self._submit(steps.confirm_code, app, verification, digits, matches, guesses, now)
+        return judged
+
+    async def confirm_word(
+        self, app: bytes, verification: bytes, *, matches: bool, now: Instant
+    ) -> tuple[Outcome, Verification]:
+        confirmed: tuple[Outcome, Verification] = await self._submit(
+            steps.confirm_word, app, verification, matches, now
+        )
+        return confirmed
+
+    async def exchange(
+        self,
+        app: bytes,
+        verification: bytes,
+        *,
+        challenge: bytes,
+        expected: Expected,
+        handed_over: bool,
+        guesses: GuessLimits,
+        now: Instant,
+    ) -> Judgement:
+        judged: Judgement = await self._submit(
+            steps.exchange, app, verification, challenge, expected, handed_over, guesses, now
+        )
+        return judged
 
     async def resend(
         self,
