@@ -109,7 +109,8 @@ $(DEV): $(UV_MARK) $(LOCKED)
 
 # After this file, too, which names the packages: a machine that was set up for an older one gets what came since.
 $(SYSTEM): Makefile tools/system-packages $(UV_MARK)
-	@tools/system-packages chromium:chromium chromium:fonts-liberation openssl:openssl curl:curl jose:jose oathtool:oathtool
+	@tools/system-packages chromium:chromium chromium:fonts-liberation openssl:openssl curl:curl jose:jose oathtool:oathtool \
+	  bearerbox:kannel /usr/lib/kannel/test/fakesmsc:kannel-extras
 	@touch $@
 
 $(TSC): package.json package-lock.json $(DEV)

@@ -65,7 +65,7 @@ def admit(tables: GuardTables, plan: Plan, now: Instant) -> Admission:
     found = tables.guard_rows(keys)
     verdict, rows = guard.decide(plan, _read(found, keys), now)
     charged, longest = _charge(tables, plan, now)
-    if longest and verdict.decision != "block":
+    if longest and verdict.decision == "allow":
         blocks = plan.rules.mode == "enforce"
         verdict = Verdict("block" if blocks else "monitor", "bucket", longest)
     if verdict.decision == "block":

@@ -26,6 +26,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -79,6 +80,24 @@ def _is_here(host: str) -> bool:
         return host == "localhost"
 
 
+def client_tls(ca_file: Path | None) -> ssl.SSLContext:
+    """Make the context for talking to providers: TLS 1.2 or newer, certificate and host name verified.
+
+    With ``ca_file`` the authorities in that file are trusted besides the system's.
+
+    Raises:
+        SettingsError: the file cannot be read or holds no certificate.
+    """
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(ca_file)
+        except OSError:  # includes ssl.SSLError
+            raise SettingsError("The file in WATCHWORD_SMS_CA cannot be read.", setting="WATCHWORD_SMS_CA") from None
+    return context
+
+
 class Door:
     """One service. Safe to share by all tasks of one event loop."""
 
@@ -105,7 +124,11 @@ class Door:
         auth = httpx.BasicAuth(self.address.user, self.address.password) if authorize and self.address.user else None
         try:
             answer = await self._client.post(
-                self.address.url + path, data=form, content=content, headers=headers, auth=auth or httpx.USE_CLIENT_DEFAULT
+                self.address.url + path,
+                data=form,
+                content=content,
+                headers=headers,
+                auth=auth or httpx.USE_CLIENT_DEFAULT,
             )
         except httpx.ConnectTimeout:
             raise DeliveryError(reason="timeout") from None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from watchword.adapters import steps
+from watchword.adapters import app_steps, steps
 from watchword.adapters.guard_steps import GuardRow
 from watchword.adapters.memory_authenticator import MemoryAuthenticatorRows, MemoryAuthenticators
 from watchword.adapters.memory_secret import MemorySecretRows, MemorySecrets
@@ -248,7 +248,7 @@ class MemoryStore:
         return [(row, self.tables.apps[row.app].name, entry) for row, entry in rows if not row.decoy][:most]
 
     async def add_app(self, app: App) -> None:
-        steps.add_app(self.tables, app)
+        app_steps.add_app(self.tables, app)
 
     async def apps(self) -> Sequence[tuple[App, Sequence[ApiKey]]]:
         keys = sorted(self.tables.keys.values(), key=lambda key: key.created_at)
@@ -256,10 +256,10 @@ class MemoryStore:
         return [(app, [key for key in keys if key.app == app.id]) for app in apps]
 
     async def update_app(self, app: App) -> None:
-        steps.update_app(self.tables, app)
+        app_steps.update_app(self.tables, app)
 
     async def add_key(self, key: ApiKey, *, replace: bool = False) -> None:
-        steps.add_key(self.tables, key, replace)
+        app_steps.add_key(self.tables, key, replace)
 
     async def revoke_key(self, app: bytes, hint: str) -> int:
         return self.tables.remove_keys(app, hint)

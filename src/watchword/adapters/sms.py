@@ -5,8 +5,9 @@ failed a moment ago is asked last. An outcome that nobody saw ends the hand-over
 a message that may be on its way; the courier repeats it later and says so.
 
 Not handled here: what a text says (``sms_text.py``), how a provider is spoken to (``sms_twilio.py``,
-``sms_gateway.py``), when to try again and when to give up (``flows/courier.py``). There is no other channel here to fall
-back to.
+``sms_gateway.py``), when to try again and when to give up (``flows/courier.py``).
+
+Rule: there is no other channel here to fall back to.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Who knows of changed SIMs, asked over HTTP: ``POST {"number": "+49…"}`` → ``{"changed_at": time or null}``.
 
-CAMARA's *SIM Swap* API answers a richer form of the same; ten lines before it, or before an operator's own, make it this
-one (docs/how-to/enable-sms.md).
+CAMARA's *SIM Swap* API answers a richer form of the same; ten lines before it, or before an operator's own, make it
+this one (docs/how-to/enable-sms.md).
 
 Not handled here: what follows from an answer (``flows/guard.py``).
 """

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from watchword.adapters import guard_steps
+from watchword.adapters.app_steps import AppTables
 from watchword.core import limit
 from watchword.core import verification as rules
-from watchword.core.app import ApiKey, App
 from watchword.core.delivery import Delivery, DeliveryStatus, Due, Report, Settlement, claim, heard, settle, settled
 from watchword.core.guard import ALLOWED, Plan, Verdict
 from watchword.core.instant import Instant, Span, seconds_until
@@ -42,7 +42,7 @@ from watchword.errors import (
 from watchword.ports import Added, Idempotency
 
 
-class Tables(guard_steps.GuardTables, Protocol):
+class Tables(AppTables, guard_steps.GuardTables, Protocol):
     """Rows, read and written inside one transaction. Nothing here decides anything."""
 
     def verification(self, app: bytes, verification: bytes) -> Verification | None:
@@ -95,26 +95,6 @@ class Tables(guard_steps.GuardTables, Protocol):
 
     def due(self, now: Instant, most: int) -> Sequence[tuple[Delivery, Verification, str]]:
         """Deliveries due by now with their verification and its app's name, longest due first."""
-        ...
-
-    def add_app(self, app: App) -> bool:
-        """Write an app; False where the name is taken."""
-        ...
-
-    def change_app(self, app: App) -> bool:
-        """Replace an app; False where the name is taken by another."""
-        ...
-
-    def app(self, app: bytes) -> App | None:
-        """An app."""
-        ...
-
-    def add_key(self, key: ApiKey) -> None:
-        """Write a key."""
-        ...
-
-    def remove_keys(self, app: bytes, hint: str | None) -> int:
-        """Remove an app's keys of that hint, all of them where it is None."""
         ...
 
 
@@ -383,29 +363,6 @@ def _fail_undelivered(tables: Tables, verification: Verification) -> None:
     failed = rules.fail(verification)
     if failed is not verification:
         tables.change_verification(failed)
-
-
-def add_app(tables: Tables, app: App) -> None:
-    """``AppStore.add_app``."""
-    if not tables.add_app(app):
-        raise InvalidInputError("There is an app of that name already.", field="name")
-
-
-def update_app(tables: Tables, app: App) -> None:
-    """``AppStore.update_app``."""
-    if tables.app(app.id) is None:
-        raise UnknownError
-    if not tables.change_app(app):
-        raise InvalidInputError("There is an app of that name already.", field="name")
-
-
-def add_key(tables: Tables, key: ApiKey, replace: bool) -> None:  # noqa: FBT001 - passed by the store in order
-    """``AppStore.add_key``."""
-    if tables.app(key.app) is None:
-        raise UnknownError
-    if replace:
-        tables.remove_keys(key.app, None)
-    tables.add_key(key)
 
 
 def _known(tables: Tables, app: bytes, raw: bytes) -> Verification:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
 
+from watchword.core import ids
 from watchword.core.guard import Plan, Traits, Verdict, read_traits, write_traits
 from watchword.core.keyring import INDEX_BLOCK, INDEX_SOURCE, Keyring
 from watchword.core.limit import Charge, Rate
@@ -21,7 +22,7 @@ from watchword.core.number import LONGEST_PREFIX, WIDER_PREFIX, Number
 from watchword.core.policy import Rules
 from watchword.core.sms import SmsRules, admit_number, demand_notice
 from watchword.core.verification import Verification
-from watchword.errors import BlockedError, ChannelForbiddenError, DeliveryError
+from watchword.errors import BlockedError, ChannelForbiddenError, DeliveryError, InvalidInputError
 from watchword.ports import Added, Audit, NumberSignals
 
 _IPV4 = 4  # bytes; of which the guard counts by the first three
@@ -71,11 +72,25 @@ class SmsGuard:
             raise
         if not added.replayed:
             self._record(added.verdict, country)
+            if verification.notice:
+                name = ids.to_text(ids.VERIFICATION, verification.id)
+                self._audit.record("verification.noticed", verification=name, notice=verification.notice)
         return added
 
     def _record(self, verdict: Verdict, country: str) -> None:
         event = {"allow": "guard.allowed", "monitor": "guard.monitored", "block": "guard.blocked"}[verdict.decision]
         self._audit.record(event, reason=verdict.reason, country=country)
+
+
+def text_methods(methods: Sequence[str] | None) -> Sequence[str]:
+    """A text carries a code and no link: people are told never to open one.
+
+    Raises:
+        InvalidInputError: something else was asked for.
+    """
+    if methods is not None and list(methods) != ["code"]:
+        raise InvalidInputError("A text carries a code and no link: ['code'].", field="methods")
+    return ["code"]
 
 
 def traits_of(ring: Keyring, number: Number, recipient: bytes) -> bytes:

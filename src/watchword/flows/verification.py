@@ -44,7 +44,7 @@ from watchword.errors import (
     RateLimitedError,
     UndeliverableError,
 )
-from watchword.flows.guard import SmsGuard, charges_of, plan_of, traits_of
+from watchword.flows.guard import SmsGuard, charges_of, plan_of, text_methods, traits_of
 from watchword.flows.keys import Keys
 from watchword.ports import Audit, Clock, Entropy, Idempotency, VerificationStore
 
@@ -290,7 +290,8 @@ class Verifications:
         profile = self.rules.profile
         lifetime = policy.read_lifetime(profile.rule(request.channel, request.purpose), request.expires_in)
         digits = policy.read_length(request.digits)
-        methods = magic_link.read_methods(request.methods, linked=request.link is not None)
+        asked = text_methods(request.methods) if request.channel == "sms" else request.methods
+        methods = magic_link.read_methods(asked, linked=request.link is not None)
         challenge = None if request.link is None else magic_link.read_wanted(request.link, app.redirect_uris)
         kept = particulars.write(address, self._particulars(app, request))
         random = self._entropy.draw(ids.VERIFICATION_RANDOM + NONCE_SIZE)

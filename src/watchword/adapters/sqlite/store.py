@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from watchword.adapters import steps
+from watchword.adapters import app_steps, steps
 from watchword.adapters.batch import Batcher
 from watchword.adapters.sqlite.authenticator import SqliteAuthenticators
 from watchword.adapters.sqlite.checkpoint import Checkpointer
@@ -207,17 +207,17 @@ class SqliteStore:
             return self._read.recent(most)
 
     async def add_app(self, app: App) -> None:
-        await self._submit(steps.add_app, app)
+        await self._submit(app_steps.add_app, app)
 
     async def apps(self) -> Sequence[tuple[App, Sequence[ApiKey]]]:
         with our_words():
             return self._read.apps()
 
     async def update_app(self, app: App) -> None:
-        await self._submit(steps.update_app, app)
+        await self._submit(app_steps.update_app, app)
 
     async def add_key(self, key: ApiKey, *, replace: bool = False) -> None:
-        await self._submit(steps.add_key, key, replace)
+        await self._submit(app_steps.add_key, key, replace)
 
     async def revoke_key(self, app: bytes, hint: str) -> int:
         revoked: int = await self._submit(SqliteTables.remove_keys, app, hint)
