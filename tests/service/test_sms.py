@@ -35,7 +35,7 @@ async def text(connection: Connection, **more: Any) -> tuple[int, Any]:
 
 async def shown(gateway: Kannel, needle: str) -> str:
     """Wait for a line that telephones show."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             line = await gateway.telephone.get()
             if needle in line:

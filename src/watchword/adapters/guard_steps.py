@@ -89,12 +89,15 @@ def note_verified(tables: GuardTables, traits: bytes, lane: int, now: Instant) -
     found = tables.guard_rows(keys)
     known, near, wide, country = (found.get(key) for key in keys)
     remembered = (keys[0], encode(Known(now)), now + guard.TRUST)
+    before = _LINE(wide) if wide else Line()
+    range_ = guard.note_good(before, now)
     if lane or (known and guard.is_trusted(_KNOWN(known), now)):
-        tables.put_guard_rows([remembered])
+        noted = [] if range_ is before else [(keys[2], encode(range_), _idle_at(range_, now))]
+        tables.put_guard_rows([remembered, *noted])
         return
     lines = (
         guard.verify(_LINE(near) if near else Line(), now, tail=told.tail),
-        guard.verify(_LINE(wide) if wide else Line(), now),
+        guard.verify(range_, now),
         guard.verify(_LINE(country) if country else Line(), now, broad=True),
     )
     tables.put_guard_rows(
@@ -147,4 +150,4 @@ def _written(keys: Sequence[bytes], rows: Rows, now: Instant) -> list[GuardRow]:
 
 
 def _idle_at(line: Line, now: Instant) -> Instant:
-    return max(line.until, now) + guard.REMEMBERED
+    return max(max(line.until, now) + guard.REMEMBERED, line.good_at + guard.TRUST)

@@ -114,7 +114,7 @@ def add(
         if earlier is not None:
             return Added(earlier, replayed=True)
     _refuse_closed(tables, verification, guesses)
-    verdict = _pay(tables, charges, plan, now)
+    verdict = pay(tables, charges, plan, now)
     if idempotency is not None and stale:
         tables.forget_replay(verification.app, idempotency.key)
     tables.add_verification(verification, idempotency)
@@ -141,7 +141,7 @@ def _refuse_closed(tables: Tables, verification: Verification, guesses: GuessLim
         raise ChannelClosedError
 
 
-def _pay(tables: Tables, charges: Iterable[Charge], plan: Plan | None, now: Instant) -> Verdict:
+def pay(tables: Tables, charges: Iterable[Charge], plan: Plan | None, now: Instant) -> Verdict:
     """Charge every bucket and, where a message costs money, what the guard keeps: all of it or nothing."""
     charged = _charge(tables, charges, now)
     admission = guard_steps.admit(tables, plan, now) if plan is not None else None
@@ -284,7 +284,7 @@ def resend(
     if answer is Resend.EARLY:
         raise RateLimitedError(retry_after=seconds_until(verification.resend_at, now))
     _refuse_closed(tables, verification, guesses)
-    verdict = _pay(tables, charges, plan, now)
+    verdict = pay(tables, charges, plan, now)
     for delivery in tables.deliveries(raw):
         if delivery.due_at is not None and not delivery.handed_over:
             tables.put_delivery(settled(delivery, DeliveryStatus.SUPERSEDED, now, reason=delivery.reason))

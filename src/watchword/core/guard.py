@@ -16,8 +16,8 @@ Rules:
 * what is refused changes nothing at all, so that hammering moves no block;
 * a breaker opens with the send that makes its figures bad, and closes by codes that come back, never by time alone;
 * a number that gave a right code in the last 90 days, and a device that did, pass the breakers and are not in their
-  figures: an attack on a range locks nobody out who was there before it, and does not hide behind them. They pay into
-  budgets and buckets like everybody;
+  figures: an attack on a range locks nobody out who was there before it, and does not hide behind them. Their
+  neighbours within a range of ten thousand pass a country's breaker. All pay into budgets and buckets;
 * a budget is a ceiling: no hour, day or 30 days cost more, to the last message.
 """
 
@@ -94,7 +94,10 @@ def read_traits(kept: bytes) -> Traits:
 
 
 class Line(msgspec.Struct, frozen=True, array_like=True):
-    """The breaker of a block or country. ``unanswered`` are tails and times of sends, near blocks only."""
+    """The breaker of a block or country. ``unanswered`` are tails and times of sends, near blocks only.
+
+    ``good_at`` is when anybody of it gave a right code, wide blocks only.
+    """
 
     hour: Ring = ()
     day: Ring = ()
@@ -104,6 +107,7 @@ class Line(msgspec.Struct, frozen=True, array_like=True):
     until: Instant = 0
     probes: int = 0
     proven: int = 0
+    good_at: Instant = 0
 
 
 class Spent(msgspec.Struct, frozen=True, array_like=True):
@@ -193,8 +197,10 @@ def is_trusted(known: Known, now: Instant) -> bool:
 
 
 def _broken(rows: Rows, now: Instant) -> Verdict:
+    # Where people live who answer, a country's attackers are not: they hold ranges of their own.
+    inhabited = now - rows.wide.good_at < TRUST
     for name, line in (("neighbours", rows.near), ("range", rows.wide), ("country", rows.country)):
-        if now < line.until:
+        if now < line.until and not (inhabited and name == "country"):
             return Verdict("block", name, line.until - now)
     return ALLOWED
 
@@ -225,11 +231,18 @@ def verify(line: Line, now: Instant, *, tail: int | None = None, broad: bool = F
     if not line.until:
         return counted
     if line.probes and line.proven + 1 >= PROVEN:
-        return Line(level=line.level, opened_at=line.opened_at)  # afresh, but for how long it is blocked next time
+        # Afresh, but for how long it is blocked next time.
+        return Line(level=line.level, opened_at=line.opened_at, good_at=line.good_at)
     counted = msgspec.structs.replace(counted, proven=line.proven + (line.probes > 0))
-    # It may have opened while honest codes were on their way.
-    healed = not (_is_bad(counted, now) or (broad and _is_surging(counted, now)))
+    # It may have opened while honest codes were on their way. Later ones are of people who pass it anyway.
+    soon = now - line.opened_at < (RIPE + 1) * _SLOT
+    healed = soon and not (_is_bad(counted, now) or (broad and _is_surging(counted, now)))
     return msgspec.structs.replace(counted, until=0, probes=0, proven=0) if healed else counted
+
+
+def note_good(line: Line, now: Instant) -> Line:
+    """Remember that somebody of a range gave a right code, to the day."""
+    return line if now - line.good_at < DAY else msgspec.structs.replace(line, good_at=now)
 
 
 def unsend(line: Line, now: Instant, *, tail: int | None = None) -> Line:
