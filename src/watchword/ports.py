@@ -5,7 +5,9 @@ Every verb of a store is ONE atomic step with one winner, however many callers, 
 the contract suite in ``tests/contract``.
 
 Failure policy, the same for every verb: what cannot be read or written raises ``StoreError`` and has changed
-nothing; a refusal is raised as the error named and has changed nothing either.
+nothing; a refusal is raised as the error named and has changed nothing either. A store behind a network adds one
+case: where the connection broke while a commit was under way, ``StoreError`` means all or nothing, and nobody asks
+again on the caller's behalf.
 """
 
 from __future__ import annotations

@@ -34,7 +34,10 @@ ENVIRONMENT: tuple[Setting, ...] = (
     Setting("WATCHWORD_PUBLIC_URL", "URL", "http:// and the bind address", "links never follow a Host header"),
     Setting("WATCHWORD_DATA", "path", "watchword-data", "one directory to mount, back up or delete"),
     Setting("WATCHWORD_KEY_FILE", "path", "keys.json in the data directory", "in production: apart from the database"),
-    Setting("WATCHWORD_STORE", "sqlite, sqlite:PATH, memory", "sqlite", "durable, with nothing to install"),
+    Setting(
+        *("WATCHWORD_STORE", "sqlite, sqlite:PATH, postgresql:// or file:PATH with it, memory", "sqlite"),
+        "durable, with nothing to install; PostgreSQL for several hosts",
+    ),
     Setting("WATCHWORD_SMTP", "smtps:// or smtp+starttls://, or file:PATH", "", "the relay; without it: development"),
     Setting("WATCHWORD_SMTP_CA", "path", "the system's authorities", "for a relay with a certificate of your own CA"),
     Setting("WATCHWORD_MAIL_FROM", "address, or Name <address>", "", "required with a relay: whom the mail is from"),

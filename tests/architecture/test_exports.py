@@ -16,6 +16,7 @@ PUBLIC = {
         "Authenticator",
         "AuthenticatorClient",
         "AuthenticatorList",
+        "BrowserSession",
         "Client",
         "Delivery",
         "Enrolment",

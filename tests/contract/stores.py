@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.postgres import the_server
+from tests.support.spread import Spread
 from tests.support.world import World
 from watchword.adapters.memory import MemoryStore
+from watchword.adapters.postgres import PostgresAddress, PostgresStore
 from watchword.adapters.sqlite import SqliteStore
 from watchword.core.policy import Rules
 from watchword.ports import Store
@@ -18,7 +21,15 @@ from watchword.ports import Store
 STORES: dict[str, Callable[[Path], Store]] = {
     "memory": lambda _: MemoryStore(),
     "sqlite": lambda folder: SqliteStore(folder / "watchword.db"),
+    "postgres": lambda _: PostgresStore(a_database()),
+    "postgres-twice": lambda _: Spread(*map(PostgresStore, [a_database()] * 2)),
 }
+
+
+def a_database() -> PostgresAddress:
+    """Where an empty database is."""
+    return PostgresAddress.parse(the_server().url())
+
 
 every_store = pytest.mark.parametrize("store", STORES)
 

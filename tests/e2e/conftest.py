@@ -106,4 +106,4 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     yield page
     context.close()
     assert troubles == []
-    assert all(host.startswith("127.0.0.1:") for host in hosts)
+    assert all(host.startswith(("127.0.0.1:", "localhost:")) for host in hosts)

@@ -163,12 +163,23 @@ def test_a_store_is_chosen(text: str, database: Path | None) -> None:
     assert database == Settings.load({"WATCHWORD_STORE": text}, data="d").storage.database
 
 
-@pytest.mark.parametrize("text", ["postgresql://ann:hunter2@host/db", "sqlite:", "memory:", "valkey://host", "SQLITE"])
+@pytest.mark.parametrize("text", ["mysql://ann:hunter2@host/db", "sqlite:", "memory:", "valkey://host", "SQLITE"])
 def test_another_store_is_refused_without_repeating_its_address(text: str) -> None:
     error = refused({"WATCHWORD_STORE": text})
 
     assert "WATCHWORD_STORE" == error.setting
     assert "hunter2" not in str(error)
+
+
+def test_a_database_server_is_a_secret_and_no_file(tmp_path: Path) -> None:
+    (tmp_path / "store").write_text("postgresql://ann:hunter2@host/db\n")
+    for text in ("postgresql://ann:hunter2@host/db", f"file:{tmp_path / 'store'}"):
+        storage = Settings.load({"WATCHWORD_STORE": text}, data="d").storage
+
+        assert storage.server is not None
+        assert "postgresql://ann:hunter2@host/db" == storage.server.reveal()
+        assert (None, True) == (storage.database, storage.durable)
+        assert "hunter2" not in repr(storage)
 
 
 @pytest.mark.parametrize(("name", "text"), [("WATCHWORD_PROFILE", "lax"), ("WATCHWORD_LOG_LEVEL", "INFO")])

@@ -27,6 +27,7 @@ from watchword.bootstrap.storage import opened_store as opened_store
 from watchword.bootstrap.storage import prepare as prepare
 from watchword.bootstrap.storage import rotate_keys as rotate_keys
 from watchword.bootstrap.storage import schema_of as schema_of
+from watchword.bootstrap.storage import server_schema_of as server_schema_of
 from watchword.ports import Store
 from watchword.settings import Settings
 

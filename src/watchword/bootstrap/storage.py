@@ -5,8 +5,10 @@ Not handled here: which flows work on the store (``wiring.py``).
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, NamedTuple
 
 from watchword.adapters import key_file
 from watchword.adapters.memory import MemoryStore
@@ -18,6 +20,9 @@ from watchword.flows.app import Apps
 from watchword.ports import Audit, Store
 from watchword.settings import Settings
 
+if TYPE_CHECKING:
+    from watchword.adapters.postgres import PostgresAddress
+
 
 def prepare(settings: Settings) -> bool:
     """Make the data directory and the key file where they are missing; returns whether the key file is new.
@@ -26,12 +31,32 @@ def prepare(settings: Settings) -> bool:
         SettingsError: they cannot be made, or the key file is gone while the database still needs it.
     """
     make_directory(settings)
-    database, keys = settings.storage.database, settings.storage.key_file
-    if not keys.exists() and database is not None and holds_verifications(database):
+    keys = settings.storage.key_file
+    needing = None if keys.exists() else _what_needs_keys(settings)
+    if needing is not None:
         # A new key would open nothing that is there, and count every limit from nought.
-        detail = f"The key file {keys} is gone, and {database} needs it: bring it back, or move the database away."
+        detail = f"The key file {keys} is not there, and {needing} needs it: bring it back, or move the database away."
         raise SettingsError(detail, setting="WATCHWORD_KEY_FILE")
-    return key_file.ensure(settings.storage.key_file, SystemEntropy().draw, SystemClock().now())
+    return key_file.ensure(keys, SystemEntropy().draw, SystemClock().now())
+
+
+def _what_needs_keys(settings: Settings) -> str | None:
+    """The name of the store, where something is in it that was made with a key file."""
+    address, database = _server(settings), settings.storage.database
+    if address is not None:
+        from watchword.adapters.postgres.schema import holds_rows  # noqa: PLC0415 (see _server)
+
+        return address.place if asyncio.run(holds_rows(address)) else None
+    return str(database) if database is not None and holds_verifications(database) else None
+
+
+def _server(settings: Settings) -> PostgresAddress | None:
+    """Where the database server is, None where there is none."""
+    if settings.storage.server is None:
+        return None
+    from watchword.adapters.postgres import PostgresAddress  # noqa: PLC0415 (a driver that most have no use for)
+
+    return PostgresAddress.parse(settings.storage.server.reveal())
 
 
 def make_directory(settings: Settings) -> None:
@@ -49,8 +74,16 @@ def make_directory(settings: Settings) -> None:
 
 
 def open_store(settings: Settings) -> Store:
-    """Choose the store. It is not opened yet."""
-    database = settings.storage.database
+    """Choose the store. It is not opened yet.
+
+    Raises:
+        SettingsError: the address of a database server cannot be used.
+    """
+    address, database = _server(settings), settings.storage.database
+    if address is not None:
+        from watchword.adapters.postgres import PostgresStore  # noqa: PLC0415 (see _server)
+
+        return PostgresStore(address)
     return MemoryStore() if database is None else SqliteStore(database)
 
 
@@ -62,6 +95,35 @@ def schema_of(settings: Settings) -> Schema | None:
     """
     database = settings.storage.database
     return look_at_schema(database) if database is not None and database.exists() else None
+
+
+class ServerSchema(NamedTuple):
+    """A database server: how it may be named, whether others can listen, and its schema.
+
+    ``written`` is 0 where nothing is there yet; versions below schema ``oldest`` may not use it.
+    """
+
+    place: str
+    is_open: bool
+    written: int
+    known: int
+    oldest: int
+
+
+async def server_schema_of(settings: Settings) -> ServerSchema | None:
+    """Which schema the database server has and which one this version writes, changing nothing; None without one.
+
+    Raises:
+        SettingsError: the address cannot be used.
+        StoreError: the server does not answer or refuses us.
+    """
+    address = _server(settings)
+    if address is None:
+        return None
+    from watchword.adapters.postgres.schema import look_at_schema as look  # noqa: PLC0415 (see _server)
+
+    schema = await look(address)
+    return ServerSchema(address.place, address.is_open, schema.written, schema.known, schema.oldest)
 
 
 @asynccontextmanager
@@ -80,10 +142,10 @@ async def opened_store(settings: Settings, *, must_exist: bool = False) -> Async
         StoreError: it cannot be read.
     """
     database = settings.storage.database
-    if database is None:
+    if not settings.storage.durable:
         detail = "With WATCHWORD_STORE=memory nothing is kept between commands."
         raise SettingsError(detail, setting="WATCHWORD_STORE")
-    if must_exist and not database.exists():
+    if must_exist and database is not None and not database.exists():
         detail = f"There is no database at {database}: is --data (or WATCHWORD_DATA) right?"
         raise SettingsError(detail, setting="WATCHWORD_DATA")
     make_directory(settings)

@@ -117,9 +117,11 @@ class Wiring:
         self.secrets.erased = self.secret_files.erase
 
     def _wire_purge(self) -> None:
-        database = self.settings.storage.database
-        # What every process keeps for itself, every process purges.
-        self._turn = None if database is None else FileTurn(database.with_name(f"{database.name}-purge"))
+        storage = self.settings.storage
+        # What every process keeps for itself, every process purges. Of a database server, one process of each host
+        # does, which its files need anyway; several at once leave each other's rows alone.
+        beside = storage.database or (storage.directory / "server" if storage.server else None)
+        self._turn = None if beside is None else FileTurn(beside.with_name(f"{beside.name}-purge"))
         is_ours = self._turn.is_ours if self._turn else lambda: True
         self.purge = Purge(self.store, self._clock, self.audit, trim_memory, self.secret_files, is_ours)
 

@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from watchword import bootstrap
 from watchword.adapters.letter import MailFrom
+from watchword.bootstrap.storage import ServerSchema
 from watchword.cli import console, exits
 from watchword.errors import DeliveryError, SettingsError, UnavailableError
 from watchword.settings import Settings
@@ -85,6 +86,8 @@ def _key_file(settings: Settings) -> Iterator[Finding]:
 
 async def _store(settings: Settings) -> list[Finding]:
     database = settings.storage.database
+    if settings.storage.server is not None:
+        return await _server(settings)
     if database is None:
         return [Finding("warning", "store", "memory: everything is gone with the process")]
     if not database.exists():
@@ -110,13 +113,43 @@ async def _schema(settings: Settings, database: Path) -> Finding:
         return Finding("error", "store", f"{numbers}: a newer version wrote it, and this one refuses it", exits.USAGE)
     if schema.written < schema.known:
         return Finding("note", "store", f"{numbers}: `watchword migrate` (or the next serve) upgrades it")
+    await _ping(settings)
+    return Finding("ok", "store", f"{database} can be read and written, schema {schema.written}")
+
+
+async def _server(settings: Settings) -> list[Finding]:
+    """Look at a database server. As with a file, what this version does not know is only read."""
+    try:
+        found = await bootstrap.server_schema_of(settings)
+        assert found is not None  # noqa: S101 (asked for only where there is one)
+        findings = [await _server_schema(settings, found)]
+    except UnavailableError as error:
+        return [Finding("error", "store", error.detail, exits.UNAVAILABLE)]
+    except SettingsError as error:
+        return [Finding("error", "store", error.detail, exits.USAGE)]
+    if found.is_open:
+        text = "sslmode=disable: whoever is on the network between reads along, the password included"
+        findings.append(Finding("warning", "store", text))
+    return findings
+
+
+async def _server_schema(settings: Settings, found: ServerSchema) -> Finding:
+    numbers = f"{found.place} has schema {found.written}, this version writes {found.known}"
+    if found.oldest > found.known:
+        return Finding("error", "store", f"{numbers}: a newer version wrote it, and this one refuses it", exits.USAGE)
+    if found.written < found.known:
+        return Finding("note", "store", f"{numbers}: `watchword migrate` (or the next serve) upgrades it")
+    await _ping(settings)
+    return Finding("ok", "store", f"{found.place} can be read and written, schema {found.written}")
+
+
+async def _ping(settings: Settings) -> None:
     store = bootstrap.open_store(settings)
     await store.open()
     try:
         await store.ping()
     finally:
         await store.aclose()
-    return Finding("ok", "store", f"{database} can be read and written, schema {schema.written}")
 
 
 async def _relay(settings: Settings) -> list[Finding]:

@@ -204,7 +204,15 @@ class MagicLinks:
         return self._seen(shown, app)
 
     async def exchange(
-        self, app: App, verification: bytes | None, code: str | None, verifier: str, action: Action | None
+        self,
+        app: App,
+        verification: bytes | None,
+        code: str | None,
+        verifier: str,
+        *,
+        purpose: str | None = None,
+        to: str | None = None,
+        action: Action | None = None,
     ) -> Shown:
         """Collect what was confirmed, or what a hand-off code is of. Returns only where this call alone approved it.
 
@@ -223,7 +231,7 @@ class MagicLinks:
             app.id,
             raw,
             challenge=challenge,
-            expected=self._verifications.expect(app, raw, None, None, action),
+            expected=self._verifications.expect(app, raw, purpose, to, action),
             handed_over=code is not None,
             guesses=self._verifications.rules.guesses,
             now=now,

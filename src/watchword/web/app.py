@@ -17,6 +17,7 @@ from watchword.web.api.verification import VerificationApi
 from watchword.web.docs_page import DocsPages
 from watchword.web.exchange import METRICS, OCTETS
 from watchword.web.gate import Gate
+from watchword.web.link_pages import LinkPages
 from watchword.web.mailbox import MailboxPages, Session
 from watchword.web.pages import Assets, Pages
 from watchword.web.route import Auth, Refusal, Route, Table
@@ -208,11 +209,13 @@ def page_routes(services: Services, api: list[Route]) -> list[Route]:
     """Pages for people, and the document behind one of them."""
     pages, assets = Pages(services.config), Assets()
     docs = DocsPages(api, services.config, pages)
-    shells = SecretPages(services.secrets, services.config, pages)
+    shells, asked = SecretPages(services.secrets, services.config, pages), LinkPages(pages)
     return [
         Route("GET", "/", shells.create, hidden=True),
         Route("GET", "/s/{id}", shells.reveal, hidden=True),
         Route("GET", "/s/{id}/status", shells.status, hidden=True),
+        Route("GET", "/l/{id}", asked.link, hidden=True),
+        Route("GET", "/v/{id}", asked.code, hidden=True),
         Route("GET", "/start", pages.start, hidden=True),
         Route("GET", "/docs", docs.page, hidden=True),
         Route("GET", "/openapi.json", docs.document, hidden=True),

@@ -85,7 +85,7 @@ class Line:
 Lines = dict[str, Line]
 
 # For a route that is shared: on every answer, and what a browser asks before it sends JSON from elsewhere.
-SHARED: Headers = [(b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", b"retry-after")]
+SHARED: Headers = [(b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", b"date, retry-after")]
 _PREFLIGHT: Headers = [
     (b"access-control-allow-methods", b"POST"),
     (b"access-control-allow-headers", b"content-type"),

@@ -93,11 +93,16 @@ class PageShown(Struct, frozen=True):
 
 
 class Exchange(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The verifier of the session that asked, with the hand-off code it came back with, or the id it has kept."""
+    """The verifier of the session that asked, with the hand-off code it came back with, or the id it has kept.
+
+    Give `purpose` and `to`, too, as for a check.
+    """
 
     code_verifier: Annotated[str, Meta(extra_json_schema={"minLength": 43, "maxLength": 128})]
     code: Annotated[str, Meta(description="The hand-off code.")] | None = None
     id: Annotated[str, Meta(description="The verification, once it is `confirmed`.")] | None = None
+    purpose: wire.Purpose | None = None
+    to: Annotated[str, Meta(min_length=1, description="The address that was asked for.")] | None = None
     action: wire.NewAction | None = None
 
 

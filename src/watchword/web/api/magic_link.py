@@ -103,7 +103,10 @@ class MagicLinkApi:
         try:
             raw = None if asked.id is None else ids.from_text(ids.VERIFICATION, asked.id)
             shown = await self._flow.exchange(
-                request.app, raw, asked.code, asked.code_verifier, read_action(asked.action)
+                *(request.app, raw, asked.code, asked.code_verifier),
+                purpose=asked.purpose,
+                to=asked.to,
+                action=read_action(asked.action),
             )
         except UnknownError:
             raise UnknownError(UNKNOWN) from None
