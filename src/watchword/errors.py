@@ -275,7 +275,10 @@ class BurntError(OverError):
 
 
 class RateLimitedError(RefusedError):
-    """Too many requests of this kind. ``retry_after`` is in whole seconds; which bucket refused is never told."""
+    """Too many requests of this kind. ``retry_after`` is in whole seconds; which bucket refused is never told.
+
+    ``policy`` is what an authenticated caller may know of the limits: their name, and counts with spans in seconds.
+    """
 
     code = "rate_limited"
     sentence = "Too many requests of this kind. Nothing was sent or counted."
@@ -283,6 +286,7 @@ class RateLimitedError(RefusedError):
     def __init__(self, detail: str = "", *, retry_after: int = 1) -> None:
         super().__init__(detail)
         self.retry_after = max(1, retry_after)
+        self.policy: tuple[str, tuple[tuple[int, int], ...]] = ("", ())
 
 
 class BlockedError(RateLimitedError):

@@ -23,6 +23,7 @@ from watchword.core.limit import Charge, GuessLimits
 from watchword.core.message import PasscodeMessage, Receipt
 from watchword.core.verification import Expected, Judgement, Outcome, Verification
 from watchword.ports_authenticator import AuthenticatorStore
+from watchword.ports_limit import LimitStore
 from watchword.ports_secret import SecretStore
 
 
@@ -341,7 +342,7 @@ class PurgeStore(Protocol):
         ...
 
 
-class Store(VerificationStore, CourierStore, RecentStore, AppStore, PurgeStore, Protocol):
+class Store(VerificationStore, CourierStore, RecentStore, AppStore, PurgeStore, LimitStore, Protocol):
     """All of it, as one adapter provides it."""
 
     @property

@@ -38,7 +38,7 @@ COMMANDS: dict[str, Any] = getattr(commands, "commands")  # noqa: B009 - a group
 STANDARDS = (DOCS / "explanation" / "standards.md").read_text(encoding="utf-8")
 
 _EVENT = re.compile(
-    r"(?:http|verification|guard|authenticator|recovery|reseal|secret|delivery|courier|purge|app|key|keys|rules|task|worker|log)\.[a-z_]+"
+    r"(?:http|verification|guard|support|authenticator|recovery|reseal|secret|delivery|courier|purge|app|key|keys|rules|task|worker|log)\.[a-z_]+"
 )
 _COMMAND = re.compile(r"(?:^(?:\$ )?(?:\.venv/bin/)?|`)watchword ([a-z]+)(?: ([a-z]+))?([^`\n]*)", re.MULTILINE)
 _EXPORT = re.compile(r"^(?:\$ )?export (WATCHWORD_\w+)='?([^'\n]*)'?$", re.MULTILINE)

@@ -61,6 +61,7 @@ LEVELS = {
     "http.key_in_query": "warning",
     "delivery.failed": "warning",
     "guard.allowed": "debug",
+    "support.reset": "warning",
     "guard.blocked": "warning",
     "guard.monitored": "warning",
     "guard.signal_failed": "warning",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from watchword.adapters import app_steps, steps
+from watchword.adapters import app_steps, limit_steps, steps
 from watchword.adapters.guard_steps import GuardRow
 from watchword.adapters.memory_authenticator import MemoryAuthenticatorRows, MemoryAuthenticators
 from watchword.adapters.memory_secret import MemorySecretRows, MemorySecrets
@@ -21,6 +21,7 @@ from watchword.core.limit import FRESH, UNTRIED, Arrivals, Charge, Guesses, Gues
 from watchword.core.verification import Expected, Judgement, Outcome, Verification
 from watchword.errors import UnknownError
 from watchword.ports import Added, Idempotency
+from watchword.ports_limit import BucketKeys, Buckets
 
 
 class MemoryTables:
@@ -246,6 +247,12 @@ class MemoryStore:
         )
         rows = [(self.tables.verifications[entry.verification], entry) for entry in sent]
         return [(row, self.tables.apps[row.app].name, entry) for row, entry in rows if not row.decoy][:most]
+
+    async def buckets(self, keys: BucketKeys) -> Buckets:
+        return limit_steps.buckets(self.tables, keys)
+
+    async def empty(self, keys: BucketKeys, *, now: Instant) -> None:
+        limit_steps.empty(self.tables, keys, now)
 
     async def add_app(self, app: App) -> None:
         app_steps.add_app(self.tables, app)

@@ -77,8 +77,8 @@ class Metrics:
         elif event.startswith("delivery."):
             _count(self.counts.deliveries, (event[9:], _text(facts, "transport"), _text(facts, "reason")), (OTHER,) * 3)
         elif event in _DECISIONS:
-            labels = (event[6:], _text(facts, "reason"), _text(facts, "country"))
-            _count(self.counts.guard, labels, (OTHER,) * 3)
+            decided = (event[6:], _text(facts, "reason"), _text(facts, "country"))
+            _count(self.counts.guard, decided, (OTHER,) * 3)
         else:
             events = self.counts.events
             events[event] = events.get(event, 0) + 1

@@ -16,13 +16,14 @@ from collections.abc import Awaitable, Sequence
 
 from watchword.core import ids
 from watchword.core.guard import Plan, Traits, Verdict, read_traits, write_traits
+from watchword.core.instant import Span, seconds_until
 from watchword.core.keyring import INDEX_BLOCK, INDEX_SOURCE, Keyring
-from watchword.core.limit import Charge, Rate
+from watchword.core.limit import Charge, Rate, told
 from watchword.core.number import LONGEST_PREFIX, WIDER_PREFIX, Number
 from watchword.core.policy import Rules
 from watchword.core.sms import SmsRules, admit_number, demand_notice
 from watchword.core.verification import Verification
-from watchword.errors import BlockedError, ChannelForbiddenError, DeliveryError, InvalidInputError
+from watchword.errors import BlockedError, ChannelForbiddenError, DeliveryError, InvalidInputError, RateLimitedError
 from watchword.ports import Added, Audit, NumberSignals
 
 _IPV4 = 4  # bytes; of which the guard counts by the first three
@@ -60,16 +61,20 @@ class SmsGuard:
             self._audit.record("guard.blocked", reason="sim_changed", country=number.country)
             raise BlockedError(reason="sim_changed", retry_after=3_600)
 
-    async def watch(self, verification: Verification, step: Awaitable[Added]) -> Added:
+    async def watch(self, rules: Rules, verification: Verification, step: Awaitable[Added]) -> Added:
         """Wait for a step that sends, and write down what the guard decided in it."""
-        if not verification.traits:
-            return await step
-        country = read_traits(verification.traits).country
+        is_text = bool(verification.traits)
+        country = read_traits(verification.traits).country if is_text else ""
         try:
             added = await step
-        except BlockedError as error:
-            self._record(Verdict("block", error.reason), country)
+        except RateLimitedError as error:
+            rates = rules.sms_limits.number_sends if is_text else rules.limits.recipient_sends
+            error.policy = told("sends", rates)
+            if isinstance(error, BlockedError):
+                self._record(Verdict("block", error.reason), country)
             raise
+        if not is_text:
+            return added
         if not added.replayed:
             self._record(added.verdict, country)
             if verification.notice:
@@ -80,6 +85,13 @@ class SmsGuard:
     def _record(self, verdict: Verdict, country: str) -> None:
         event = {"allow": "guard.allowed", "monitor": "guard.monitored", "block": "guard.blocked"}[verdict.decision]
         self._audit.record(event, reason=verdict.reason, country=country)
+
+
+def too_many_guesses(rules: Rules, wait: Span) -> RateLimitedError:
+    """The refusal of a check whose recipient has no wrong guesses left for now."""
+    error = RateLimitedError(retry_after=seconds_until(wait, 0))
+    error.policy = told("guesses", rules.limits.wrong_guesses)
+    return error
 
 
 def text_methods(methods: Sequence[str] | None) -> Sequence[str]:

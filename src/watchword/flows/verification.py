@@ -23,7 +23,7 @@ from watchword.core.action import Action, digest, say
 from watchword.core.app import App
 from watchword.core.delivery import Delivery
 from watchword.core.device import describe
-from watchword.core.instant import DAY, Instant, seconds_until
+from watchword.core.instant import DAY, Instant
 from watchword.core.keyring import INDEX_IDEMPOTENCY, NONCE_SIZE, Keyring
 from watchword.core.magic_link import LinkWanted
 from watchword.core.number import Number, is_number, read_number
@@ -41,10 +41,9 @@ from watchword.errors import (
     MismatchError,
     NotAcceptedError,
     NotConfirmedError,
-    RateLimitedError,
     UndeliverableError,
 )
-from watchword.flows.guard import SmsGuard, charges_of, plan_of, text_methods, traits_of
+from watchword.flows.guard import SmsGuard, charges_of, plan_of, text_methods, too_many_guesses, traits_of
 from watchword.flows.keys import Keys
 from watchword.ports import Audit, Clock, Entropy, Idempotency, VerificationStore
 
@@ -157,7 +156,7 @@ class Verifications:
             now=now,
             plan=plan_of(self.rules, ring, new, source),
         )
-        verification, replayed, _ = await self._sms.watch(new, adding)
+        verification, replayed, _ = await self._sms.watch(self.rules, new, adding)
         self._record("verification.replayed" if replayed else "verification.created", verification)
         self._wake()
         return self._show(verification, now, replayed=True, made=True) if replayed else shown
@@ -206,7 +205,7 @@ class Verifications:
         if outcome is Outcome.CLOSED:
             raise ChannelClosedError
         if outcome is Outcome.LIMITED:
-            raise RateLimitedError(retry_after=seconds_until(now + judgement.retry_after, now))
+            raise too_many_guesses(self.rules, judgement.retry_after)
         raise NOT_ACCEPTED[outcome](attempts_remaining=judged.attempts_remaining)
 
     def expect(
@@ -244,7 +243,7 @@ class Verifications:
             now=now,
             plan=plan_of(self.rules, ring, found, network),
         )
-        resent, _, _ = await self._sms.watch(found, resending)
+        resent, _, _ = await self._sms.watch(self.rules, found, resending)
         self._record("verification.resent", resent)
         self._wake()
         return self._show(resent, now)

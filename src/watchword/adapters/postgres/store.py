@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from watchword.adapters import app_steps, steps
+from watchword.adapters import app_steps, limit_steps, steps
 from watchword.adapters.batch import Batcher
 from watchword.adapters.postgres.address import PostgresAddress
 from watchword.adapters.postgres.authenticator import PostgresAuthenticators
@@ -32,6 +32,7 @@ from watchword.core.limit import Charge, GuessLimits
 from watchword.core.verification import Expected, Judgement, Outcome, Verification, guess_key
 from watchword.errors import UnknownError
 from watchword.ports import Added, Idempotency
+from watchword.ports_limit import BucketKeys, Buckets
 
 MOST_COUNTED = 10_000
 HELD = 0.05  # seconds until a courier looks again, where others hold all that is due
@@ -243,6 +244,13 @@ class PostgresStore:
     async def recent(self, most: int) -> Sequence[tuple[Verification, str, Delivery]]:
         found: Sequence[tuple[Verification, str, Delivery]] = await self._look(PostgresTables.recent, most)
         return found
+
+    async def buckets(self, keys: BucketKeys) -> Buckets:
+        found: Buckets = await self._look(limit_steps.buckets, keys)
+        return found
+
+    async def empty(self, keys: BucketKeys, *, now: Instant) -> None:
+        await self._submit(limit_steps.empty, keys, now)
 
     async def add_app(self, app: App) -> None:
         await self._submit(app_steps.add_app, app)

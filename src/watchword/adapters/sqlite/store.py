@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from watchword.adapters import app_steps, steps
+from watchword.adapters import app_steps, limit_steps, steps
 from watchword.adapters.batch import Batcher
 from watchword.adapters.sqlite.authenticator import SqliteAuthenticators
 from watchword.adapters.sqlite.checkpoint import Checkpointer
@@ -30,6 +30,7 @@ from watchword.core.limit import Charge, GuessLimits
 from watchword.core.verification import Expected, Judgement, Outcome, Verification
 from watchword.errors import UnknownError
 from watchword.ports import Added, Idempotency
+from watchword.ports_limit import BucketKeys, Buckets
 
 MOST_COUNTED = 10_000
 GLANCE = 0.05  # seconds a read waits, on the event loop, where another process is just letting go of the file
@@ -205,6 +206,13 @@ class SqliteStore:
     async def recent(self, most: int) -> Sequence[tuple[Verification, str, Delivery]]:
         with our_words():
             return self._read.recent(most)
+
+    async def buckets(self, keys: BucketKeys) -> Buckets:
+        with our_words(), self._one_view():
+            return limit_steps.buckets(self._read, keys)
+
+    async def empty(self, keys: BucketKeys, *, now: Instant) -> None:
+        await self._submit(limit_steps.empty, keys, now)
 
     async def add_app(self, app: App) -> None:
         await self._submit(app_steps.add_app, app)
