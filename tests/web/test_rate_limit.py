@@ -47,9 +47,7 @@ def test_an_answer_that_is_no_refusal_has_none_of_it(site: Site) -> None:
 def test_strangers_who_are_limited_are_told_when_and_nothing_else(site: Site) -> None:
     site.services.magic_links.limit.rates = (Rate(1, MINUTE),)
     path = f"/v1/links/{an_unknown_id()}/open"
-    replies = [
-        site.wire.call("POST", path, headers=[(b"content-type", b"application/json")], body=b"{}") for _ in range(3)
-    ]
+    replies = [site.call("POST", path, {}) for _ in range(3)]
 
     assert 429 == replies[-1].status
     assert "retry-after" in told(replies[-1])
