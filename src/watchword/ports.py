@@ -23,7 +23,7 @@ from watchword.core.limit import Charge, GuessLimits
 from watchword.core.message import PasscodeMessage, Receipt
 from watchword.core.verification import Expected, Judgement, Outcome, Verification
 from watchword.ports_authenticator import AuthenticatorStore
-from watchword.ports_limit import LimitStore
+from watchword.ports_limit import GuessStore, LimitStore
 from watchword.ports_secret import SecretStore
 
 
@@ -59,18 +59,6 @@ class Mailer(Protocol):
 
         Raises:
             DeliveryError: it was not taken (or, where ``uncertain``, perhaps was).
-        """
-        ...
-
-
-class NumberSignals(Protocol):
-    """Somebody who knows when a number came to another SIM or operator (NIST SP 800-63B-4 3.1.3.3)."""
-
-    async def changed_lately(self, number: str) -> bool:
-        """Whether it did so lately that whoever answers it may be somebody else.
-
-        Raises:
-            DeliveryError: it is not known.
         """
         ...
 
@@ -293,6 +281,10 @@ class RecentStore(Protocol):
 class AppStore(Protocol):
     """Apps and their API keys."""
 
+    async def app(self, app: bytes) -> App | None:
+        """An app by its id."""
+        ...
+
     async def add_app(self, app: App) -> None:
         """Write a new app.
 
@@ -342,7 +334,31 @@ class PurgeStore(Protocol):
         ...
 
 
-class Store(VerificationStore, CourierStore, RecentStore, AppStore, PurgeStore, LimitStore, Protocol):
+class FastStore(VerificationStore, CourierStore, RecentStore, Protocol):
+    """The short-lived half of a store, where it lies apart from what must last."""
+
+    async def open(self) -> None:
+        """Connect."""
+        ...
+
+    async def aclose(self) -> None:
+        """Finish what is under way and let go."""
+        ...
+
+    async def ping(self) -> None:
+        """Prove that it can be written.
+
+        Raises:
+            StoreError: it cannot; the text says why, for the operator.
+        """
+        ...
+
+    def facts(self) -> Mapping[str, float]:
+        """Figures for metrics."""
+        ...
+
+
+class Store(VerificationStore, CourierStore, RecentStore, AppStore, GuessStore, PurgeStore, LimitStore, Protocol):
     """All of it, as one adapter provides it."""
 
     @property

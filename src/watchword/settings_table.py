@@ -5,7 +5,6 @@ Not handled here: reading them (``settings``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from watchword.core.departure import CHOICES
@@ -38,6 +37,11 @@ ENVIRONMENT: tuple[Setting, ...] = (
         *("WATCHWORD_STORE", "sqlite, sqlite:PATH, postgresql:// or file:PATH with it, memory", "sqlite"),
         "durable, with nothing to install; PostgreSQL for several hosts",
     ),
+    Setting(
+        *("WATCHWORD_FAST_STORE", "valkey://, valkeys://, both with +cluster, or file:PATH with it", ""),
+        "verifications and limits of sends in Valkey, the rest in the store",
+    ),
+    Setting("WATCHWORD_FAST_STORE_CA", "path", "the system's authorities", "where Valkey has a certificate of your CA"),
     Setting("WATCHWORD_SMTP", "smtps:// or smtp+starttls://, or file:PATH", "", "the relay; without it: development"),
     Setting("WATCHWORD_SMTP_CA", "path", "the system's authorities", "for a relay with a certificate of your own CA"),
     Setting("WATCHWORD_MAIL_FROM", "address, or Name <address>", "", "required with a relay: whom the mail is from"),
@@ -91,7 +95,3 @@ FILE: tuple[Setting, ...] = (
     Setting("actions", "tables", "", "what each app may ask people to approve, in your words"),
     Setting("mail.connections", "1 to 64", "8", "connections to the relay, and messages under way, a process"),
 )
-
-RESERVED: Mapping[str, str] = {
-    "WATCHWORD_FAST_STORE": "is not in this version: leave it unset, the store keeps everything",
-}

@@ -197,6 +197,21 @@ def test_an_old_process_serves_on_and_starts_again_beside_a_schema_that_only_add
     run(journey())
 
 
+def test_keys_are_tried_on_the_newest_address_that_is_sealed_in_it() -> None:
+    async def journey() -> None:
+        url = the_server().url()
+        address = PostgresAddress.parse(url)
+        nothing_yet = await schema.newest_sealed(address)
+        async with a_world(url) as world:
+            await world.send("ann@example.com")
+            world.clock.move(1)
+            await world.send("ben@example.com")
+            sealed, bound_to = await schema.newest_sealed(address) or (b"", b"")
+            assert (None, b"ben@example.com") == (nothing_yet, world.keys.ring.open(sealed, bound_to=bound_to))
+
+    run(journey())
+
+
 def test_a_schema_that_left_this_version_behind_is_refused() -> None:
     async def journey() -> None:
         url = the_server().url()

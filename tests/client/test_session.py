@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from tests.client.answers import ID, body
 from tests.client.both import BOTH, Shell
+from tests.client.person import Person
 from tests.client.running import RunningApp
-from tests.support.link import REDIRECT, Holder, b64, challenge_of
+from tests.support.link import REDIRECT, b64, challenge_of
 from watchword.client import BrowserSession, verification
 from watchword.client.protocol import Ask, Reply, Steps
 from watchword.client.session import COOKIE
 from watchword.client.verification import Verification
-from watchword.core import binary, ids
 from watchword.errors import (
     AlreadyUsedError,
     InvalidInputError,
@@ -157,31 +157,6 @@ def test_a_session_that_asked_for_nothing_collects_nothing(session: BrowserSessi
         next(verification.exchange(session, purpose="login"))
 
 
-class Person:
-    """Whoever got the mail, at the service of a running app."""
-
-    def __init__(self, app: RunningApp) -> None:
-        self.app = app
-        self.link = Holder(app.mail().link)
-
-    def continued(self) -> tuple[str, str]:
-        flow = self.app.world.magic_links
-        to = self.app.run(flow.proceed(self.raw, self.proof, "192.0.2.7"))
-        parameters = dict(pair.split("=") for pair in to.partition("?")[2].split("&"))
-        return parameters["code"], parameters["state"]
-
-    def confirms(self, word: str) -> None:
-        self.app.run(self.app.world.magic_links.confirm(self.raw, self.proof, word, "192.0.2.7"))
-
-    @property
-    def raw(self) -> bytes:
-        return ids.from_text(ids.VERIFICATION, self.link.id)
-
-    @property
-    def proof(self) -> bytes:
-        return binary.decode(self.link.proof)
-
-
 @pytest.mark.parametrize("shell", BOTH)
 def test_a_link_is_collected_by_the_browser_that_asked_and_by_no_other(shell: Shell) -> None:
     with RunningApp(redirect_uris=[REDIRECT]) as app:
@@ -193,7 +168,7 @@ def test_a_link_is_collected_by_the_browser_that_asked_and_by_no_other(shell: Sh
         assert made.page_url not in repr(made)
         session = BrowserSession.read(session.of(made.id, TO).cookie()["value"])
         person = Person(app)
-        code, state = person.continued()
+        code, state = person.handed()
         thief = BrowserSession.begin(REDIRECT).of(made.id, TO)
         for other in (thief, BrowserSession(session.verifier, session.state, id=made.id, to="eve@example.org")):
             with pytest.raises(MismatchError):

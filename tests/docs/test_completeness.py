@@ -217,7 +217,7 @@ def test_limits_are_told_with_their_figures() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
 def test_a_page_names_only_settings_that_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    known = {setting.name for setting in settings_table.ENVIRONMENT} | set(settings_table.RESERVED)
+    known = {setting.name for setting in settings_table.ENVIRONMENT}
     assert set(re.findall(r"WATCHWORD_[A-Z_]+[A-Z]", text)) <= known
     structured = {setting.name for setting in settings_table.FILE}
     assert {

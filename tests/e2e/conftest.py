@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
 ]
+
+
+NUMBERS = count(1)
 
 
 @dataclass
@@ -90,6 +94,12 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def to() -> str:
+    """The address of somebody whom no other test knows, so that a mail to them is of this one."""
+    return f"ann{next(NUMBERS)}@example.org"
 
 
 @pytest.fixture(params=[(390, "light"), (1280, "dark")], ids=["phone-day", "desktop-night"])

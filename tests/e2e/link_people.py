@@ -56,12 +56,14 @@ class Place:
     hands: Hands
     browser: Browser
 
-    def mail(self, to: str) -> Mail:
-        """The newest mail to somebody, read in the mailbox's own page."""
+    def mail(self, to: str, number: int = 1) -> Mail:
+        """The newest mail to somebody, once there are so many, read in the mailbox's own page."""
         with somebody(self.browser) as desk:
             page = desk.new_page()
             page.goto(self.site.mailbox)
-            page.locator("#mails button", has_text=to).first.click()
+            mails = page.locator("#mails button", has_text=to)
+            expect(mails).to_have_count(number)
+            mails.first.click()
             letter = page.frame_locator("iframe").locator("body")
             expect(letter).to_contain_text(re.compile(r"\d{3}"))
             links = letter.locator("a").evaluate_all("all => all.map((each) => each.getAttribute('href'))")

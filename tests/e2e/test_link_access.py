@@ -60,8 +60,7 @@ def test_axe_finds_what_it_is_there_to_find_inside_the_element(place: Place, pag
     assert [each for each in complaints(page) if each.startswith("label:")]
 
 
-def test_every_state_of_the_link_is_for_everybody(place: Place, page: Page) -> None:
-    to = "link@example.org"
+def test_every_state_of_the_link_is_for_everybody(place: Place, page: Page, to: str) -> None:
     sign_in(page, place, to)
     first, _ = words(page)
     link = place.mail(to).link
@@ -86,8 +85,7 @@ def test_every_state_of_the_link_is_for_everybody(place: Place, page: Page) -> N
     check(page)
 
 
-def test_every_state_of_the_code_page_is_for_everybody(place: Place, page: Page) -> None:
-    to = "code@example.org"
+def test_every_state_of_the_code_page_is_for_everybody(place: Place, page: Page, to: str) -> None:
     sign_in(page, place, to, hosted=True)
     check(page)
     page.keyboard.insert_text("12")
@@ -110,8 +108,7 @@ def test_the_element_in_a_page_of_an_app_is_for_everybody(place: Place, page: Pa
     check(page)
 
 
-def test_the_keyboard_alone_signs_in_by_link(place: Place, page: Page) -> None:
-    to = "keys@example.org"
+def test_the_keyboard_alone_signs_in_by_link(place: Place, page: Page, to: str) -> None:
     sign_in(page, place, to)
     open_link(page, place.mail(to).link)
     expect(page.get_by_role("heading", name="Sign in to Harbour Shop?")).to_be_focused()
@@ -120,8 +117,7 @@ def test_the_keyboard_alone_signs_in_by_link(place: Place, page: Page) -> None:
     is_signed_in(page, to)
 
 
-def test_the_keyboard_alone_confirms_from_another_device(place: Place, page: Page, browser: Browser) -> None:
-    to = "keys2@example.org"
+def test_the_keyboard_alone_confirms_from_another_device(place: Place, page: Page, to: str, browser: Browser) -> None:
     sign_in(page, place, to)
     first, _ = words(page)
     with somebody(browser) as phone:
@@ -135,8 +131,7 @@ def test_the_keyboard_alone_confirms_from_another_device(place: Place, page: Pag
         expect(theirs.get_by_role("heading", name="Done. Go back to your other device")).to_be_focused()
 
 
-def test_the_keyboard_alone_types_a_code(place: Place, page: Page) -> None:
-    to = "keys3@example.org"
+def test_the_keyboard_alone_types_a_code(place: Place, page: Page, to: str) -> None:
     sign_in(page, place, to, hosted=True)
     code = place.mail(to).code
     page.keyboard.type("12")
@@ -151,8 +146,7 @@ def test_the_keyboard_alone_types_a_code(place: Place, page: Page) -> None:
     is_signed_in(page, to)
 
 
-def test_the_pages_read_from_right_to_left(place: Place, page: Page) -> None:
-    to = "rtl@example.org"
+def test_the_pages_read_from_right_to_left(place: Place, page: Page, to: str) -> None:
     sign_in(page, place, to, hosted=True)
     page.evaluate("document.documentElement.dir = 'rtl'")
     check(page)

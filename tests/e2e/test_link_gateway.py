@@ -64,9 +64,8 @@ def is_untouched(place: Place, verification: str) -> None:
 
 
 def test_a_gateway_that_does_everything_spends_nothing_and_gets_nothing(
-    place: Place, page: Page, browser: Browser
+    place: Place, page: Page, to: str, browser: Browser
 ) -> None:
-    to = "guarded@example.org"
     verification = sign_in(page, place, to)
     first, _ = words(page)
     mail = place.mail(to)
@@ -113,8 +112,7 @@ def test_a_gateway_that_guesses_our_words_closes_that_way_and_neither_the_link_n
         page.get_by_role("button", name="Sign out").click()
 
 
-def test_storms_of_fetches_and_posts_without_a_proof_change_nothing(place: Place, page: Page) -> None:
-    to = "stormy@example.org"
+def test_storms_of_fetches_and_posts_without_a_proof_change_nothing(place: Place, page: Page, to: str) -> None:
     verification = sign_in(page, place, to)
     link = place.mail(to).link
     address = link.partition("#")[0]
@@ -162,8 +160,9 @@ def test_a_gateway_that_writes_the_fragment_into_the_path_is_repaired(place: Pla
         page.get_by_role("button", name="Sign out").click()
 
 
-def test_a_gateway_that_drops_the_fragment_leaves_the_code_and_the_whole_link(place: Place, page: Page) -> None:
-    to = "dropped@example.org"
+def test_a_gateway_that_drops_the_fragment_leaves_the_code_and_the_whole_link(
+    place: Place, page: Page, to: str
+) -> None:
     verification = sign_in(page, place, to)
     mail = place.mail(to)
     tab = page.context.new_page()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from watchword.adapters import app_steps, limit_steps, steps
+from watchword.adapters import app_steps, guess_steps, limit_steps, steps
 from watchword.adapters.guard_steps import GuardRow
 from watchword.adapters.memory_authenticator import MemoryAuthenticatorRows, MemoryAuthenticators
 from watchword.adapters.memory_secret import MemorySecretRows, MemorySecrets
@@ -253,6 +253,15 @@ class MemoryStore:
 
     async def empty(self, keys: BucketKeys, *, now: Instant) -> None:
         limit_steps.empty(self.tables, keys, now)
+
+    async def guesses(self, key: bytes) -> Guesses:
+        return self.tables.guesses(key)
+
+    async def note_guess(self, key: bytes, *, wrong: bool, limits: GuessLimits, now: Instant) -> None:
+        guess_steps.note_guess(self.tables, key, wrong, limits, now)
+
+    async def app(self, app: bytes) -> App | None:
+        return self.tables.app(app)
 
     async def add_app(self, app: App) -> None:
         app_steps.add_app(self.tables, app)

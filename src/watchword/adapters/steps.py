@@ -373,7 +373,11 @@ def _known(tables: Tables, app: bytes, raw: bytes) -> Verification:
 
 
 def _with_code(tables: Tables, app: bytes, raw: bytes) -> Verification:
-    verification = _known(tables, app, raw)
+    return demand_code(_known(tables, app, raw))
+
+
+def demand_code(verification: Verification) -> Verification:
+    """Refuse to look at a code for what has none."""
     if not verification.methods & CODE:
         # Counting here would let anybody who types at the app's own field end what has no code to be guessed.
         raise InvalidInputError("This verification has no code: its message carries a link alone.", field="code")

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from watchword.adapters import key_file
 from watchword.adapters.memory import MemoryStore
-from watchword.adapters.sqlite.look import Schema, holds_verifications, look_at_schema
+from watchword.adapters.sqlite.look import Schema, holds_verifications, look_at_schema, newest_sealed
 from watchword.adapters.sqlite.store import SqliteStore
 from watchword.adapters.system import SystemClock, SystemEntropy
 from watchword.core.app import App
-from watchword.errors import SettingsError
+from watchword.errors import KeyringError, SettingsError, TamperedError
 from watchword.flows.app import Apps
 from watchword.flows.keys import Keys
 from watchword.flows.limits import SupportDesk
@@ -25,13 +25,15 @@ from watchword.settings import Settings
 
 if TYPE_CHECKING:
     from watchword.adapters.postgres import PostgresAddress
+    from watchword.adapters.valkey import FastServer, ValkeyStore
+    from watchword.settings import Secret
 
 
 def prepare(settings: Settings) -> bool:
     """Make the data directory and the key file where they are missing; returns whether the key file is new.
 
     Raises:
-        SettingsError: they cannot be made, or the key file is gone while the database still needs it.
+        SettingsError: they cannot be made, or the key file is gone, or another one, while the database needs it.
     """
     make_directory(settings)
     keys = settings.storage.key_file
@@ -40,7 +42,40 @@ def prepare(settings: Settings) -> bool:
         # A new key would open nothing that is there, and count every limit from nought.
         detail = f"The key file {keys} is not there, and {needing} needs it: bring it back, or move the database away."
         raise SettingsError(detail, setting="WATCHWORD_KEY_FILE")
-    return key_file.ensure(keys, SystemEntropy().draw, SystemClock().now())
+    made = key_file.ensure(keys, SystemEntropy().draw, SystemClock().now())
+    if not made:
+        try_keys(settings)
+    return made
+
+
+def try_keys(settings: Settings) -> None:
+    """Open something in the store with the key file, changing nothing.
+
+    A file of another machine, or one from before a rotation, would make every right code a wrong one, in silence.
+
+    Raises:
+        SettingsError: it cannot be used, or is not the one that the store was written with.
+        StoreError: the store cannot be read.
+    """
+    place, sample = _newest_sealed(settings)
+    if sample is None:
+        return
+    try:
+        key_file.load(settings.storage.key_file).open(sample[0], bound_to=sample[1])
+    except (KeyringError, TamperedError):
+        file = settings.storage.key_file
+        detail = f"The key file {file} is not the one that {place} was written with: bring the right one here."
+        raise SettingsError(detail, setting="WATCHWORD_KEY_FILE") from None
+
+
+def _newest_sealed(settings: Settings) -> tuple[str, tuple[bytes, bytes] | None]:
+    """The name of the store, and of what is sealed in it the newest with what it is bound to."""
+    address, database = _server(settings), settings.storage.database
+    if address is not None:
+        from watchword.adapters.postgres import schema  # noqa: PLC0415 (see _server)
+
+        return address.place, asyncio.run(schema.newest_sealed(address))
+    return str(database), None if database is None else newest_sealed(database)
 
 
 def _what_needs_keys(settings: Settings) -> str | None:
@@ -77,7 +112,45 @@ def make_directory(settings: Settings) -> None:
 
 
 def open_store(settings: Settings) -> Store:
-    """Choose the store. It is not opened yet.
+    """Choose the store, in one piece or in two halves. It is not opened yet.
+
+    Raises:
+        SettingsError: the address of a server cannot be used.
+    """
+    durable = open_durable(settings)
+    if settings.storage.fast is None:
+        return durable
+    from watchword.adapters.split import SplitStore  # noqa: PLC0415 (see _server)
+
+    return SplitStore(_fast_store(settings, settings.storage.fast, durable), durable)
+
+
+def _fast_store(settings: Settings, address: Secret, durable: Store) -> ValkeyStore:
+    from watchword.adapters.valkey import ValkeyAddress, ValkeyStore  # noqa: PLC0415 (see _server)
+
+    return ValkeyStore(ValkeyAddress.parse(address.reveal(), settings.storage.fast_ca), durable)
+
+
+async def fast_servers(settings: Settings) -> Sequence[FastServer]:
+    """Ask every server of the fast store how it is, with a heartbeat written to each; none where there is none.
+
+    Raises:
+        SettingsError: the address cannot be used.
+        StoreError: a server does not answer or refuses us.
+    """
+    if settings.storage.fast is None:
+        return ()
+    store = _fast_store(settings, settings.storage.fast, MemoryStore())
+    await store.open()
+    try:
+        await store.ping()
+        return await store.servers()
+    finally:
+        await store.aclose()
+
+
+def open_durable(settings: Settings) -> Store:
+    """Choose the store for what must last, which is all of it where no fast one is set. It is not opened yet.
 
     Raises:
         SettingsError: the address of a database server cannot be used.
@@ -142,6 +215,9 @@ async def opened_support(settings: Settings, audit: Audit, name: str) -> AsyncIt
 
     Raises: ``opened_store``; UnknownError: there is no such app.
     """
+    if settings.storage.fast is not None:
+        detail = "With WATCHWORD_FAST_STORE sends are counted in Valkey, where each count leaves by itself."
+        raise SettingsError(detail, setting="WATCHWORD_FAST_STORE")
     async with opened_store(settings, must_exist=True) as store:
         clock = SystemClock()
         keys = Keys(lambda: key_file.load(settings.storage.key_file), clock)
@@ -165,7 +241,7 @@ async def opened_store(settings: Settings, *, must_exist: bool = False) -> Async
         detail = f"There is no database at {database}: is --data (or WATCHWORD_DATA) right?"
         raise SettingsError(detail, setting="WATCHWORD_DATA")
     make_directory(settings)
-    store = open_store(settings)
+    store = open_durable(settings)  # apps and authenticators lie there, and whoever asks has no use for the rest
     await store.open()
     try:
         yield store

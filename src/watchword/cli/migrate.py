@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from watchword.bootstrap import make_directory, open_store
+from watchword.bootstrap import make_directory, open_durable
 from watchword.cli import console
 from watchword.errors import SettingsError
 from watchword.settings import Settings
@@ -24,7 +24,7 @@ def migrate(settings: Settings, *, as_json: bool) -> None:
 
 
 async def _open_and_close(settings: Settings) -> None:
-    store = open_store(settings)
+    store = open_durable(settings)
     await store.open()
     try:
         await store.ping()

@@ -43,7 +43,7 @@ from watchword.bootstrap import Minted
 from watchword.cli import console, welcome
 from watchword.core.instant import SECOND
 from watchword.core.policy import Rules
-from watchword.errors import SettingsError, StoreError, WatchwordError
+from watchword.errors import SettingsError, StoreError, UnavailableError, WatchwordError
 from watchword.settings import Bind, Settings
 from watchword.web.connection import BoundedConfig
 from watchword.web.gate import Gate
@@ -82,10 +82,8 @@ def serve(settings: Settings, *, data: str | None, workers: int, delivers: bool 
         log = Log(SystemClock(), level=settings.log_level)
 
         def greet() -> None:
-            try:
+            with suppress(BrokenPipeError, UnavailableError):  # nobody reads: no reason for a service to end
                 welcome.welcome(settings, minted, as_json=as_json)
-            except OSError:  # nobody reads: no reason for a service to end
-                console.give_up_output()
 
         if not delivers and (settings.development or not settings.storage.durable):
             detail = "--no-courier needs a relay and a store that a courier elsewhere can read."

@@ -6,6 +6,8 @@ ever shown: what comes out is put together from two closed lists.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 MOST_READ = 512  # characters of a user agent that are looked at
 
 # The first mark that is found decides, so what others pretend to be comes after what they are.
@@ -35,7 +37,12 @@ _SYSTEMS = (
 
 def describe(user_agent: str | None) -> str:
     """The device in our words, '' where it is none that we have words for."""
-    said = (user_agent or "")[:MOST_READ].lower()
+    return _describe(user_agent[:MOST_READ]) if user_agent else ""
+
+
+@lru_cache(maxsize=512)
+def _describe(user_agent: str) -> str:
+    said = user_agent.lower()
     browser = next((name for mark, name in _BROWSERS if mark in said), "")
     system = next((name for mark, name in _SYSTEMS if mark in said), "")
     if browser and system:

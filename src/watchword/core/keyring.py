@@ -152,6 +152,17 @@ class Keyring:
         except InvalidTag:
             raise TamperedError from None
 
+    def contradicts(self, other: Keyring) -> bool:
+        """Whether the two hold different keys where they should hold the same: under one number, or as index key.
+
+        What was made under the one would neither open nor compare under the other, and nothing would say so.
+        """
+        shared = self._roots.keys() & other._roots.keys()
+        numbered = any(
+            self._roots[number].code.digest(b"") != other._roots[number].code.digest(b"") for number in shared
+        )
+        return numbered or self.lookup(INDEX_ADDRESS, b"") != other.lookup(INDEX_ADDRESS, b"")
+
     @cached_property
     def _index_keys(self) -> dict[bytes, Mac]:
         labels = (

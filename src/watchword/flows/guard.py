@@ -24,7 +24,8 @@ from watchword.core.policy import Rules
 from watchword.core.sms import SmsRules, admit_number, demand_notice
 from watchword.core.verification import Verification
 from watchword.errors import BlockedError, ChannelForbiddenError, DeliveryError, InvalidInputError, RateLimitedError
-from watchword.ports import Added, Audit, NumberSignals
+from watchword.ports import Added, Audit
+from watchword.ports_limit import NumberSignals
 
 _IPV4 = 4  # bytes; of which the guard counts by the first three
 

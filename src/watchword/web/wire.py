@@ -205,16 +205,17 @@ def _invalid(complaint: str) -> InvalidInputError:
     """Turn msgspec's complaint into ours. Whatever is not on the list of known forms is not passed on."""
     located = _AT.fullmatch(complaint)
     said, path = (located[1], located[2]) if located else (complaint, "")
+    whole = path or "body"
     if unknown := _UNKNOWN.fullmatch(said):
         return InvalidInputError("There is no such field.", field=_join(path, unknown[1]))
     if said.startswith("Object contains unknown field"):
-        return InvalidInputError("There is a field here that is not known.", field=path)
+        return InvalidInputError("There is a field here that is not known.", field=whole)
     if missing := _MISSING.fullmatch(said):
         return InvalidInputError("This field is needed.", field=_join(path, missing[1]))
     if expected := _EXPECTED.fullmatch(said):
         kinds = " or ".join(_WORDS.get(kind, kind) for kind in expected[1].removesuffix(" | null").split(" | "))
-        return InvalidInputError(f"This must be {kinds}{expected[2] or ''}.", field=path)
-    return InvalidInputError(field=path)
+        return InvalidInputError(f"This must be {kinds}{expected[2] or ''}.", field=whole)
+    return InvalidInputError(field=whole)
 
 
 def _join(path: str, name: str) -> str:

@@ -95,6 +95,16 @@ async def holds_rows(address: PostgresAddress) -> bool:
     return row is not None and bool(row[0])
 
 
+async def newest_sealed(address: PostgresAddress) -> tuple[bytes, bytes] | None:
+    """The newest sealed address and what it is bound to, to try keys on; None where there is none.
+
+    Raises:
+        StoreError: the server does not answer or refuses us.
+    """
+    row = await _look(address, "SELECT sealed, app || id FROM verifications ORDER BY id DESC LIMIT 1")
+    return None if row is None else (row[0], row[1])
+
+
 async def _look(address: PostgresAddress, query: str) -> asyncpg.Record | None:
     try:
         connection = await connect(address)

@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from watchword.adapters import app_steps, limit_steps, steps
+from watchword.adapters import app_steps, guess_steps, limit_steps, steps
 from watchword.adapters.batch import Batcher
 from watchword.adapters.postgres.address import PostgresAddress
 from watchword.adapters.postgres.authenticator import PostgresAuthenticators
@@ -28,7 +28,7 @@ from watchword.core.app import ApiKey, App
 from watchword.core.delivery import Delivery, Due, Report, Settlement
 from watchword.core.guard import Plan
 from watchword.core.instant import Instant, Span
-from watchword.core.limit import Charge, GuessLimits
+from watchword.core.limit import Charge, Guesses, GuessLimits
 from watchword.core.verification import Expected, Judgement, Outcome, Verification, guess_key
 from watchword.errors import UnknownError
 from watchword.ports import Added, Idempotency
@@ -251,6 +251,17 @@ class PostgresStore:
 
     async def empty(self, keys: BucketKeys, *, now: Instant) -> None:
         await self._submit(limit_steps.empty, keys, now)
+
+    async def guesses(self, key: bytes) -> Guesses:
+        found: Guesses = await self._look(PostgresTables.guesses, key)
+        return found
+
+    async def note_guess(self, key: bytes, *, wrong: bool, limits: GuessLimits, now: Instant) -> None:
+        await self._submit(guess_steps.note_guess, key, wrong, limits, now)
+
+    async def app(self, app: bytes) -> App | None:
+        found: App | None = await self._look(PostgresTables.app, app)
+        return found
 
     async def add_app(self, app: App) -> None:
         await self._submit(app_steps.add_app, app)

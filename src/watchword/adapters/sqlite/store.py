@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from watchword.adapters import app_steps, limit_steps, steps
+from watchword.adapters import app_steps, guess_steps, limit_steps, steps
 from watchword.adapters.batch import Batcher
 from watchword.adapters.sqlite.authenticator import SqliteAuthenticators
 from watchword.adapters.sqlite.checkpoint import Checkpointer
@@ -26,7 +26,7 @@ from watchword.core.app import ApiKey, App
 from watchword.core.delivery import Delivery, Due, Report, Settlement
 from watchword.core.guard import Plan
 from watchword.core.instant import Instant, Span
-from watchword.core.limit import Charge, GuessLimits
+from watchword.core.limit import Charge, Guesses, GuessLimits
 from watchword.core.verification import Expected, Judgement, Outcome, Verification
 from watchword.errors import UnknownError
 from watchword.ports import Added, Idempotency
@@ -213,6 +213,17 @@ class SqliteStore:
 
     async def empty(self, keys: BucketKeys, *, now: Instant) -> None:
         await self._submit(limit_steps.empty, keys, now)
+
+    async def guesses(self, key: bytes) -> Guesses:
+        with our_words():
+            return self._read.guesses(key)
+
+    async def note_guess(self, key: bytes, *, wrong: bool, limits: GuessLimits, now: Instant) -> None:
+        await self._submit(guess_steps.note_guess, key, wrong, limits, now)
+
+    async def app(self, app: bytes) -> App | None:
+        with our_words():
+            return self._read.app(app)
 
     async def add_app(self, app: App) -> None:
         await self._submit(app_steps.add_app, app)
