@@ -68,6 +68,7 @@ LEVELS = {
     "delivery.delayed": "warning",
     "log.dropped": "warning",
     "verification.replayed": "debug",
+    "verification.continued": "debug",  # every gateway that presses the button causes one
     "verification.exchange_replayed": "warning",
     "authenticator.tampered": "error",
     "reseal.failed": "error",
