@@ -376,3 +376,24 @@ def test_a_step_that_breaks_is_told_by_its_kind_alone() -> None:
             assert ("a step failed: RuntimeError", None) == (results[0].detail, results[1])
 
     run(journey())
+
+
+def test_every_row_is_found_by_an_index_however_young_its_table_is() -> None:
+    async def journey() -> None:
+        server = the_server()
+        database = server.database()
+        async with a_world(server.url(database)):
+            tables = PostgresTables()
+            found = [
+                (query + shelf.lock, shelf.table)
+                for shelf in tables.shelves
+                for query in (shelf.by_key, shelf.by_group)
+                if query
+            ]
+            assert len(found) > len(tables.shelves)
+            for query, table in found:
+                plan = server.sql(f"{WRITING}; EXPLAIN {query.replace('$1', chr(39) + '{}' + chr(39))}", database)
+                assert "Index" in plan, table
+                assert "Seq Scan" not in plan, table
+
+    run(journey())
