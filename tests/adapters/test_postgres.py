@@ -293,10 +293,10 @@ def test_a_dead_line_costs_its_patience_once_and_a_full_queue_says_so_at_once() 
             began = time.monotonic()
             answers = await asyncio.gather(*(told(world, number) for number in range(4 * CROWD)))
             assert {"StoreError", "OverloadedError"} == set(answers)
-            assert time.monotonic() - began < PATIENCE + 1
+            assert time.monotonic() - began < 2 * PATIENCE  # once, and not once for each
             began = time.monotonic()
             assert "StoreError" == await told(world, 0)
-            assert time.monotonic() - began < PATIENCE / 2  # while it is dead, nobody waits as long again
+            assert time.monotonic() - began < PATIENCE  # while it is dead, nobody waits as long again
             line.mend()
             assert "made" == await told(world, 0)
 
