@@ -6,9 +6,7 @@ import asyncio
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
-from tests.contract.stores import a_world, every_store_that_purges, run
+from tests.contract.stores import a_world, every_store, every_store_that_purges, run
 from tests.support.sms import WIDE_OPEN, ceiling, with_sms
 from tests.support.world import World
 from watchword.core import guard
@@ -16,7 +14,7 @@ from watchword.core.delivery import DeliveryStatus
 from watchword.core.instant import DAY, HOUR
 from watchword.core.limit import Rate
 from watchword.core.policy import SmsLimits
-from watchword.errors import BlockedError, RateLimitedError, StoreError
+from watchword.errors import BlockedError, RateLimitedError
 from watchword.flows.verification import Request
 
 AT_ONCE = 64
@@ -33,7 +31,7 @@ async def text(world: World, number: int, **more: object) -> str:
     return "sent"
 
 
-@every_store_that_purges
+@every_store
 def test_many_sends_at_once_never_cost_more_than_the_budget(store: str, tmp_path: Path) -> None:
     async def journey() -> None:
         async with a_world(store, tmp_path, with_sms(guard=ceiling(20 * 80_000), limits=WIDE_OPEN)) as world:
@@ -43,7 +41,7 @@ def test_many_sends_at_once_never_cost_more_than_the_budget(store: str, tmp_path
     run(journey())
 
 
-@every_store_that_purges
+@every_store
 def test_many_sends_at_once_into_one_block_end_with_its_sixth(store: str, tmp_path: Path) -> None:
     async def journey() -> None:
         async with a_world(store, tmp_path, with_sms(limits=WIDE_OPEN)) as world:
@@ -53,7 +51,7 @@ def test_many_sends_at_once_into_one_block_end_with_its_sixth(store: str, tmp_pa
     run(journey())
 
 
-@every_store_that_purges
+@every_store
 def test_many_sends_at_once_never_exceed_a_bucket_of_the_guard_by_one(store: str, tmp_path: Path) -> None:
     async def journey() -> None:
         rules = with_sms(limits=WIDE_OPEN._replace(network_sends=(Rate(7, DAY),)))
@@ -64,7 +62,7 @@ def test_many_sends_at_once_never_exceed_a_bucket_of_the_guard_by_one(store: str
     run(journey())
 
 
-@every_store_that_purges
+@every_store
 def test_many_sends_at_once_to_one_number_never_exceed_its_bucket_by_one(store: str, tmp_path: Path) -> None:
     async def journey() -> None:
         async with a_world(store, tmp_path, with_sms(limits=SmsLimits())) as world:
@@ -74,7 +72,7 @@ def test_many_sends_at_once_to_one_number_never_exceed_its_bucket_by_one(store: 
     run(journey())
 
 
-@every_store_that_purges
+@every_store
 def test_what_was_counted_outlives_a_restart(store: str, tmp_path: Path) -> None:
     async def journey() -> None:
         rules = with_sms(limits=WIDE_OPEN)
@@ -88,7 +86,7 @@ def test_what_was_counted_outlives_a_restart(store: str, tmp_path: Path) -> None
     run(journey())
 
 
-@every_store_that_purges
+@every_store
 def test_a_right_code_is_counted_once_however_many_checks_come(store: str, tmp_path: Path) -> None:
     async def journey() -> None:
         async with a_world(store, tmp_path, with_sms(limits=WIDE_OPEN)) as world:
@@ -104,7 +102,7 @@ def test_a_right_code_is_counted_once_however_many_checks_come(store: str, tmp_p
     run(journey())
 
 
-@every_store_that_purges
+@every_store
 def test_of_many_reports_at_once_one_changes_the_delivery(store: str, tmp_path: Path) -> None:
     async def journey() -> None:
         async with a_world(store, tmp_path, with_sms()) as world:
@@ -132,14 +130,5 @@ def test_rows_of_the_guard_that_decide_nothing_any_more_are_purged(store: str, t
             assert await world.store.purge(made_before=0, now=now + 40 * DAY, step=100) >= 5
             assert await world.store.purge(made_before=0, now=now + 40 * DAY, step=100) == 0
             assert await text(world, 99) == "sent"
-
-    run(journey())
-
-
-def test_a_store_that_may_forget_takes_no_texts(tmp_path: Path) -> None:
-    async def journey() -> None:
-        async with a_world("valkey", tmp_path, with_sms()) as world:
-            with pytest.raises(StoreError):
-                await text(world, 1)
 
     run(journey())

@@ -79,9 +79,14 @@ class ValkeyStore:
         return await self._wire.servers()
 
     def facts(self) -> Mapping[str, float]:
-        """Calls under way now; writes and calls since the start."""
-        depth, batches, operations = self._wire.facts()
-        return {"queue_depth": depth, "batches": batches, "operations": operations}
+        """Calls under way now; writes, calls and how long answers took since the start, as ``batch.figures``."""
+        links = [*self._wire.links()]
+        took = zip(*(link.tally.took for link in links), strict=True)
+        return {f"took_{place}": sum(parts) for place, parts in enumerate(took)} | {
+            "queue_depth": sum(link.depth for link in links),
+            "batches": sum(link.tally.batches for link in links),
+            "operations": sum(link.tally.operations for link in links),
+        }
 
     async def add(
         self,
@@ -232,6 +237,6 @@ class ValkeyStore:
 
 
 def _refuse_texts(plan: Plan | None) -> None:
-    """Refuse what costs money: the guard's counters must not be forgotten, and settings keep the two apart."""
+    """Refuse what costs money: its counters must not be forgotten, and a split store keeps it in its other half."""
     if plan is not None:
-        raise StoreError("The guard of texts keeps its counters in a store that lasts.")
+        raise StoreError("Texts are kept in a store that lasts.")
