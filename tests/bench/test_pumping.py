@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 import pytest
 
-from bench.pumping import ATTACKS, PRICE, Simulation, table
+from bench.guard import Order, measure
+from bench.pumping import ATTACKS, PRICE, Simulation, page, table
 from watchword.core.guard import Budget
 
 HONEST = 8_000
@@ -19,7 +23,7 @@ def test_an_attack_is_stopped_and_honest_people_are_not(attack: str, most_paid: 
 
     assert told.paid <= most_paid
     assert told.paid <= share * told.asked
-    assert told.refused * 1_000 < 3 * told.honest  # on a day of 50 000 it is below one: see bench/RESULTS.md
+    assert told.refused * 1_000 < 3 * told.honest  # on a day of 50 000 it is below one: see bench/GUARD.md
 
 
 def test_a_day_without_an_attack_refuses_fewer_than_one_in_a_thousand() -> None:
@@ -35,6 +39,13 @@ def test_what_breakers_cannot_see_ends_with_the_budget() -> None:
     told = Simulation(budget).run("thin", honest=HONEST, seed=4)
 
     assert told.paid + told.honest - told.refused <= 14_000
+
+
+def test_what_the_guard_costs_is_measured(tmp_path: Path) -> None:
+    costs = asyncio.run(measure(Order(1, 50, str(tmp_path))))
+
+    assert all(each > 0 for each in (*costs.mail, *costs.text, *costs.reading))
+    assert any(word in page([], costs, "today") for word in ("**Met.**", "**Missed.**"))
 
 
 def test_the_table_has_a_row_an_attack() -> None:

@@ -147,9 +147,3 @@ def test_rates_monitoring_and_hosts_are_read(tmp_path: Path) -> None:
 
 def test_addresses_of_providers_are_shown_nowhere(tmp_path: Path) -> None:
     assert "hunter2" not in repr(loaded(tmp_path))
-
-
-def test_texts_do_not_go_with_a_store_that_forgets(tmp_path: Path) -> None:
-    error = refused(tmp_path, DUTIES, WATCHWORD_FAST_STORE="valkey://127.0.0.1:6379")
-
-    assert "WATCHWORD_FAST_STORE" == error.setting

@@ -76,7 +76,6 @@ class Settings:
             sms=read_providers(given, file),
         )
         _demand_relay(settings)
-        _demand_lasting_counters(settings)
         return settings
 
     def bound_to(self, bind: Bind) -> Settings:
@@ -84,13 +83,6 @@ class Settings:
         server = self.server
         public_url = f"http://{bind}" if server.public_url == f"http://{server.bind}" else server.public_url
         return replace(self, server=replace(server, bind=bind, public_url=public_url))
-
-
-def _demand_lasting_counters(settings: Settings) -> None:
-    """Keep the guard's counters of money where nothing forgets them."""
-    if settings.rules.sms is not None and settings.storage.fast is not None:
-        detail = "[sms] needs counters that last: leave WATCHWORD_FAST_STORE unset, the store keeps everything then."
-        raise SettingsError(detail, setting="WATCHWORD_FAST_STORE")
 
 
 def _demand_relay(settings: Settings) -> None:

@@ -248,6 +248,6 @@ class ValkeyStore:
 
 
 def _refuse_texts(plan: Plan | None) -> None:
-    """Refuse what costs money: the guard's counters must not be forgotten, and settings keep the two apart."""
+    """Refuse what costs money: its counters must not be forgotten, and a split store keeps it in its other half."""
     if plan is not None:
-        raise StoreError("The guard of texts keeps its counters in a store that lasts.")
+        raise StoreError("Texts are kept in a store that lasts.")
