@@ -15,8 +15,11 @@ from watchword.adapters.memory import MemoryStore
 from watchword.adapters.sqlite.look import Schema, holds_verifications, look_at_schema, newest_sealed
 from watchword.adapters.sqlite.store import SqliteStore
 from watchword.adapters.system import SystemClock, SystemEntropy
+from watchword.core.app import App
 from watchword.errors import KeyringError, SettingsError, StoreError, TamperedError
 from watchword.flows.app import Apps
+from watchword.flows.keys import Keys
+from watchword.flows.limits import SupportDesk
 from watchword.ports import Audit, Store
 from watchword.settings import Settings
 
@@ -207,6 +210,22 @@ async def opened_apps(settings: Settings, audit: Audit, *, must_exist: bool = Fa
     """The flow of apps on the store as it lies, without a running service. Needs no keys. Raises: ``opened_store``."""
     async with opened_store(settings, must_exist=must_exist) as store:
         yield Apps(store, SystemClock(), SystemEntropy(), audit)
+
+
+@asynccontextmanager
+async def opened_support(settings: Settings, audit: Audit, name: str) -> AsyncIterator[tuple[SupportDesk, App]]:
+    """The support desk of an app, on the store as it lies. It needs the key file: recipients are found by keyed hash.
+
+    Raises: ``opened_store``; UnknownError: there is no such app.
+    """
+    if settings.storage.fast is not None:
+        detail = "With WATCHWORD_FAST_STORE sends are counted in Valkey, where each count leaves by itself."
+        raise SettingsError(detail, setting="WATCHWORD_FAST_STORE")
+    async with opened_store(settings, must_exist=True) as store:
+        clock = SystemClock()
+        keys = Keys(lambda: key_file.load(settings.storage.key_file), clock)
+        app = await Apps(store, clock, SystemEntropy(), audit).named(name)
+        yield SupportDesk(store, keys, clock, audit, settings.rules), app
 
 
 @asynccontextmanager

@@ -43,6 +43,8 @@ INDEX_IDEMPOTENCY = b"watchword/v1/index/idempotency"
 INDEX_SECRET = b"watchword/v1/index/secret"
 INDEX_SUBJECT = b"watchword/v1/index/subject"
 INDEX_SEED = b"watchword/v1/index/seed"
+INDEX_BLOCK = b"watchword/v1/index/block"
+INDEX_REPORT = b"watchword/v1/index/report"
 INDEX_ACTION = b"watchword/v1/index/action"
 
 _LOOKUP_SIZE = 16  # bytes of a look-up hash that are kept
@@ -165,7 +167,7 @@ class Keyring:
     def _index_keys(self) -> dict[bytes, Mac]:
         labels = (
             *(INDEX_RECIPIENT, INDEX_ADDRESS, INDEX_SOURCE, INDEX_IDEMPOTENCY),
-            *(INDEX_SECRET, INDEX_SUBJECT, INDEX_SEED, INDEX_ACTION),
+            *(INDEX_SECRET, INDEX_SUBJECT, INDEX_SEED, INDEX_ACTION, INDEX_BLOCK, INDEX_REPORT),
         )
         return {label: Mac(derive(self._index, label)) for label in labels}
 
