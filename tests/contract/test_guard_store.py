@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
-from tests.contract.stores import a_world, every_store, every_store_that_purges, run
+import pytest
+
+from tests.contract.stores import a_world, every_store, run
 from tests.support.sms import WIDE_OPEN, ceiling, with_sms
 from tests.support.world import World
 from watchword.core import guard
@@ -14,7 +17,7 @@ from watchword.core.delivery import DeliveryStatus
 from watchword.core.instant import DAY, HOUR
 from watchword.core.limit import Rate
 from watchword.core.policy import SmsLimits
-from watchword.errors import BlockedError, RateLimitedError
+from watchword.errors import BlockedError, RateLimitedError, UnknownError
 from watchword.flows.verification import Request
 
 AT_ONCE = 64
@@ -119,7 +122,7 @@ def test_of_many_reports_at_once_one_changes_the_delivery(store: str, tmp_path: 
     run(journey())
 
 
-@every_store_that_purges
+@every_store
 def test_rows_of_the_guard_that_decide_nothing_any_more_are_purged(store: str, tmp_path: Path) -> None:
     async def journey() -> None:
         async with a_world(store, tmp_path, with_sms(limits=WIDE_OPEN)) as world:
@@ -130,5 +133,19 @@ def test_rows_of_the_guard_that_decide_nothing_any_more_are_purged(store: str, t
             assert await world.store.purge(made_before=0, now=now + 40 * DAY, step=100) >= 5
             assert await world.store.purge(made_before=0, now=now + 40 * DAY, step=100) == 0
             assert await text(world, 99) == "sent"
+
+    run(journey())
+
+
+def test_where_there_are_two_halves_texts_lie_in_the_one_that_lasts(tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world("valkey", tmp_path, with_sms()) as world:
+            assert await text(world, 1) == "sent"
+            (due,) = await world.store.claim(now=world.clock.now(), lease=HOUR, most=5)
+            assert due.verification.channel == "sms"
+            halves: Any = world.store
+            assert (await halves.durable.find(world.app.id, due.verification.id))[0] == due.verification
+            with pytest.raises(UnknownError):
+                await halves.fast.find(world.app.id, due.verification.id)
 
     run(journey())

@@ -218,10 +218,7 @@ async def opened_support(settings: Settings, audit: Audit, name: str) -> AsyncIt
 
     Raises: ``opened_store``; UnknownError: there is no such app.
     """
-    if settings.storage.fast is not None:
-        detail = "With WATCHWORD_FAST_STORE sends are counted in Valkey, where each count leaves by itself."
-        raise SettingsError(detail, setting="WATCHWORD_FAST_STORE")
-    async with opened_store(settings, must_exist=True) as store:
+    async with opened_store(settings, must_exist=True, whole=True) as store:
         clock = SystemClock()
         keys = Keys(lambda: key_file.load(settings.storage.key_file), clock)
         app = await Apps(store, clock, SystemEntropy(), audit).named(name)
@@ -229,8 +226,8 @@ async def opened_support(settings: Settings, audit: Audit, name: str) -> AsyncIt
 
 
 @asynccontextmanager
-async def opened_store(settings: Settings, *, must_exist: bool = False) -> AsyncIterator[Store]:
-    """The store as it lies, without a running service.
+async def opened_store(settings: Settings, *, must_exist: bool = False, whole: bool = False) -> AsyncIterator[Store]:
+    """The store as it lies, without a running service: what must last of it, or the ``whole``.
 
     Raises:
         SettingsError: the store keeps nothing, is not there although it ``must_exist``, or cannot be used.
@@ -244,7 +241,7 @@ async def opened_store(settings: Settings, *, must_exist: bool = False) -> Async
         detail = f"There is no database at {database}: is --data (or WATCHWORD_DATA) right?"
         raise SettingsError(detail, setting="WATCHWORD_DATA")
     make_directory(settings)
-    store = open_durable(settings)  # apps and authenticators lie there, and whoever asks has no use for the rest
+    store = open_store(settings) if whole else open_durable(settings)
     await store.open()
     try:
         yield store
