@@ -20,6 +20,7 @@ from watchword.core.limit import Charge, GuessLimits
 from watchword.core.message import PasscodeMessage, Receipt
 from watchword.core.verification import Expected, Judgement, Verification
 from watchword.ports_authenticator import AuthenticatorStore
+from watchword.ports_notice import NoticeStore
 from watchword.ports_secret import SecretStore
 
 
@@ -119,6 +120,8 @@ class VerificationStore(Protocol):
         """Run ``core.verification.judge`` on row and bucket and write what it changes, in one step.
 
         Of any number of simultaneous right checks exactly one is ``approved``; wrong ones never exceed a limit.
+        With the approval the address is tied to the verification's subject, if it has one, and what that changes is
+        queued to be told (``ports_notice.py``), in the same step.
 
         Raises:
             UnknownError: there is none of that id in that app.
@@ -255,6 +258,11 @@ class Store(VerificationStore, CourierStore, RecentStore, AppStore, PurgeStore, 
     @property
     def authenticators(self) -> AuthenticatorStore:
         """The part of it that keeps authenticators. Usable while the store is open."""
+        ...
+
+    @property
+    def notices(self) -> NoticeStore:
+        """The part of it that keeps confirmed addresses and notices. Usable while the store is open."""
         ...
 
     async def open(self) -> None:

@@ -34,6 +34,7 @@ ENVIRONMENT: tuple[Setting, ...] = (
     Setting("WATCHWORD_SMTP", "smtps:// or smtp+starttls://, or file:PATH", "", "the relay; without it: development"),
     Setting("WATCHWORD_SMTP_CA", "path", "the system's authorities", "for a relay with a certificate of your own CA"),
     Setting("WATCHWORD_MAIL_FROM", "address, or Name <address>", "", "required with a relay: whom the mail is from"),
+    Setting("WATCHWORD_NOTICE_URL", "https:// URL", "", "the one link in a notice: what to do if it was not you"),
     Setting("WATCHWORD_TRUSTED_PROXIES", "networks, separated by commas", "", "only these may say who the client is"),
     Setting("WATCHWORD_PROFILE", ", ".join(PROFILES), "balanced", "the policy: purposes, lifetimes, tries"),
     Setting("WATCHWORD_SECRETS", ", ".join(CREATION), "on", "who may share: anybody, nobody, or who has an API key"),

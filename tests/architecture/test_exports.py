@@ -17,6 +17,7 @@ PUBLIC = {
         "AuthenticatorClient",
         "AuthenticatorList",
         "Client",
+        "ConfirmedAddress",
         "Delivery",
         "Enrolment",
         "File",

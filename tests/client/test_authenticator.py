@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from tests.client.running import RunningApp
-from watchword.client import AsyncAuthenticatorClient, AuthenticatorClient, Enrolment
+from watchword.client import AsyncAuthenticatorClient, AuthenticatorClient, Client, Enrolment
 from watchword.core.instant import MINUTE, rfc3339
 from watchword.core.totp import totp
 from watchword.errors import (
@@ -113,6 +113,23 @@ def test_an_authenticator_lives_its_life(shell: Shell, app: RunningApp) -> None:
 
 
 @both
+def test_confirmed_addresses_are_listed_and_untied(shell: Shell, app: RunningApp) -> None:
+    client, subject = shell(app.address, app.key), f"told & {shell.__name__}"
+    assert () == client.call("addresses", subject)
+    with Client(app.address, app.key) as mail:
+        to = f"{shell.__name__}@example.com"
+        asked = mail.create(to=to, purpose="address_confirmation", subject=subject)
+        mail.check(asked.id, app.delivered(), purpose="address_confirmation", to=to)
+    (told,) = client.call("addresses", subject)
+    assert f"{to[0]}***@example.com" == told.to
+    with pytest.raises(UnknownError):
+        client.call("remove_address", subject, "nobody@example.com")
+    assert 1 == client.call("remove_address", subject, to)
+    assert 0 == client.call("remove_address", subject)
+    client.close()
+
+
+@both
 def test_refusals_are_told_apart(shell: Shell, app: RunningApp) -> None:
     client, subject = shell(app.address, app.key), f"nobody-{shell.__name__}"
     for _ in range(5):
@@ -155,6 +172,8 @@ FALSE = [
     ("rename", (ID, "a"), shown(id=OTHER)),
     ("revoke", (ID,), shown(status="active")),
     ("of_subject", ("ann",), {"authenticators": [shown(subject="bob")], "recovery_codes_remaining": 0}),
+    ("addresses", ("ann",), {"addresses": [{"to": "a***@example.com"}]}),
+    ("remove_address", ("ann",), {}),
     ("enrol", ("ann",), shown(subject="bob", secret="A", otpauth_uri="o", qr_svg="<svg>")),
     ("renew_codes", ("ann",), {"subject": "bob", "codes": []}),
     ("check_code", ("ann", "0"), {"status": "refused", "subject": "ann", "remaining": 1}),
@@ -217,7 +236,7 @@ def test_the_examples_of_the_how_to_run(app: RunningApp, monkeypatch: pytest.Mon
     monkeypatch.setenv("CODES_API_KEY", app.key)
     text = HOW_TO.read_text(encoding="utf-8")
     examples = list(re.finditer(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
-    assert len(examples) == 4
+    assert len(examples) == 5
 
     def typed(_: str) -> str:
         app.world.clock.move(MINUTE)

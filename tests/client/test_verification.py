@@ -49,6 +49,7 @@ def create(**changes: Any) -> Steps[Verification]:
         "user_agent": None,
         "known_device": None,
         "decoy": False,
+        "subject": None,
         "idempotency_key": "k",
         "jitter": lambda: 0.0,
     }
@@ -77,6 +78,7 @@ def test_create_sends_every_field_in_its_place() -> None:
             user_agent="Firefox",
             known_device=False,
             decoy=True,
+            subject="user-4711",
         )
     )
 
@@ -89,6 +91,7 @@ def test_create_sends_every_field_in_its_place() -> None:
         "digits": 8,
         "requester": {"ip": "192.0.2.7", "user_agent": "Firefox", "known_device": False},
         "decoy": True,
+        "subject": "user-4711",
     }
 
 

@@ -100,6 +100,7 @@ class Site:
             verifications=world.verifications,
             authenticators=world.authenticators,
             recovery_codes=world.recovery_codes,
+            addresses=world.addresses,
             secrets=world.secrets,
             secret_files=world.secret_files,
             apps=world.apps,

@@ -15,7 +15,7 @@ from watchword.adapters.memory import MemoryStore
 from watchword.core.app import App
 from watchword.core.instant import Instant, Span
 from watchword.core.keyring import Keyring
-from watchword.core.message import PasscodeMessage, Receipt
+from watchword.core.message import NoticeMessage, PasscodeMessage, Receipt
 from watchword.core.policy import Rules
 from watchword.core.secret import SecretRules
 from watchword.errors import DeliveryError
@@ -24,6 +24,8 @@ from watchword.flows.authenticator import Authenticators
 from watchword.flows.authenticator_keeping import Resealing
 from watchword.flows.courier import Courier
 from watchword.flows.keys import Keys
+from watchword.flows.notice import Addresses
+from watchword.flows.notice_courier import NoticeCourier
 from watchword.flows.purge import Purge
 from watchword.flows.recovery import RecoveryCodes
 from watchword.flows.secret import Secrets
@@ -79,12 +81,20 @@ class Outbox:
 
     mails: list[tuple[str, PasscodeMessage]] = field(default_factory=list)
     trouble: Callable[[], DeliveryError | None] = lambda: None
+    notices: list[tuple[str, NoticeMessage]] = field(default_factory=list)
 
     async def deliver(self, recipient: str, message: PasscodeMessage) -> Receipt:
         error = self.trouble()
         if error is not None:
             raise error
         self.mails.append((recipient, message))
+        return Receipt("T1", "relay.example")
+
+    async def notify(self, recipient: str, message: NoticeMessage) -> Receipt:
+        error = self.trouble()
+        if error is not None:
+            raise error
+        self.notices.append((recipient, message))
         return Receipt("T1", "relay.example")
 
     @property
@@ -119,7 +129,10 @@ class World:
         kept = self.store.authenticators
         self.authenticators = Authenticators(kept, self.keys, self.clock, self.dice, self.journal, ceiling=50)
         self.recovery_codes = RecoveryCodes(kept, self.keys, self.clock, self.dice, self.journal)
-        self.resealing = Resealing(kept, self.keys, self.dice, self.journal)
+        told = self.store.notices
+        self.addresses = Addresses(told, self.keys, self.clock, self.dice, self.journal)
+        self.notices = NoticeCourier(told, self.outbox, self.keys, self.clock, self.dice, self.journal)
+        self.resealing = Resealing(kept, told, self.keys, self.dice, self.journal)
         folder = Path(tempfile.mkdtemp())
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self.blobs = DiskBlobs(folder / "blobs")

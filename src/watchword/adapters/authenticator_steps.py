@@ -10,10 +10,12 @@ from typing import Protocol
 
 import msgspec
 
+from watchword.adapters.notice_steps import NoticeRows, tell
 from watchword.core import authenticator as rules
 from watchword.core.authenticator import Authenticator, Judged, Match, Matches, Outcome
 from watchword.core.instant import Instant
-from watchword.core.limit import Guesses, GuessLimits, note_right
+from watchword.core.limit import Arrivals, Guesses, GuessLimits, note_right
+from watchword.core.notice import Happened, Kind
 from watchword.errors import ConflictError, UnknownError
 from watchword.ports_authenticator import Bound, Burnt, Resealed
 
@@ -69,11 +71,24 @@ class AuthenticatorRows(Protocol):
 
 
 class Tables(Protocol):
-    """What a step reads and writes: authenticators, and the buckets of wrong guesses."""
+    """What a step reads and writes: authenticators, the buckets of wrong guesses, and notices of what it did."""
 
     @property
     def authenticators(self) -> AuthenticatorRows:
         """Authenticators."""
+        ...
+
+    @property
+    def notices(self) -> NoticeRows:
+        """Addresses and notices."""
+        ...
+
+    def arrivals(self, key: bytes) -> Arrivals:
+        """A bucket that notices pay into."""
+        ...
+
+    def set_arrivals(self, key: bytes, arrivals: Arrivals) -> None:
+        """Write such a bucket."""
         ...
 
     def guesses(self, key: bytes) -> Guesses:
@@ -124,7 +139,9 @@ def add_active(tables: Tables, new: Sequence[Authenticator]) -> list[bool]:
     return added
 
 
-def confirm(tables: Tables, app: bytes, raw: bytes, match: Match | None, codes: Sequence[bytes], now: Instant) -> Bound:
+def confirm(
+    tables: Tables, app: bytes, raw: bytes, match: Match | None, codes: Sequence[bytes], notice: bytes, now: Instant
+) -> Bound:
     """``AuthenticatorStore.confirm``."""
     rows = tables.authenticators
     row = known(rows, app, raw)
@@ -137,6 +154,7 @@ def confirm(tables: Tables, app: bytes, raw: bytes, match: Match | None, codes: 
     coded = not left(rows, row.subject)
     if coded:
         rows.set_codes(row.subject, codes)
+    tell(tables, Happened(notice, row.subject, Kind.AUTHENTICATOR_ADDED, now))
     return Bound(confirmed, coded)
 
 
@@ -149,7 +167,9 @@ def _end_streaks(tables: Tables, subject: bytes) -> None:
             tables.set_guesses(key, note_right(guesses))
 
 
-def check(tables: Tables, subject: bytes, matches: Matches, lane: int, limits: GuessLimits, now: Instant) -> Judged:
+def check(
+    tables: Tables, subject: bytes, matches: Matches, lane: int, limits: GuessLimits, notice: bytes, now: Instant
+) -> Judged:
     """``AuthenticatorStore.check``."""
     rows, key = tables.authenticators, rules.bucket(subject, lane)
     guesses = tables.guesses(key)
@@ -158,13 +178,17 @@ def check(tables: Tables, subject: bytes, matches: Matches, lane: int, limits: G
         rows.change(row)
     if judged.guesses != guesses:
         tables.set_guesses(key, judged.guesses)
+        if guesses.streak < limits.ceiling <= judged.guesses.streak:
+            tell(tables, Happened(notice, subject, Kind.AUTHENTICATORS_LOCKED, now))
     return judged
 
 
-def revoke(tables: Tables, app: bytes, raw: bytes) -> Authenticator:
+def revoke(tables: Tables, app: bytes, raw: bytes, notice: bytes, now: Instant) -> Authenticator:
     """``AuthenticatorStore.revoke``."""
     row = known(tables.authenticators, app, raw)
     tables.authenticators.remove(raw)
+    if row.is_active:
+        tell(tables, Happened(notice, row.subject, Kind.AUTHENTICATOR_REMOVED, now))
     return row
 
 
@@ -190,12 +214,13 @@ def _with_seals(row: Authenticator, new: Authenticator) -> Authenticator:
     return msgspec.structs.replace(row, seed=new.seed, names=new.names, key_number=new.key_number)
 
 
-def set_codes(tables: Tables, subject: bytes, codes: Sequence[bytes]) -> None:
+def set_codes(tables: Tables, subject: bytes, codes: Sequence[bytes], notice: bytes, now: Instant) -> None:
     """``AuthenticatorStore.set_codes``."""
     tables.authenticators.set_codes(subject, codes)
+    tell(tables, Happened(notice, subject, Kind.RECOVERY_CODES_RENEWED, now))
 
 
-def burn_code(tables: Tables, subject: bytes, code: bytes, now: Instant) -> Burnt:
+def burn_code(tables: Tables, subject: bytes, code: bytes, notice: bytes, now: Instant) -> Burnt:
     """``AuthenticatorStore.burn_code``."""
     rows = tables.authenticators
     codes = rows.codes(subject)
@@ -203,6 +228,7 @@ def burn_code(tables: Tables, subject: bytes, code: bytes, now: Instant) -> Burn
     accepted = known_code and codes[code] is None
     if accepted:
         rows.use_code(subject, code, now)
+        tell(tables, Happened(notice, subject, Kind.RECOVERY_CODE_USED, now))
     return Burnt(accepted, known_code, left(rows, subject))
 
 

@@ -19,6 +19,7 @@ from typing import Final, Self
 from markupsafe import Markup, escape
 
 from watchword.core.instant import HOUR, MINUTE, Span
+from watchword.core.notice import Kind
 from watchword.core.policy import PURPOSES
 from watchword.errors import SettingsError
 
@@ -28,12 +29,16 @@ MAX_TAG: Final = 35  # characters of a language tag, RFC 5646 section 4.4.1
 HOURS_FROM: Final = 2 * HOUR
 PLACEHOLDERS: Final = frozenset({"app", "countersign", "duration"})
 BODY: Final = {name: f"body.{name}" for name in ("countersign", "label", "validity", "not_you", "warning")}
+NOTICE: Final = {name: f"notice.{name}" for name in ("heading", "was_you", "was_not_you", "where", "warning")}
 
 _HELD: Final = re.compile(r"\{([a-z]+)\}")
 _REQUIRED: Final = (
     {"meta.language", "meta.dir", "duration.moment"}
     | set(BODY.values())
     | {f"{section}.{purpose}" for section in ("subject", "purpose") for purpose in PURPOSES}
+    | set(NOTICE.values())
+    | {f"{section}.{kind.value}" for section in ("notice_subject", "notice_line") for kind in Kind}
+    | {"notice_subject.several"}
 )
 _UNITS: Final = ("duration.minutes.", "duration.hours.")
 _NUMBERS: Final = re.compile(r"[0-9]{1,3}(-[0-9]{1,3})?( [0-9]{1,3}(-[0-9]{1,3})?)*")

@@ -61,9 +61,12 @@ LEVELS = {
     "http.key_in_query": "warning",
     "delivery.failed": "warning",
     "delivery.delayed": "warning",
+    "notice.failed": "warning",
+    "notice.delayed": "warning",
     "log.dropped": "warning",
     "verification.replayed": "debug",
     "authenticator.tampered": "error",
+    "address.tampered": "error",
     "reseal.failed": "error",
 }
 

@@ -12,13 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+from watchword.adapters.notice_steps import NoticeRows, tie
 from watchword.core import limit
 from watchword.core import verification as rules
 from watchword.core.app import ApiKey, App
 from watchword.core.delivery import Delivery, DeliveryStatus, Due, Settlement, claim, settle, settled
 from watchword.core.instant import Instant, Span, seconds_until
 from watchword.core.limit import Arrivals, Charge, Guesses, GuessLimits
-from watchword.core.verification import Expected, Judgement, Resend, Verification, guess_key
+from watchword.core.verification import Expected, Judgement, Outcome, Resend, Verification, guess_key
 from watchword.errors import (
     ChannelClosedError,
     EndedError,
@@ -33,6 +34,11 @@ from watchword.ports import Added, Idempotency
 
 class Tables(Protocol):
     """Rows, read and written inside one transaction. Nothing here decides anything."""
+
+    @property
+    def notices(self) -> NoticeRows:
+        """Addresses and notices."""
+        ...
 
     def verification(self, app: bytes, verification: bytes) -> Verification | None:
         """The row of that id, if it is that app's."""
@@ -183,6 +189,8 @@ def attempt(
         tables.change_verification(judgement.verification)
     if judgement.guesses is not guesses:
         tables.set_guesses(key, judgement.guesses)
+    if judgement.outcome is Outcome.APPROVED:
+        tie(tables, verification, now)
     return judgement
 
 

@@ -11,7 +11,6 @@ from watchword.adapters.catalogue import Catalogues
 from watchword.adapters.letter import Letters, MailFrom
 from watchword.adapters.mailbox import DevelopmentMailbox
 from watchword.adapters.post import Post
-from watchword.ports import Mailer
 from watchword.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,10 +25,11 @@ def letters_of(settings: Settings) -> Letters:
     Raises:
         SettingsError: the sender or a language file cannot be used.
     """
-    return Letters(MailFrom.parse(settings.mail.sender or DEVELOPMENT_SENDER), Catalogues.load())
+    sender = MailFrom.parse(settings.mail.sender or DEVELOPMENT_SENDER)
+    return Letters(sender, Catalogues.load(), settings.mail.notice_url)
 
 
-def mailer_of(letters: Letters, relay: SmtpRelay | None) -> Mailer:
+def mailer_of(letters: Letters, relay: SmtpRelay | None) -> Post | DevelopmentMailbox:
     """Letters by the relay; without one they are kept for the mailbox page."""
     return Post(letters, relay) if relay else DevelopmentMailbox()
 

@@ -28,6 +28,8 @@ from watchword.flows.authenticator import Authenticators
 from watchword.flows.authenticator_keeping import Resealing
 from watchword.flows.courier import Courier
 from watchword.flows.keys import Keys
+from watchword.flows.notice import Addresses
+from watchword.flows.notice_courier import NoticeCourier
 from watchword.flows.purge import Purge
 from watchword.flows.recovery import RecoveryCodes
 from watchword.flows.secret import Secrets
@@ -52,6 +54,7 @@ class Wiring:
         self._wire_apps()
         self._wire_mail()
         self._wire_verifications()
+        self._wire_addresses()
         self._wire_authenticators()
         self._wire_secrets()
         self._wire_purge()
@@ -70,19 +73,31 @@ class Wiring:
         self.letters = letters_of(self.settings)
         self.relay = open_relay(self.settings)
         mailer, at_once = mailer_of(self.letters, self.relay), self.settings.mail.connections
-        self.courier = Courier(self.store, mailer, self.keys, self._clock, self._entropy, self.audit, at_once=at_once)
+        world = (self.keys, self._clock, self._entropy, self.audit)
+        self.courier = Courier(self.store, mailer, *world, at_once=at_once)
+        self.notices = NoticeCourier(self.store.notices, mailer, *world)
+
+    def _wake(self) -> None:
+        """News for both couriers: an approval may leave notices."""
+        self.courier.wake()
+        self.notices.wake()
 
     def _wire_verifications(self) -> None:
-        rules, wake = self.settings.rules, self.courier.wake
+        rules, wake = self.settings.rules, self._wake
         self.verifications = Verifications(self.store, self.keys, self._clock, self._entropy, self.audit, rules, wake)
+
+    def _wire_addresses(self) -> None:
+        world, wake = (self.keys, self._clock, self._entropy, self.audit), self.notices.wake
+        self.addresses = Addresses(self.store.notices, *world, wake)
 
     def _wire_authenticators(self) -> None:
         store, clock, entropy = self.store.authenticators, self._clock, self._entropy
         ceiling, skew = self.settings.rules.profile.failure_ceiling, self.settings.rules.profile.skew
-        self.authenticators = Authenticators(store, self.keys, clock, entropy, self.audit, ceiling)
+        wake = self.notices.wake
+        self.authenticators = Authenticators(store, self.keys, clock, entropy, self.audit, ceiling, wake)
         self.authenticators.skew = skew
-        self.recovery_codes = RecoveryCodes(store, self.keys, clock, entropy, self.audit)
-        self.resealing = Resealing(store, self.keys, entropy, self.audit)
+        self.recovery_codes = RecoveryCodes(store, self.keys, clock, entropy, self.audit, wake)
+        self.resealing = Resealing(store, self.store.notices, self.keys, entropy, self.audit)
 
     def _wire_secrets(self) -> None:
         store, clock = self.store.secrets, self._clock

@@ -25,6 +25,7 @@ from watchword.errors import InvalidInputError, UnavailableError
 
 _PATH = "/v1/authenticators"
 _CODES = "/v1/recovery-codes"
+_ADDRESSES = "/v1/notice-addresses"
 _APPROVED = "approved"
 _JSON = {"Content-Type": "application/json"}
 
@@ -72,6 +73,24 @@ class AuthenticatorList:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmedAddress:
+    """An address that notices about a subject go to. ``to`` is masked."""
+
+    to: str
+    confirmed_at: _Aware
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Addresses:
+    addresses: tuple[ConfirmedAddress, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Removed:
+    removed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Approved:
     status: str
     authenticator: Authenticator
@@ -95,6 +114,8 @@ _enrolled = msgspec.json.Decoder(Enrolment).decode
 _listed = msgspec.json.Decoder(AuthenticatorList).decode
 _approved = msgspec.json.Decoder(_Approved).decode
 _code_set = msgspec.json.Decoder(_CodeSet).decode
+_addresses = msgspec.json.Decoder(_Addresses).decode
+_removed = msgspec.json.Decoder(_Removed).decode
 _code_used = msgspec.json.Decoder(_CodeUsed).decode
 
 
@@ -159,12 +180,6 @@ def get(authenticator: str, jitter: Callable[[], float]) -> Steps[Authenticator]
 
 def of_subject(subject: str, jitter: Callable[[], float]) -> Steps[AuthenticatorList]:
     """Ask for all of a subject."""
-    try:
-        query = urlencode({"subject": _text("subject", subject)})
-    except UnicodeEncodeError:
-        query = ""
-    if not query:
-        raise InvalidInputError("A field holds characters that cannot be sent.", field="subject")
 
     def read(body: bytes) -> AuthenticatorList:
         found = _read(_listed, body)
@@ -172,7 +187,7 @@ def of_subject(subject: str, jitter: Callable[[], float]) -> Steps[Authenticator
             _about(subject, each)
         return found
 
-    return persistently(Ask("GET", f"{_PATH}?{query}"), read, jitter)
+    return persistently(Ask("GET", f"{_PATH}?{_query(subject)}"), read, jitter)
 
 
 def rename(authenticator: str, label: str) -> Steps[Authenticator]:
@@ -209,6 +224,28 @@ def check_code(subject: str, code: str) -> Steps[int]:
         return found.remaining
 
     return once(_post(_CODES + "/check", {"subject": _text("subject", subject), "code": _text("code", code)}), read)
+
+
+def addresses(subject: str, jitter: Callable[[], float]) -> Steps[tuple[ConfirmedAddress, ...]]:
+    """Ask for the confirmed addresses of a subject."""
+    ask = Ask("GET", f"{_ADDRESSES}?{_query(subject)}")
+    return persistently(ask, lambda body: _read(_addresses, body).addresses, jitter)
+
+
+def remove_address(subject: str, to: str | None) -> Steps[int]:
+    """Ask to untie an address, or all."""
+    asked = {"subject": _text("subject", subject), "to": None if to is None else _text("to", to)}
+    return once(_post(_ADDRESSES + "/remove", asked), lambda body: _read(_removed, body).removed)
+
+
+def _query(subject: str) -> str:
+    try:
+        query = urlencode({"subject": _text("subject", subject)})
+    except UnicodeEncodeError:
+        query = ""  # the error holds the text, so ours is raised out of its reach
+    if not query:
+        raise InvalidInputError("A field holds characters that cannot be sent.", field="subject")
+    return query
 
 
 def _path(authenticator: str, verb: str = "") -> str:

@@ -15,7 +15,7 @@ import httpx
 
 from watchword.client import authenticator, connection
 from watchword.client.asynchronous import AsyncShell, jitter
-from watchword.client.authenticator import Authenticator, AuthenticatorList, Enrolment
+from watchword.client.authenticator import Authenticator, AuthenticatorList, ConfirmedAddress, Enrolment
 
 
 class AsyncAuthenticatorClient(AsyncShell):
@@ -137,3 +137,20 @@ class AsyncAuthenticatorClient(AsyncShell):
             InvalidInputError, UnavailableError.
         """
         return await self._take(authenticator.check_code(subject, code))
+
+    async def addresses(self, subject: str) -> tuple[ConfirmedAddress, ...]:
+        """Show the confirmed addresses of a subject, masked: all of them are told when its ways in change.
+
+        Raises:
+            InvalidInputError, UnavailableError.
+        """
+        return await self._take(authenticator.addresses(subject, jitter))
+
+    async def remove_address(self, subject: str, to: str | None = None) -> int:
+        """Untie a confirmed address, or all of them without ``to``; returns how many were. All are told once more.
+
+        Raises:
+            UnknownError: the subject does not have it.
+            InvalidInputError, UnavailableError.
+        """
+        return await self._take(authenticator.remove_address(subject, to))

@@ -108,11 +108,13 @@ class Client(Shell):
         user_agent: str | None = None,
         known_device: bool | None = None,
         decoy: bool = False,
+        subject: str | None = None,
         idempotency_key: str | None = None,
     ) -> Verification:
         """Send a code. Tried up to three times where the service is not there; only one message goes out.
 
         ``decoy`` is for an account that does not exist: the same answer, but nothing is sent and nothing matches.
+        ``subject`` is your own name for the person: once approved, notices about their authenticators go to ``to``.
 
         Raises:
             InvalidInputError, ChannelForbiddenError, ChannelClosedError, RateLimitedError, IdempotencyReusedError,
@@ -130,6 +132,7 @@ class Client(Shell):
                 user_agent=user_agent,
                 known_device=known_device,
                 decoy=decoy,
+                subject=subject,
                 idempotency_key=str(uuid4()) if idempotency_key is None else idempotency_key,
                 jitter=jitter,
             )

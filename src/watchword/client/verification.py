@@ -92,6 +92,7 @@ def create(  # noqa: PLR0913 - one argument a field of the request
     user_agent: str | None,
     known_device: bool | None,
     decoy: bool,
+    subject: str | None,
     idempotency_key: str,
     jitter: Callable[[], float],
 ) -> Steps[Verification]:
@@ -105,6 +106,7 @@ def create(  # noqa: PLR0913 - one argument a field of the request
         "digits": digits,
         "requester": _given({"ip": requester_ip, "user_agent": user_agent, "known_device": known_device}) or None,
         "decoy": decoy or None,
+        "subject": None if subject is None else _text("subject", subject),
     }
     ask = Ask("POST", _PATH, _encode(_given(asked)), _JSON | {"Idempotency-Key": _key(idempotency_key)})
     return persistently(ask, _read, jitter)

@@ -43,7 +43,8 @@ class Verification(msgspec.Struct, frozen=True):
 
     ``recipient`` is the keyed hash of the folded address, for limits; ``address`` that of the address itself, to
     compare with what an app expects; ``sealed`` the deliverable address under the keyring.
-    ``lane`` is 1 for a device that proved itself before, and has budgets of its own.
+    ``lane`` is 1 for a device that proved itself before, and has budgets of its own. ``subject`` is the keyed hash of
+    whom the address becomes tied to once it is approved, ``contact`` the address sealed for that (``core/notice.py``).
     """
 
     id: bytes
@@ -65,6 +66,8 @@ class Verification(msgspec.Struct, frozen=True):
     sends: int = 1
     lane: int = 0
     decoy: bool = False
+    subject: bytes | None = None
+    contact: bytes | None = None
 
     def status_at(self, now: Instant) -> Status:
         """The status as anybody should see it now."""

@@ -13,7 +13,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -43,6 +43,7 @@ from watchword.errors import (
 from watchword.flows import authenticator_seal as seal
 from watchword.flows.authenticator_seal import Names
 from watchword.flows.keys import Keys
+from watchword.flows.notice import draw_notice
 from watchword.ports import Audit, Clock, Entropy
 from watchword.ports_authenticator import AuthenticatorStore, Resealed
 
@@ -103,16 +104,27 @@ class Confirmed(msgspec.Struct, frozen=True):
 
 
 class Authenticators:
-    """The flow. ``ceiling`` is the profile's: how many failures in a row disable a subject's authenticators."""
+    """The flow. ``ceiling`` is the profile's: how many failures in a row disable a subject's authenticators.
+
+    ``wake`` tells the courier of notices of this process about news.
+    """
 
     def __init__(
-        self, store: AuthenticatorStore, keys: Keys, clock: Clock, entropy: Entropy, audit: Audit, ceiling: int
+        self,
+        store: AuthenticatorStore,
+        keys: Keys,
+        clock: Clock,
+        entropy: Entropy,
+        audit: Audit,
+        ceiling: int,
+        wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._keys = keys
         self._clock = clock
         self._entropy = entropy
         self._audit = audit
+        self._wake = wake
         self.ceiling = ceiling
         self.skew = rules.SKEW
 
@@ -167,11 +179,15 @@ class Authenticators:
         found = seal.match(key, row, digits, now, self.skew)
         codes = [recovery.write(self._entropy.draw(recovery.CODE_BYTES)) for _ in range(recovery.CODES)]
         hashes = [recovery.digest(app.id, row.subject, recovery.read(code)) for code in codes]
-        (outcome, bound), coded = await self._store.confirm(app.id, raw, match=found, codes=hashes, now=now)
+        notice = draw_notice(self._entropy, now)
+        (outcome, bound), coded = await self._store.confirm(
+            app.id, raw, match=found, codes=hashes, notice=notice, now=now
+        )
         if outcome is not Outcome.APPROVED:
             self._record("authenticator.refused", bound, reason=outcome.value)
             raise _not_bound(outcome, bound)
         self._record("authenticator.confirmed", bound, codes=coded)
+        self._wake()
         return Confirmed(self._show(bound, now), tuple(codes) if coded else ())
 
     async def check(self, app: App, subject: str, typed: str, *, known_device: bool = False) -> Shown:
@@ -194,6 +210,7 @@ class Authenticators:
                 matches=self._matches(rows, digits, now),
                 lane=int(known_device),
                 limits=rules.limits_of(self.ceiling),
+                notice=draw_notice(self._entropy, now),
                 now=now,
             )
             if judged.outcome is not Outcome.STALE:
@@ -249,8 +266,10 @@ class Authenticators:
         Raises:
             UnknownError, StoreError.
         """
-        row = await self._store.revoke(app.id, raw)
+        now = self._clock.now()
+        row = await self._store.revoke(app.id, raw, notice=draw_notice(self._entropy, now), now=now)
         self._record("authenticator.revoked", row)
+        self._wake()
         try:
             names = self._names(row)
         except TamperedError:

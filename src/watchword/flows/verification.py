@@ -39,7 +39,9 @@ from watchword.errors import (
     RateLimitedError,
     UndeliverableError,
 )
+from watchword.flows.authenticator_seal import subject_key
 from watchword.flows.keys import Keys
+from watchword.flows.notice_seal import seal_contact
 from watchword.ports import Audit, Clock, Entropy, Idempotency, VerificationStore
 
 IDEMPOTENCY_LIFETIME = DAY
@@ -65,7 +67,8 @@ class Request(msgspec.Struct, frozen=True):
     """What an app asks for. ``to`` is as typed; spans are seconds, as on the wire.
 
     ``source`` is the address of the person's device, as the app passes it; ``known_device`` that this device
-    proved itself before. ``fingerprint`` is the request's own bytes, compared under an idempotency key.
+    proved itself before. ``subject`` is the app's own name for the person, to whom the address is tied once it is
+    approved. ``fingerprint`` is the request's own bytes, compared under an idempotency key.
     """
 
     channel: str
@@ -78,6 +81,7 @@ class Request(msgspec.Struct, frozen=True):
     source: str | None = None
     known_device: bool = False
     decoy: bool = False
+    subject: str | None = None
     idempotency_key: str | None = None
     fingerprint: bytes = b""
 
@@ -239,6 +243,7 @@ class Verifications:
         digits = policy.read_length(request.digits)
         random = self._entropy.draw(ids.VERIFICATION_RANDOM + NONCE_SIZE)
         raw = ids.verification_id(now, ring.current, random[: ids.VERIFICATION_RANDOM])
+        subject = None if request.subject is None else subject_key(ring, app, request.subject)
         return Verification(
             id=raw,
             app=app.id,
@@ -256,6 +261,8 @@ class Verifications:
             resend_at=resend_at(profile.resend_after, 1, now, now + lifetime),
             lane=int(request.known_device),
             decoy=request.decoy,
+            subject=subject,
+            contact=subject and seal_contact(ring, app.id, subject, address, self._entropy.draw(NONCE_SIZE)),
         )
 
     def _charges(self, ring: Keyring, verification: Verification, source: str | None) -> list[Charge]:

@@ -6,9 +6,10 @@ around each of them (``gate.py``).
 
 from __future__ import annotations
 
-from watchword.web import wire, wire_authenticator, wire_secret
+from watchword.web import wire, wire_authenticator, wire_notice, wire_secret
 from watchword.web.api.authenticator import AuthenticatorApi
 from watchword.web.api.health import HealthApi
+from watchword.web.api.notice import AddressApi
 from watchword.web.api.secret import SecretApi
 from watchword.web.api.secret_file import SecretFileApi
 from watchword.web.api.verification import VerificationApi
@@ -25,6 +26,7 @@ _V = "/v1/verifications"
 _S = "/v1/secrets"
 _A = "/v1/authenticators"
 _R = "/v1/recovery-codes"
+_N = "/v1/notice-addresses"
 
 _FIELD = Refusal(422, "a field does not hold what it must")
 _REUSED = Refusal(422, "the idempotency key came with another request before")
@@ -51,6 +53,7 @@ _KEY = Refusal(401, "an API key is needed here, or the one that came is not vali
 _NO_AUTHENTICATOR = Refusal(404, "no authenticator of that id in this app")
 _NOT_BOUND = Refusal(409, "it is active already, or the subject has this key or as many as it may have")
 _ENOUGH = Refusal(409, "the subject has as many authenticators as it may have")
+_NO_ADDRESS = Refusal(404, "the subject has no such confirmed address")
 _STORE = Refusal(503, "a part of the service does not answer; nothing was lost")
 
 
@@ -61,7 +64,7 @@ def create_app(services: Services) -> Gate:
 
 def routes(services: Services) -> list[Route]:
     """Every address there is. The hot ones come first."""
-    api = [*verification_routes(services), *authenticator_routes(services)]
+    api = [*verification_routes(services), *authenticator_routes(services), *notice_routes(services)]
     api += [*secret_routes(services), *health_routes(services)]
     return [*api, *page_routes(services, api), *mailbox_routes(services)]
 
@@ -110,6 +113,19 @@ def authenticator_routes(services: Services) -> list[Route]:
               takes=w.SubjectNamed, gives=w.RecoverySet, status=201, refusals=(_FIELD, _STORE)),
         Route("POST", _R + "/check", api.check_code, "check_recovery_code", "Use up a recovery code", codes, key,
               takes=w.RecoveryCheck, gives=w.RecoveryUsed, refusals=(_FIELD, _NOT_ACCEPTED, _STORE)),
+    ]
+    # fmt: on
+
+
+def notice_routes(services: Services) -> list[Route]:
+    """Confirmed addresses of subjects."""
+    api, w, tag, key = AddressApi(services.addresses), wire_notice, "notices", Auth.APP
+    # fmt: off
+    return [
+        Route("GET", _N, api.of_subject, "list_notice_addresses", "List a subject's confirmed addresses", tag, key,
+              gives=w.AddressList, refusals=(_FIELD, _STORE)),
+        Route("POST", _N + "/remove", api.remove, "remove_notice_address", "Untie an address from a subject", tag, key,
+              takes=w.AddressNamed, gives=w.AddressesRemoved, refusals=(_FIELD, _NO_ADDRESS, _STORE)),
     ]
     # fmt: on
 

@@ -19,7 +19,7 @@ import msgspec
 from watchword.errors import IdempotencyReusedError
 from watchword.flows.authenticator_seal import MOST_SUBJECT
 from watchword.flows.verification import MAX_IDEMPOTENCY_KEY
-from watchword.web import wire_authenticator
+from watchword.web import wire_authenticator, wire_notice
 from watchword.web.exchange import JSON, OCTETS, PROBLEM, Kind
 from watchword.web.problems import Problem
 from watchword.web.route import Auth, Refusal, Route
@@ -132,6 +132,7 @@ _EXAMPLES: dict[str, Document] = {
     "SecretStatus": _SECRET_STATUS,
     "BlobArrived": {"received": 1024, "size": 1024, "complete": True},
     **wire_authenticator.EXAMPLES,
+    **wire_notice.EXAMPLES,
 }
 
 
@@ -215,7 +216,7 @@ def _parameters(route: Route) -> list[Document]:
                 "example": _EXAMPLE_IDS.get(route.tag, _EXAMPLE_ID),
             }
         )
-    if route.name == "list_authenticators":
+    if route.name in {"list_authenticators", "list_notice_addresses"}:
         about = "Your own name for the person, once and nothing else."
         text = {"type": "string", "minLength": 1, "maxLength": MOST_SUBJECT}
         parameters.append({"name": "subject", "in": "query", "required": True, "description": about, "schema": text})

@@ -13,6 +13,7 @@ from typing import Protocol
 from watchword.core.instant import Instant
 from watchword.flows.app import Apps
 from watchword.flows.authenticator import Authenticators
+from watchword.flows.notice import Addresses
 from watchword.flows.recovery import RecoveryCodes
 from watchword.flows.secret import Secrets
 from watchword.flows.secret_file import SecretFiles
@@ -94,6 +95,7 @@ class Services:
     verifications: Verifications
     authenticators: Authenticators
     recovery_codes: RecoveryCodes
+    addresses: Addresses
     secrets: Secrets
     secret_files: SecretFiles
     apps: Apps

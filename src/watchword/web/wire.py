@@ -55,6 +55,10 @@ class NewVerification(Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     digits: Annotated[int, Meta(description=f"Length of the code, {MIN_DIGITS} to {MAX_DIGITS}.")] | None = None
     requester: Requester | None = None
     decoy: Annotated[bool, Meta(description="For accounts that do not exist: sends nothing, never matches.")] = False
+    subject: (
+        Annotated[str, Meta(description="Your own name for the person: once approved, notices go to this address.")]
+        | None
+    ) = None
 
 
 class Check(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -108,28 +108,37 @@ class SqliteAuthenticators:
             return self._reader().authenticators.of(subject)
 
     async def confirm(
-        self, app: bytes, authenticator: bytes, *, match: Match | None, codes: Sequence[bytes], now: Instant
+        self,
+        app: bytes,
+        authenticator: bytes,
+        *,
+        match: Match | None,
+        codes: Sequence[bytes],
+        notice: bytes,
+        now: Instant,
     ) -> Bound:
-        bound: Bound = await self._submit(steps.confirm, app, authenticator, match, codes, now)
+        bound: Bound = await self._submit(steps.confirm, app, authenticator, match, codes, notice, now)
         return bound
 
-    async def check(self, subject: bytes, *, matches: Matches, lane: int, limits: GuessLimits, now: Instant) -> Judged:
-        judged: Judged = await self._submit(steps.check, subject, matches, lane, limits, now)
+    async def check(
+        self, subject: bytes, *, matches: Matches, lane: int, limits: GuessLimits, notice: bytes, now: Instant
+    ) -> Judged:
+        judged: Judged = await self._submit(steps.check, subject, matches, lane, limits, notice, now)
         return judged
 
     async def rename(self, app: bytes, resealed: Resealed) -> bool:
         renamed: bool = await self._submit(steps.rename, app, resealed)
         return renamed
 
-    async def revoke(self, app: bytes, authenticator: bytes) -> Authenticator:
-        revoked: Authenticator = await self._submit(steps.revoke, app, authenticator)
+    async def revoke(self, app: bytes, authenticator: bytes, *, notice: bytes, now: Instant) -> Authenticator:
+        revoked: Authenticator = await self._submit(steps.revoke, app, authenticator, notice, now)
         return revoked
 
-    async def set_codes(self, subject: bytes, codes: Sequence[bytes]) -> None:
-        await self._submit(steps.set_codes, subject, codes)
+    async def set_codes(self, subject: bytes, codes: Sequence[bytes], *, notice: bytes, now: Instant) -> None:
+        await self._submit(steps.set_codes, subject, codes, notice, now)
 
-    async def burn_code(self, subject: bytes, code: bytes, *, now: Instant) -> Burnt:
-        burnt: Burnt = await self._submit(steps.burn_code, subject, code, now)
+    async def burn_code(self, subject: bytes, code: bytes, *, notice: bytes, now: Instant) -> Burnt:
+        burnt: Burnt = await self._submit(steps.burn_code, subject, code, notice, now)
         return burnt
 
     async def codes_left(self, subject: bytes) -> int:

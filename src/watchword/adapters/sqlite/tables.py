@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from watchword.adapters.sqlite.authenticator import SqliteAuthenticatorRows
+from watchword.adapters.sqlite.notice import SqliteNoticeRows
 from watchword.adapters.sqlite.secret import SqliteSecretRows
 from watchword.core.app import ApiKey, App
 from watchword.core.delivery import Delivery, DeliveryStatus
@@ -60,6 +61,7 @@ class SqliteTables:
         self._many = connection.executemany
         self.secrets = SqliteSecretRows(connection)
         self.authenticators = SqliteAuthenticatorRows(connection)
+        self.notices = SqliteNoticeRows(connection)
 
     def verification(self, app: bytes, verification: bytes) -> Verification | None:
         row = self._execute(_GET_VERIFICATION, (verification, app)).fetchone()
@@ -85,7 +87,7 @@ class SqliteTables:
                     v.max_attempts,
                 ),
                 *(v.max_sends, v.created_at, v.expires_at, v.resend_at, v.status.value, v.attempts, v.sends),
-                *(v.lane, v.decoy, key, request),
+                *(v.lane, v.decoy, v.subject, v.contact, key, request),
             ),
         )
 

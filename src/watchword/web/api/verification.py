@@ -100,6 +100,7 @@ def _asked(new: wire.NewVerification, idempotency_key: bytes | None) -> Asked:
         source=requester.ip if requester else None,
         known_device=requester.known_device if requester else False,
         decoy=new.decoy,
+        subject=new.subject,
         idempotency_key=None if idempotency_key is None else idempotency_key.decode("latin-1"),
         fingerprint=b"" if idempotency_key is None else wire.canonical(new),
     )
