@@ -20,6 +20,7 @@ from watchword.core.limit import Charge, GuessLimits
 from watchword.core.message import PasscodeMessage, Receipt
 from watchword.core.verification import Expected, Judgement, Verification
 from watchword.ports_authenticator import AuthenticatorStore
+from watchword.ports_handover import HandoverStore
 from watchword.ports_notice import NoticeStore
 from watchword.ports_secret import SecretStore
 
@@ -258,6 +259,11 @@ class Store(VerificationStore, CourierStore, RecentStore, AppStore, PurgeStore, 
     @property
     def authenticators(self) -> AuthenticatorStore:
         """The part of it that keeps authenticators. Usable while the store is open."""
+        ...
+
+    @property
+    def handovers(self) -> HandoverStore:
+        """Authenticators and secrets together, where one becomes the other. Usable while the store is open."""
         ...
 
     @property

@@ -22,6 +22,7 @@ PUBLIC = {
         "Enrolment",
         "File",
         "GrantedSecret",
+        "Handover",
         "Login",
         "MadeSecret",
         "RevealedSecret",

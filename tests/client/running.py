@@ -29,6 +29,7 @@ def services_of(world: World) -> Services:
         verifications=world.verifications,
         authenticators=world.authenticators,
         recovery_codes=world.recovery_codes,
+        handovers=world.handovers,
         addresses=world.addresses,
         secrets=world.secrets,
         secret_files=world.secret_files,

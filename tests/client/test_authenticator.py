@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ import msgspec
 import pytest
 
 from tests.client.running import RunningApp
-from watchword.client import AsyncAuthenticatorClient, AuthenticatorClient, Client, Enrolment
+from watchword.client import AsyncAuthenticatorClient, AuthenticatorClient, Client, Enrolment, SecretClient
 from watchword.core.instant import MINUTE, rfc3339
 from watchword.core.totp import totp
 from watchword.errors import (
     AlreadyUsedError,
+    ConflictError,
     EndedError,
     InvalidInputError,
     MismatchError,
@@ -113,6 +115,25 @@ def test_an_authenticator_lives_its_life(shell: Shell, app: RunningApp) -> None:
 
 
 @both
+def test_an_authenticator_is_handed_over(shell: Shell, app: RunningApp) -> None:
+    client, subject = shell(app.address, app.key), f"desk & {shell.__name__}"
+    made = client.call(
+        "hand_over", subject, label="Desk", expires_in=timedelta(hours=1), rotate_by=datetime(2100, 5, 31, tzinfo=UTC)
+    )
+    assert ("pending", subject, "Desk") == (made.status, made.subject, made.label)
+    assert made.url not in repr(made)
+    with SecretClient(app.address) as theirs:
+        revealed = theirs.reveal(made.url.replace("https://codes.example.org", app.address))
+    assert "Desk" == revealed.label
+    assert (True, 2100) == ((shown := client.call("get", made.id)).shared, shown.rotate_by.year)
+    with pytest.raises(ConflictError):
+        client.call("confirm", made.id, "123456")
+    with pytest.raises(InvalidInputError):
+        client.call("hand_over", subject, rotate_by=datetime(2100, 5, 31))  # noqa: DTZ001 - what is tested
+    client.close()
+
+
+@both
 def test_confirmed_addresses_are_listed_and_untied(shell: Shell, app: RunningApp) -> None:
     client, subject = shell(app.address, app.key), f"told & {shell.__name__}"
     assert () == client.call("addresses", subject)
@@ -172,6 +193,7 @@ FALSE = [
     ("rename", (ID, "a"), shown(id=OTHER)),
     ("revoke", (ID,), shown(status="active")),
     ("of_subject", ("ann",), {"authenticators": [shown(subject="bob")], "recovery_codes_remaining": 0}),
+    ("hand_over", ("ann",), {"id": ID}),
     ("addresses", ("ann",), {"addresses": [{"to": "a***@example.com"}]}),
     ("remove_address", ("ann",), {}),
     ("enrol", ("ann",), shown(subject="bob", secret="A", otpauth_uri="o", qr_svg="<svg>")),

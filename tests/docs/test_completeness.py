@@ -81,6 +81,7 @@ def test_every_route_is_in_the_reference_and_no_other() -> None:
         *(wire_authenticator.NewAuthenticator, wire_authenticator.AuthenticatorShown),
         *(wire_authenticator.AuthenticatorEnrolled, wire_authenticator.AuthenticatorList),
         *(wire_authenticator.RecoverySet, wire_authenticator.RecoveryUsed, wire_authenticator.SubjectCheck),
+        *(wire_authenticator.NewHandover, wire_authenticator.AuthenticatorHandedOver, wire_secret.NewCode),
         *(wire_notice.AddressShown, wire_notice.AddressList, wire_notice.AddressNamed, wire_notice.AddressesRemoved),
         *(wire_secret.SecretGranted, wire_secret.NewAck, wire_secret.SecretStatus, wire_secret.BlobArrived),
     ],

@@ -100,6 +100,7 @@ class Site:
             verifications=world.verifications,
             authenticators=world.authenticators,
             recovery_codes=world.recovery_codes,
+            handovers=world.handovers,
             addresses=world.addresses,
             secrets=world.secrets,
             secret_files=world.secret_files,

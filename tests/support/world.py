@@ -23,6 +23,7 @@ from watchword.flows.app import Apps
 from watchword.flows.authenticator import Authenticators
 from watchword.flows.authenticator_keeping import Resealing
 from watchword.flows.courier import Courier
+from watchword.flows.handover import Handovers
 from watchword.flows.keys import Keys
 from watchword.flows.notice import Addresses
 from watchword.flows.notice_courier import NoticeCourier
@@ -133,6 +134,15 @@ class World:
         self.addresses = Addresses(told, self.keys, self.clock, self.dice, self.journal)
         self.notices = NoticeCourier(told, self.outbox, self.keys, self.clock, self.dice, self.journal)
         self.resealing = Resealing(kept, told, self.keys, self.dice, self.journal)
+        self.handovers = Handovers(
+            self.store.handovers,
+            self.secrets,
+            self.keys,
+            self.clock,
+            self.dice,
+            self.journal,
+            "https://codes.example.org",
+        )
         folder = Path(tempfile.mkdtemp())
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self.blobs = DiskBlobs(folder / "blobs")

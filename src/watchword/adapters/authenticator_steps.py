@@ -11,6 +11,7 @@ from typing import Protocol
 import msgspec
 
 from watchword.adapters.notice_steps import NoticeRows, tell
+from watchword.adapters.secret_steps import SecretRows, take_back
 from watchword.core import authenticator as rules
 from watchword.core.authenticator import Authenticator, Judged, Match, Matches, Outcome
 from watchword.core.instant import Instant
@@ -19,6 +20,7 @@ from watchword.core.notice import Happened, Kind
 from watchword.errors import ConflictError, UnknownError
 from watchword.ports_authenticator import Bound, Burnt, Resealed
 
+ELSEWHERE = "Its recipient confirms it, at the link that was handed over."
 FULL = f"A subject has at most {rules.MOST_ACTIVE} active authenticators: revoke one first."
 
 
@@ -31,6 +33,10 @@ class AuthenticatorRows(Protocol):
 
     def of(self, subject: bytes) -> Sequence[Authenticator]:
         """All rows of a subject, oldest first."""
+        ...
+
+    def at_link(self, secret: bytes) -> Authenticator | None:
+        """The row that is confirmed at that secret link."""
         ...
 
     def add(self, row: Authenticator) -> None:
@@ -79,6 +85,11 @@ class Tables(Protocol):
         ...
 
     @property
+    def secrets(self) -> SecretRows:
+        """Secrets, of which a hand-over has one."""
+        ...
+
+    @property
     def notices(self) -> NoticeRows:
         """Addresses and notices."""
         ...
@@ -114,7 +125,7 @@ def add(tables: Tables, new: Authenticator) -> None:
     others = rows.of(new.subject)
     if rules.may_bind(new, others) is Outcome.FULL:
         raise ConflictError(FULL)
-    pending = [row.id for row in others if not row.is_active]
+    pending = [row.id for row in others if not row.is_active and row.link is None]
     for oldest in pending[: max(0, len(pending) - rules.MOST_PENDING + 1)]:
         rows.remove(oldest)
     rows.add(new)
@@ -145,17 +156,27 @@ def confirm(
     """``AuthenticatorStore.confirm``."""
     rows = tables.authenticators
     row = known(rows, app, raw)
-    confirmed = rules.confirm(row, rows.of(row.subject), match, now)
-    if confirmed.authenticator is not row:
-        rows.change(confirmed.authenticator)
+    if row.is_shared and not row.is_active:
+        raise ConflictError(ELSEWHERE)
+    confirmed = bind(tables, row, match, notice, now)
     if confirmed.outcome is not Outcome.APPROVED:
         return Bound(confirmed, coded=False)
-    _end_streaks(tables, row.subject)
     coded = not left(rows, row.subject)
     if coded:
         rows.set_codes(row.subject, codes)
-    tell(tables, Happened(notice, row.subject, Kind.AUTHENTICATOR_ADDED, now))
     return Bound(confirmed, coded)
+
+
+def bind(tables: Tables, row: Authenticator, match: Match | None, notice: bytes, now: Instant) -> rules.Confirmed:
+    """Decide a code for a pending authenticator, and write what that changes."""
+    rows = tables.authenticators
+    confirmed = rules.confirm(row, rows.of(row.subject), match, now)
+    if confirmed.authenticator is not row:
+        rows.change(confirmed.authenticator)
+    if confirmed.outcome is Outcome.APPROVED:
+        _end_streaks(tables, row.subject)
+        tell(tables, Happened(notice, row.subject, Kind.AUTHENTICATOR_ADDED, now))
+    return confirmed
 
 
 def _end_streaks(tables: Tables, subject: bytes) -> None:
@@ -187,6 +208,8 @@ def revoke(tables: Tables, app: bytes, raw: bytes, notice: bytes, now: Instant) 
     """``AuthenticatorStore.revoke``."""
     row = known(tables.authenticators, app, raw)
     tables.authenticators.remove(raw)
+    if row.link is not None and not row.is_active:
+        take_back(tables, row.link, now)
     if row.is_active:
         tell(tables, Happened(notice, row.subject, Kind.AUTHENTICATOR_REMOVED, now))
     return row

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from watchword.adapters import steps
 from watchword.adapters.memory_authenticator import MemoryAuthenticatorRows, MemoryAuthenticators
+from watchword.adapters.memory_handover import MemoryHandovers
 from watchword.adapters.memory_notice import MemoryNoticeRows, MemoryNotices
 from watchword.adapters.memory_secret import MemorySecretRows, MemorySecrets
 from watchword.core import ids
@@ -119,6 +120,7 @@ class MemoryStore:
         self.tables = MemoryTables()
         self.secrets = MemorySecrets(self.tables, self.tables.secrets)
         self.authenticators = MemoryAuthenticators(self.tables)
+        self.handovers = MemoryHandovers(self.tables)
         self.notices = MemoryNotices(self.tables, self.tables.notices)
 
     async def open(self) -> None:

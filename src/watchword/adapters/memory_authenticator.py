@@ -27,6 +27,9 @@ class MemoryAuthenticatorRows:
     def of(self, subject: bytes) -> Sequence[Authenticator]:
         return sorted((row for row in self.rows.values() if row.subject == subject), key=lambda row: row.id)
 
+    def at_link(self, secret: bytes) -> Authenticator | None:
+        return next((row for row in self.rows.values() if row.link == secret), None)
+
     def add(self, row: Authenticator) -> None:
         self.rows[row.id] = row
 

@@ -149,6 +149,7 @@ class Service(Wiring):
             verifications=self.verifications,
             authenticators=self.authenticators,
             recovery_codes=self.recovery_codes,
+            handovers=self.handovers,
             addresses=self.addresses,
             secrets=self.secrets,
             secret_files=self.secret_files,

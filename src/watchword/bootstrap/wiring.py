@@ -27,6 +27,7 @@ from watchword.flows.app import Apps
 from watchword.flows.authenticator import Authenticators
 from watchword.flows.authenticator_keeping import Resealing
 from watchword.flows.courier import Courier
+from watchword.flows.handover import Handovers
 from watchword.flows.keys import Keys
 from watchword.flows.notice import Addresses
 from watchword.flows.notice_courier import NoticeCourier
@@ -57,13 +58,14 @@ class Wiring:
         self._wire_addresses()
         self._wire_authenticators()
         self._wire_secrets()
+        self._wire_handovers()
         self._wire_purge()
 
     def take(self, rules: Rules) -> None:
         """Let new rules hold from now on."""
         self.verifications.rules = rules
         self.authenticators.ceiling = rules.profile.failure_ceiling
-        self.authenticators.skew = rules.profile.skew
+        self.authenticators.skew = self.handovers.skew = rules.profile.skew
 
     def _wire_apps(self) -> None:
         self._valid_keys: dict[bytes, App] = {}
@@ -105,6 +107,11 @@ class Wiring:
         blobs = DiskBlobs(self.settings.storage.directory / "blobs")
         self.secret_files = SecretFiles(store, blobs, self.secrets, clock, self.audit)
         self.secrets.erased = self.secret_files.erase
+
+    def _wire_handovers(self) -> None:
+        world, public_url = (self.keys, self._clock, self._entropy, self.audit), self.settings.server.public_url
+        self.handovers = Handovers(self.store.handovers, self.secrets, *world, public_url, self.notices.wake)
+        self.handovers.skew = self.authenticators.skew
 
     def _wire_purge(self) -> None:
         database = self.settings.storage.database

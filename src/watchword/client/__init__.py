@@ -10,6 +10,7 @@ from watchword.client.authenticator import Authenticator as Authenticator
 from watchword.client.authenticator import AuthenticatorList as AuthenticatorList
 from watchword.client.authenticator import ConfirmedAddress as ConfirmedAddress
 from watchword.client.authenticator import Enrolment as Enrolment
+from watchword.client.authenticator import Handover as Handover
 from watchword.client.authenticator_asynchronous import AsyncAuthenticatorClient as AsyncAuthenticatorClient
 from watchword.client.authenticator_blocking import AuthenticatorClient as AuthenticatorClient
 from watchword.client.blocking import Client as Client

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, TypeVar
 from urllib.parse import urlencode
 
@@ -46,6 +46,8 @@ class Authenticator:
     expires_at: _Aware | None = None
     confirmed_at: _Aware | None = None
     used_at: _Aware | None = None
+    shared: bool = False
+    rotate_by: _Aware | None = None
     recovery_codes: tuple[str, ...] = field(default=(), repr=False)
 
 
@@ -62,6 +64,22 @@ class Enrolment:
     secret: str = field(repr=False)
     otpauth_uri: str = field(repr=False)
     qr_svg: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handover:
+    """A pending authenticator whose key is behind a link. ``url`` is for its recipient, the rest for you."""
+
+    id: str
+    status: str
+    subject: str
+    label: str
+    created_at: _Aware
+    expires_at: _Aware
+    url: str = field(repr=False)
+    secret_id: str
+    manage_token: str = field(repr=False)
+    status_url: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +129,7 @@ class _CodeUsed:
 
 _shown = msgspec.json.Decoder(Authenticator).decode
 _enrolled = msgspec.json.Decoder(Enrolment).decode
+_handed_over = msgspec.json.Decoder(Handover).decode
 _listed = msgspec.json.Decoder(AuthenticatorList).decode
 _approved = msgspec.json.Decoder(_Approved).decode
 _code_set = msgspec.json.Decoder(_CodeSet).decode
@@ -144,6 +163,35 @@ def enrol(
         return _about(subject, _read(_enrolled, body))
 
     return once(_post(_PATH, asked), read)
+
+
+def hand_over(
+    subject: str,
+    *,
+    label: str | None,
+    issuer: str | None,
+    account: str | None,
+    expires_in: timedelta | None,
+    passphrase: str | None,
+    rotate_by: datetime | None,
+) -> Steps[Handover]:
+    """Ask for a hand-over. Not asked twice: a lost answer leaves a link that nobody has, which ends by itself."""
+    if rotate_by is not None and rotate_by.tzinfo is None:
+        raise InvalidInputError("A time needs its zone.", field="rotate_by")
+    asked = {
+        "subject": _text("subject", subject),
+        "label": label,
+        "issuer": issuer,
+        "account": account,
+        "expires_in": None if expires_in is None else int(expires_in / timedelta(seconds=1)),
+        "passphrase": None if passphrase is None else _text("passphrase", passphrase),
+        "rotate_by": None if rotate_by is None else rotate_by.isoformat(),
+    }
+
+    def read(body: bytes) -> Handover:
+        return _about(subject, _read(_handed_over, body))
+
+    return once(_post(_PATH + "/handover", asked), read)
 
 
 def confirm(authenticator: str, code: str) -> Steps[Authenticator]:
@@ -255,7 +303,7 @@ def _path(authenticator: str, verb: str = "") -> str:
 
 
 _Named = TypeVar("_Named", Authenticator, Enrolment)
-_Subject = TypeVar("_Subject", Authenticator, Enrolment, _CodeSet, _CodeUsed)
+_Subject = TypeVar("_Subject", Authenticator, Enrolment, Handover, _CodeSet, _CodeUsed)
 
 
 def _named(authenticator: str, found: _Named) -> _Named:

@@ -22,6 +22,7 @@ from watchword.core import ids, passcode, recovery, totp
 from watchword.core.app import App
 from watchword.core.authenticator import Authenticator, Matches, Origin, Outcome, Status
 from watchword.core.instant import Instant, seconds_until
+from watchword.core.keyring import Keyring
 from watchword.core.otpauth import AuthenticatorKey
 from watchword.errors import (
     AlreadyBoundError,
@@ -134,29 +135,8 @@ class Authenticators:
         Raises:
             InvalidInputError, ConflictError, StoreError.
         """
-        _check_kind(new)
-        ring, now = self._keys.ring, self._clock.now()
-        subject = seal.subject_key(ring, app, new.subject)
-        random = self._entropy.draw(_ENROLLED_RANDOM)
-        raw, random = ids.authenticator_id(now, random[: ids.AUTHENTICATOR_RANDOM]), random[ids.AUTHENTICATOR_RANDOM :]
-        secret, nonces = random[: rules.SEED_SIZE], random[rules.SEED_SIZE :]
-        issuer = seal.read_label(app.name if new.issuer is None else new.issuer, "issuer")
-        account = seal.read_label(new.subject[: seal.MOST_LABEL] if new.account is None else new.account, "account")
-        key = AuthenticatorKey(secret, issuer, account, new.algorithm, new.digits, new.period)
-        names = Names(new.subject, seal.read_label(new.label))
-        row = Authenticator(
-            id=raw,
-            app=app.id,
-            subject=subject,
-            seed=b"",
-            names=b"",
-            fingerprint=seal.fingerprint(ring, subject, secret),
-            key_number=0,
-            origin=Origin.ENROLLED.value,
-            created_at=now,
-            expires_at=now + rules.PENDING_TIME,
-        )
-        row = seal.sealed(ring, row, key, names, nonces)
+        now = self._clock.now()
+        row, key, names = pending_row(self._keys.ring, app, new, now, self._entropy)
         await self._store.add(row)
         self._record("authenticator.enrolled", row)
         return Enrolled(Shown(row, names, Status.PENDING), key)
@@ -185,7 +165,7 @@ class Authenticators:
         )
         if outcome is not Outcome.APPROVED:
             self._record("authenticator.refused", bound, reason=outcome.value)
-            raise _not_bound(outcome, bound)
+            raise not_bound(outcome, bound)
         self._record("authenticator.confirmed", bound, codes=coded)
         self._wake()
         return Confirmed(self._show(bound, now), tuple(codes) if coded else ())
@@ -304,6 +284,38 @@ class Authenticators:
         self._audit.record(event, authenticator=name, app=ids.app_text(row.app), **facts)
 
 
+def pending_row(
+    ring: Keyring, app: App, new: NewAuthenticator, now: Instant, entropy: Entropy
+) -> tuple[Authenticator, AuthenticatorKey, Names]:
+    """The row of a new authenticator with a seed drawn for it. Nothing is kept yet.
+
+    Raises:
+        InvalidInputError: the app asked for what cannot be.
+    """
+    _check_kind(new)
+    subject = seal.subject_key(ring, app, new.subject)
+    random = entropy.draw(_ENROLLED_RANDOM)
+    raw, random = ids.authenticator_id(now, random[: ids.AUTHENTICATOR_RANDOM]), random[ids.AUTHENTICATOR_RANDOM :]
+    secret, nonces = random[: rules.SEED_SIZE], random[rules.SEED_SIZE :]
+    issuer = seal.read_label(app.name if new.issuer is None else new.issuer, "issuer")
+    account = seal.read_label(new.subject[: seal.MOST_LABEL] if new.account is None else new.account, "account")
+    key = AuthenticatorKey(secret, issuer, account, new.algorithm, new.digits, new.period)
+    names = Names(new.subject, seal.read_label(new.label))
+    row = Authenticator(
+        id=raw,
+        app=app.id,
+        subject=subject,
+        seed=b"",
+        names=b"",
+        fingerprint=seal.fingerprint(ring, subject, secret),
+        key_number=0,
+        origin=Origin.ENROLLED.value,
+        created_at=now,
+        expires_at=now + rules.PENDING_TIME,
+    )
+    return seal.sealed(ring, row, key, names, nonces), key, names
+
+
 def _nobody() -> Authenticator:
     return Authenticator(b"", b"", b"", b"", b"", b"", 0, Origin.ENROLLED.value, 0, None)
 
@@ -318,7 +330,8 @@ def _check_kind(new: NewAuthenticator) -> None:
         raise InvalidInputError(f"A period is {ends}.", field="period")
 
 
-def _not_bound(outcome: Outcome, row: Authenticator) -> Exception:
+def not_bound(outcome: Outcome, row: Authenticator) -> Exception:
+    """Why a code did not make it active."""
     if outcome is Outcome.DONE:
         return EndedError("This authenticator is active already.", status=Status.ACTIVE.value)
     if outcome is Outcome.BOUND:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from watchword.web import wire, wire_authenticator, wire_notice, wire_secret
 from watchword.web.api.authenticator import AuthenticatorApi
+from watchword.web.api.handover import HandoverApi
 from watchword.web.api.health import HealthApi
 from watchword.web.api.notice import AddressApi
 from watchword.web.api.secret import SecretApi
@@ -54,6 +55,7 @@ _NO_AUTHENTICATOR = Refusal(404, "no authenticator of that id in this app")
 _NOT_BOUND = Refusal(409, "it is active already, or the subject has this key or as many as it may have")
 _ENOUGH = Refusal(409, "the subject has as many authenticators as it may have")
 _NO_ADDRESS = Refusal(404, "the subject has no such confirmed address")
+_BY_CODE = Refusal(409, "an authenticator is handed over here, and a right code of it is what ends it")
 _STORE = Refusal(503, "a part of the service does not answer; nothing was lost")
 
 
@@ -93,12 +95,16 @@ def authenticator_routes(services: Services) -> list[Route]:
     """Authenticators and recovery codes."""
     api, w, key = AuthenticatorApi(services.authenticators, services.recovery_codes), wire_authenticator, Auth.APP
     tag, codes, shown = "authenticators", "recovery codes", w.AuthenticatorShown
+    handovers = HandoverApi(services.handovers, services.config.public_url)
     # fmt: off
     return [
         Route("POST", _A + "/check", api.check, "check_authenticator", "Check an authenticator's code", tag, key,
               takes=w.SubjectCheck, gives=w.AuthenticatorApproved, refusals=(_FIELD, _NOT_ACCEPTED, _LIMITED, _STORE)),
         Route("POST", _A, api.enrol, "enrol_authenticator", "Begin an enrolment", tag, key, takes=w.NewAuthenticator,
               gives=w.AuthenticatorEnrolled, status=201, refusals=(_FIELD, _ENOUGH, _STORE)),
+        Route("POST", _A + "/handover", handovers.create, "hand_over_authenticator", "Hand an authenticator over", tag,
+              key, takes=w.NewHandover, gives=w.AuthenticatorHandedOver, status=201,
+              refusals=(_FIELD, _OFF, _ENOUGH, _LIMITED, _STORE)),
         Route("GET", _A, api.of_subject, "list_authenticators", "List a subject's authenticators", tag, key,
               gives=w.AuthenticatorList, refusals=(_FIELD, _STORE)),
         Route("POST", _A + "/{id}/confirm", api.confirm, "confirm_authenticator", "Finish an enrolment", tag, key,
@@ -133,6 +139,7 @@ def notice_routes(services: Services) -> list[Route]:
 def secret_routes(services: Services) -> list[Route]:
     """Secret links."""
     api, tag, w = SecretApi(services.secrets, services.apps), "secrets", wire_secret
+    handovers = HandoverApi(services.handovers, services.config.public_url)
     files, blob = SecretFileApi(services.secret_files), _S + "/{id}/blobs/{n}"
     # A sealed text and what stands beside it, which is less than two of the smallest pages.
     most = services.secrets.rules.max_jwe + 8_192
@@ -145,7 +152,9 @@ def secret_routes(services: Services) -> list[Route]:
         Route("POST", _S + "/{id}/claim", api.claim, "claim_secret", "Open a secret", tag, takes=w.NewClaim,
               gives=w.SecretGranted, refusals=(_FIELD, _PASSPHRASE, _LOCKED, _NOBODY, _GONE, _PAUSED, _STORE)),
         Route("POST", _S + "/{id}/ack", api.ack, "acknowledge_secret", "Say that it was read", tag, takes=w.NewAck,
-              gives=w.SecretSeen, refusals=(_FIELD, _NOBODY, _STORE)),
+              gives=w.SecretSeen, refusals=(_FIELD, _NOBODY, _BY_CODE, _STORE)),
+        Route("POST", _S + "/{id}/confirm", handovers.confirm, "confirm_handover", "Confirm what was handed over", tag,
+              takes=w.NewCode, gives=w.Enrolled, refusals=(_FIELD, _NOT_ACCEPTED, _NOBODY, _NOT_BOUND, _STORE)),
         Route("GET", _S + "/{id}/status", api.status, "secret_status", "Look at a secret as its maker", tag, Auth.MAKER,
               gives=w.SecretStatus, refusals=(_STORE,)),
         Route("DELETE", _S + "/{id}", api.burn, "burn_secret", "Burn a secret", tag, Auth.MAKER, gives=w.SecretStatus,

@@ -128,6 +128,8 @@ _EXAMPLES: dict[str, Document] = {
         "lease_expires_at": "2026-11-23T14:20:40.000Z",
         "views_remaining": 0,
     },
+    "NewCode": {"link": _PROOF, "claim": _CLAIM, "code": "271 828"},
+    "Enrolled": {"status": "enrolled", "at": "2026-11-23T14:02:40.000Z"},
     "NewAck": {"link": _PROOF, "claim": _CLAIM, "outcome": "read"},
     "SecretStatus": _SECRET_STATUS,
     "BlobArrived": {"received": 1024, "size": 1024, "complete": True},

@@ -13,6 +13,7 @@ from typing import Protocol
 from watchword.core.instant import Instant
 from watchword.flows.app import Apps
 from watchword.flows.authenticator import Authenticators
+from watchword.flows.handover import Handovers
 from watchword.flows.notice import Addresses
 from watchword.flows.recovery import RecoveryCodes
 from watchword.flows.secret import Secrets
@@ -95,6 +96,7 @@ class Services:
     verifications: Verifications
     authenticators: Authenticators
     recovery_codes: RecoveryCodes
+    handovers: Handovers
     addresses: Addresses
     secrets: Secrets
     secret_files: SecretFiles

@@ -27,6 +27,7 @@ _FIELDS = Authenticator.__struct_fields__  # the columns, in this order
 _COLUMNS = ", ".join(_FIELDS)
 _SELECT = f"SELECT {_COLUMNS} FROM authenticators"  # noqa: S608 - names of our own fields
 _GET = f"{_SELECT} WHERE id = ?"
+_AT_LINK = f"{_SELECT} WHERE link = ?"
 _OF = f"{_SELECT} WHERE subject = ? ORDER BY id"
 _UNDER = f"{_SELECT} WHERE key_number = ? AND id > ? ORDER BY id LIMIT ?"
 _ADD = f"INSERT INTO authenticators ({_COLUMNS}) VALUES ({', '.join('?' * len(_FIELDS))})"  # noqa: S608
@@ -48,6 +49,10 @@ class SqliteAuthenticatorRows:
 
     def of(self, subject: bytes) -> Sequence[Authenticator]:
         return [Authenticator(*row) for row in self._execute(_OF, (subject,))]
+
+    def at_link(self, secret: bytes) -> Authenticator | None:
+        row = self._execute(_AT_LINK, (secret,)).fetchone()
+        return None if row is None else Authenticator(*row)
 
     def add(self, row: Authenticator) -> None:
         self._execute(_ADD, msgspec.structs.astuple(row))

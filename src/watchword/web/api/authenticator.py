@@ -48,7 +48,7 @@ class AuthenticatorApi:
             app_of(request),
             Asked(new.subject, new.label, new.issuer, new.account, new.algorithm, new.digits, new.period),
         )
-        shown, uri = _shown(enrolled.shown), write_key_uri(enrolled.key)
+        shown, uri = shown_of(enrolled.shown), write_key_uri(enrolled.key)
         answer = wire_authenticator.AuthenticatorEnrolled(
             id=shown.id,
             status=shown.status,
@@ -74,7 +74,7 @@ class AuthenticatorApi:
             confirmed = await self._flow.confirm(app_of(request), raw, typed.code)
         except UnknownError:
             raise UnknownError(_UNKNOWN) from None
-        return Answer(200, wire.encode(_shown(confirmed.shown, confirmed.codes)))
+        return Answer(200, wire.encode(shown_of(confirmed.shown, confirmed.codes)))
 
     async def check(self, request: Request) -> Answer:
         """Accept a code of any of a subject's active authenticators, each time step once.
@@ -86,7 +86,7 @@ class AuthenticatorApi:
         asked: wire_authenticator.SubjectCheck = request.payload
         known = asked.requester.known_device if asked.requester else False
         shown = await self._flow.check(app_of(request), asked.subject, asked.code, known_device=known)
-        return Answer(200, wire.encode(wire_authenticator.AuthenticatorApproved("approved", _shown(shown))))
+        return Answer(200, wire.encode(wire_authenticator.AuthenticatorApproved("approved", shown_of(shown))))
 
     async def get(self, request: Request) -> Answer:
         """Show an authenticator, without its key."""
@@ -95,7 +95,7 @@ class AuthenticatorApi:
     async def of_subject(self, request: Request) -> Answer:
         """Show all authenticators of a subject, and how many recovery codes are left."""
         app, subject = app_of(request), subject_of(request.query)
-        listed = [_shown(each) for each in await self._flow.of_subject(app, subject)]
+        listed = [shown_of(each) for each in await self._flow.of_subject(app, subject)]
         remaining = await self._codes.remaining(app, subject)
         return Answer(200, wire.encode(wire_authenticator.AuthenticatorList(listed, remaining)))
 
@@ -129,7 +129,7 @@ class AuthenticatorApi:
             shown = await verb(app_of(request), raw)
         except UnknownError:
             raise UnknownError(_UNKNOWN) from None
-        return Answer(200, wire.encode(_shown(shown)))
+        return Answer(200, wire.encode(shown_of(shown)))
 
     def _named(self, request: Request) -> bytes:
         try:
@@ -156,7 +156,8 @@ def subject_of(query: bytes) -> str:
     return members[0][1]
 
 
-def _shown(shown: Shown, codes: tuple[str, ...] = ()) -> wire_authenticator.AuthenticatorShown:
+def shown_of(shown: Shown, codes: tuple[str, ...] = ()) -> wire_authenticator.AuthenticatorShown:
+    """An authenticator in the shape of its app."""
     row = shown.authenticator
     return wire_authenticator.AuthenticatorShown(
         id=ids.to_text(ids.AUTHENTICATOR, row.id),
@@ -168,5 +169,7 @@ def _shown(shown: Shown, codes: tuple[str, ...] = ()) -> wire_authenticator.Auth
         expires_at=UNSET if row.expires_at is None else wire.time_text(row.expires_at),
         confirmed_at=UNSET if row.confirmed_at is None else wire.time_text(row.confirmed_at),
         used_at=UNSET if row.used_at is None else wire.time_text(row.used_at),
+        shared=row.is_shared,
+        rotate_by=UNSET if row.rotate_by is None else wire.time_text(row.rotate_by),
         recovery_codes=list(codes) if codes else UNSET,
     )

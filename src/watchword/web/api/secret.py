@@ -100,6 +100,7 @@ class SecretApi:
             lease_expires_at=wire.time_text(granted.until),
             views_remaining=secret.views_left,
             blobs=places(request.key, secret) if secret.sizes else UNSET,
+            handover=secret.handover,
         )
         return Answer(200, wire.encode(shown))
 

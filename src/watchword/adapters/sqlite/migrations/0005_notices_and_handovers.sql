@@ -1,4 +1,4 @@
--- Confirmed addresses of subjects, and notices to them. Addresses are sealed; subjects are keyed hashes.
+-- Confirmed addresses of subjects, notices to them, and hand-overs of authenticators. Addresses are sealed; subjects are keyed hashes.
 
 ALTER TABLE verifications ADD COLUMN subject BLOB;   -- keyed hash of app and subject, where one was named
 ALTER TABLE verifications ADD COLUMN contact BLOB;   -- the address once more, sealed to app and subject
@@ -36,3 +36,9 @@ CREATE TABLE notices (                         -- the outbox of notices, and wha
 CREATE INDEX notices_due ON notices (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX notices_open ON notices (subject) WHERE due_at IS NOT NULL;
 CREATE INDEX notices_settled ON notices (at) WHERE due_at IS NULL;
+
+ALTER TABLE secrets ADD COLUMN handover INTEGER NOT NULL DEFAULT 0;   -- it is the seed of a pending authenticator
+ALTER TABLE authenticators ADD COLUMN link BLOB;                      -- the secret at which it is confirmed
+ALTER TABLE authenticators ADD COLUMN rotate_by INTEGER;
+
+CREATE UNIQUE INDEX authenticators_link ON authenticators (link) WHERE link IS NOT NULL;
