@@ -37,7 +37,7 @@ unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup serve test check bench e2e vectors vendor coverage clean \
+.PHONY: help setup serve test check example bench e2e vectors vendor coverage clean \
 	check-format check-lint check-types check-imports check-modules check-shape
 
 help: ## print this
@@ -74,8 +74,12 @@ check-modules: $(DEV) $(TSC)
 check-shape: $(DEV)
 	@echo "== architecture tests"; .venv/bin/pytest -q -p no:cacheprovider tests/architecture
 
-bench: $(DEV) ## measure, and write bench/RESULTS.md
+example: $(DEV) ## start the example app and a service for it, on http://localhost:8080
+	@$(RUN) -m examples.login
+
+bench: $(DEV) $(SYSTEM) ## measure, and write bench/RESULTS.md and bench/SCALE.md
 	@$(RUN) -m bench $(ARGS)
+	@$(RUN) -m bench.scale $(ARGS)
 
 vectors: $(DEV) ## check the published test vectors against the code
 	@.venv/bin/pytest tests/vectors $(ARGS)
@@ -109,7 +113,9 @@ $(DEV): $(UV_MARK) $(LOCKED)
 
 # After this file, too, which names the packages: a machine that was set up for an older one gets what came since.
 $(SYSTEM): Makefile tools/system-packages $(UV_MARK)
-	@tools/system-packages chromium:chromium chromium:fonts-liberation openssl:openssl curl:curl jose:jose oathtool:oathtool
+	@tools/system-packages chromium:chromium chromium:fonts-liberation openssl:openssl curl:curl jose:jose oathtool:oathtool \
+	  pg_createcluster:postgresql pgbouncer:pgbouncer \
+	  redis-server:redis-server redis-benchmark:redis-tools
 	@touch $@
 
 $(TSC): package.json package-lock.json $(DEV)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench import courier, footprint, load, machine, report, store, totp
+from bench import browser, courier, footprint, load, machine, report, store, totp
 from bench.children import call
 
 HERE = Path(__file__).parent
@@ -42,6 +42,9 @@ def _measure(plan: load.Plan, arguments: list[str]) -> report.Figures:
         rates = call("bench.store", msgspec.json.encode(store.Order(plan.fewer, plan.store_verifications, scratch)))
         _say("codes of authenticators")
         codes = call("bench.totp", msgspec.json.encode(totp.Order(plan.fewer, 10_000)))
+        _say("the browser")
+        order = browser.Order(plan.fewer, plan.mebibytes, scratch)
+        seen = msgspec.json.decode(call("bench.browser", msgspec.json.encode(order)), type=browser.Shown)
         _say("the courier")
         drained = call("bench.courier", msgspec.json.encode(courier.Order(plan.messages, scratch)))
         loaded = load.run(plan, folder, _say)
@@ -54,6 +57,7 @@ def _measure(plan: load.Plan, arguments: list[str]) -> report.Figures:
         drained=msgspec.json.decode(drained, type=courier.Drained),
         started=started,
         codes=msgspec.json.decode(codes, type=totp.Rates),
+        seen=seen,
     )
 
 

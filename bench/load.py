@@ -1,6 +1,7 @@
 """The rounds: which load runs against which server, in which order.
 
-R, the mixed load and, at most connections, the secrets take turns, so that whatever else the machine does meets all.
+R, the mixed load and, at most connections, secrets and links take turns, so that whatever else the machine does meets
+all of them.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class Plan(msgspec.Struct, frozen=True):
     messages: int
     starts: int
     left: int  # verifications that are made and purged
+    mebibytes: int  # of the file that the browser seals
     profile_seconds: float
 
 
@@ -41,10 +43,19 @@ FULL = Plan(
     messages=4_000,
     starts=5,
     left=100_000,
+    mebibytes=100,
     profile_seconds=10,
 )
 QUICK = Plan(
-    rounds=2, fewer=1, seconds=0.7, store_verifications=2_000, messages=400, starts=1, left=4_000, profile_seconds=2
+    rounds=2,
+    fewer=1,
+    seconds=0.7,
+    store_verifications=2_000,
+    messages=400,
+    starts=1,
+    left=4_000,
+    mebibytes=10,
+    profile_seconds=2,
 )
 
 
@@ -79,6 +90,8 @@ def _at(service: Running, plain: Running, connections: int, plan: Plan) -> list[
         rows += load(service, "mixed", connections, seconds, warm=WARM)
         if most:
             rows += load(service, "secrets", connections, seconds, warm=WARM)
+            rows += load(service, "links", connections, seconds, warm=WARM)
+            rows += load(service, "linked", connections, seconds)
     for _ in range(plan.fewer):
         rows += load(service, "single", connections, seconds)
     if most:

@@ -10,8 +10,10 @@ from statistics import median
 
 import msgspec
 
+from bench.browser import Shown
 from bench.courier import Drained
 from bench.footprint import Left, Started
+from bench.links import ALONE, CONTINUE, CYCLE, EXCHANGE, LINKED
 from bench.load import CONNECTIONS, Loaded
 from bench.profile import Profile
 from bench.requests import SECRETS
@@ -36,12 +38,17 @@ HOW = """\
   requests. The generator computes the codes from the key file, as only the operator can.
 - **A secret** is created by a stranger, without a key; then its parameters are asked for, it is claimed, and the claim
   is acknowledged, which erases it. Each of the four is a request. The generator seals one text at its start.
+- **A link** is asked for with the code, continued by a stranger who proves that they have it, and exchanged by the app
+  with the verifier. Each of the three is a request. What it adds to a create is measured between two loads that say the
+  same of the requester, one right after the other.
 - **Everything is on**: API keys, limits (each request has a recipient and a `requester.ip` of its own, so every bucket
   is looked up and written), the address sealed, the outbox row written, metrics counted, the access log written to a
   file, SQLite with `synchronous=FULL`. One worker. Checks name `purpose` and `to`, as the SDK does.
 - **The courier is paused** under load, and its rate is measured apart.
 - **Before** the 100,000 are counted, 10,000 were made and purged, so that what a process takes once and keeps is no
   growth.
+- **In the browser** the clock runs from the first input on an open page to the words that the link is on the clipboard;
+  the file is sealed by the pages' own module, without a network.
 - Figures are medians of rounds. Latencies are the client's. Server CPU is user and system time of the whole process
   from `/proc`, the threads for commits, checkpoints and the log included.
 - Rates move with the machine and with what else it does. Compare ratios.
@@ -59,6 +66,7 @@ class Figures(msgspec.Struct, frozen=True):
     drained: Drained
     started: Started
     codes: Codes
+    seen: Shown
 
 
 def write(figures: Figures) -> str:
@@ -104,10 +112,20 @@ def _verdicts(figures: Figures, summaries: Sequence[Summary]) -> str:
     rows = [
         (f"create + check over {MOST} connections", spread, "0.3 R, aim 0.4 R"),
         (f"{SECRETS} over {MOST} connections", _of_r(figures, SECRETS), "0.3 R, aim 0.4 R"),
+        (f"{CYCLE} over {MOST} connections", _of_r(figures, CYCLE), "0.3 R"),
+        (f"{CONTINUE} over {MOST} connections", _of_r(figures, CONTINUE), "0.3 R"),
+        (f"{EXCHANGE} over {MOST} connections", _of_r(figures, EXCHANGE), "0.3 R"),
+        ("what a link adds to a create", _added(figures.loaded.rows), "under 5 %"),
         (f"checks of authenticators over {MOST} connections", _authenticator_share(summaries), "0.3 R"),
         ("its p99 against its p50", f"{mixed.p99 / mixed.p50:.1f} times", "under 5 times"),
         ("store alone against raw SQLite", f"{share:.2f}", "0.5"),
         ("`totp.verify` against pyotp's, a wrong code", f"{figures.codes.ratio:.1f} times", "3 times, aim 4"),
+        ("open page to link on the clipboard, two inputs", f"{figures.seen.clipboard:.0f} ms", "under 1 s"),
+        (
+            f"a file of {figures.seen.mebibytes} MiB sealed in the browser",
+            f"{median(figures.seen.sealing) / 1_000:.2f} s",
+            "100 MiB under 3 s",
+        ),
         ("resident at rest", f"{figures.started.resident:.0f} MiB", "under 80 MiB"),
         ("start to the first answer", f"{figures.started.milliseconds:.0f} ms", "under 1 s"),
         (
@@ -122,6 +140,13 @@ def _verdicts(figures: Figures, summaries: Sequence[Summary]) -> str:
 def _of_r(figures: Figures, scenario: str) -> str:
     of_r = ratios(figures.loaded.rows, MOST, scenario)
     return f"{median(of_r):.2f} R (rounds: {min(of_r):.2f} to {max(of_r):.2f})"
+
+
+def _added(rows: Sequence[Row]) -> str:
+    """How much longer a create with a link takes, each round against the one without that ran just before it."""
+    alone, linked = ([row.rate for row in rows if row.scenario == each] for each in (ALONE, LINKED))
+    added = [before / after - 1 for before, after in zip(alone, linked, strict=True)]
+    return f"{median(added):.1%} (rounds: {min(added):.1%} to {max(added):.1%})"
 
 
 def _requests(summaries: Sequence[Summary]) -> str:

@@ -19,6 +19,7 @@ from typing import Protocol
 
 import msgspec
 
+from bench import links
 from bench.rows import Job
 from watchword.adapters import key_file
 from watchword.adapters.system import SystemClock
@@ -49,10 +50,10 @@ class Speaker:
     """Writes requests for one app, and those of strangers, who share secrets without a key."""
 
     def __init__(self, job: Job) -> None:
-        self._app = job.app
+        self.app = job.app
         self._port = job.port
         self._numbers = count(time.time_ns() // 20_000)  # no run makes 50 000 a second, so no two runs share one
-        self._ring = key_file.load(Path(job.key_file)) if job.api_key else None
+        self.ring = key_file.load(Path(job.key_file)) if job.api_key else None
         self._rest = (
             b" HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAuthorization: Bearer %s\r\nUser-Agent: bench/1\r\n"
             b"Accept: application/json\r\nContent-Type: application/json\r\n"
@@ -60,12 +61,16 @@ class Speaker:
         self.made: deque[tuple[bytes, bytes]] = deque()
         self.bound: deque[tuple[bytes, bytes]] = deque()
 
-    def create(self, *, idempotent: bool = False) -> tuple[bytes, bytes]:
-        """Ask for a verification; returns the address and the request."""
+    def create(self, *, idempotent: bool = False, more: bytes = b',"requester":{') -> tuple[bytes, bytes]:
+        """Ask for a verification; returns the address and the request.
+
+        ``more`` ends in the beginning of what it says of the requester.
+        """
         number = next(self._numbers)
         to = b"ann.%d@mail%d.example.org" % (number, number % 97)
-        body = (b'{"channel":"email","to":"%s","purpose":"login","locale":"de","requester":{"ip":"10.%d.%d.%d"}}') % (
-            to,
+        comma = b"" if more.endswith(b"{") else b","
+        body = (b'{"channel":"email","to":"%s","purpose":"login","locale":"de"%s%s"ip":"10.%d.%d.%d"}}') % (
+            *(to, more, comma),
             number >> 16 & 255,
             number >> 8 & 255,
             number & 255,
@@ -74,8 +79,8 @@ class Speaker:
 
     def check(self, text: bytes, to: bytes, *, right: bool) -> bytes:
         """Check the code of a verification, or another code."""
-        assert self._ring is not None
-        code = derive_code(self._ring, self._app, ids.from_text(ids.VERIFICATION, text.decode()), _DIGITS)
+        assert self.ring is not None
+        code = derive_code(self.ring, self.app, ids.from_text(ids.VERIFICATION, text.decode()), _DIGITS)
         typed = code if right else f"{(int(code) + 1) % 10**_DIGITS:06}"
         body = b'{"code":"%s","purpose":"login","to":"%s"}' % (typed.encode(), to)
         return self._post(b"/v1/verifications/%s/check" % text, body, b"")
@@ -101,6 +106,10 @@ class Speaker:
         code = totp(secret, SystemClock().now()).encode()
         body = b'{"subject":"%s","code":"%s"}' % (subject, code)
         return self._post(b"/v1/authenticators/check", body, b"")
+
+    def post(self, path: bytes, body: bytes) -> bytes:
+        """A request with the app's key."""
+        return self._post(path, body, b"")
 
     def _post(self, path: bytes, body: bytes, header: bytes) -> bytes:
         return b"POST %s%s%sContent-Length: %d\r\n\r\n%s" % (path, self._rest, header, len(body), body)
@@ -283,6 +292,14 @@ def _authenticator(job: Job) -> Iterator[tuple[str, Callable[[], Script]]]:
     yield "authenticator: check, right", lambda: CheckSubject(speaker)
 
 
+def _links(job: Job) -> Iterator[tuple[str, Callable[[], Script]]]:
+    yield from links.cycles(Speaker(job))
+
+
+def _linked(job: Job) -> Iterator[tuple[str, Callable[[], Script]]]:
+    yield from links.single(Speaker(job))
+
+
 SCENARIOS: dict[str, Scenario] = {
     "reference": _reference,
     "mixed": _mixed,
@@ -290,4 +307,6 @@ SCENARIOS: dict[str, Scenario] = {
     "idempotent": _idempotent,
     "single": _single,
     "authenticator": _authenticator,
+    "links": _links,
+    "linked": _linked,
 }

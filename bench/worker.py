@@ -21,6 +21,7 @@ from pathlib import Path
 import msgspec
 import uvicorn
 
+from bench.links import REDIRECT
 from bench.reference import reference
 from watchword import bootstrap
 from watchword.adapters.log import listen_to_libraries
@@ -61,8 +62,12 @@ class Server(uvicorn.Server):
         self._ready()
 
 
-# All secrets of a run come from one address; its bucket is looked up and written as any other, and never full.
+# All secrets and links of a run come from one address; its buckets are looked up and written as any other, and never
+# full.
 CONFIG = """
+[limits]
+public_requests = "2592000000/30d"
+
 [secrets]
 source_creates = "2592000000/30d"
 source_kib = "2592000000/30d"
@@ -85,7 +90,7 @@ def settings_of(folder: Path, **more: str) -> Settings:
 async def new_app(settings: Settings, service: bootstrap.Service) -> tuple[App, str]:
     """Make an app with a key."""
     async with bootstrap.opened_apps(settings, service.audit) as apps:
-        return await apps.create("Bench")
+        return await apps.create("Bench", [REDIRECT])
 
 
 def _run(config: uvicorn.Config, told: Callable[[int], Told], beside: Callable[[], None]) -> None:
@@ -101,7 +106,9 @@ def _run(config: uvicorn.Config, told: Callable[[int], Told], beside: Callable[[
 
 
 def _watchword(folder: Path) -> None:
-    settings = settings_of(folder)
+    # The address of a database server holds a password, so it comes in a file, as in production.
+    server = folder / "store"
+    settings = settings_of(folder, **({"WATCHWORD_STORE": f"file:{server}"} if server.exists() else {}))
     bootstrap.prepare(settings)
     service = bootstrap.build(settings, courier=False)
     listen_to_libraries(service.log, settings.log_level)

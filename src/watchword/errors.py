@@ -8,6 +8,7 @@
     │  │  ├─ ExpiredError            right or wrong, it comes too late
     │  │  ├─ ExhaustedError          the verification has no guesses left
     │  │  ├─ AlreadyUsedError        it was approved before
+    │  │  ├─ NotConfirmedError       nobody has confirmed it yet: ask again later
     │  │  ├─ CanceledError           the app withdrew it
     │  │  ├─ UndeliverableError      it never reached the recipient
     │  │  ├─ UnknownSubjectError     nothing is kept of that subject
@@ -17,6 +18,7 @@
     │  ├─ ForbiddenError             understood, and not allowed here
     │  │  ├─ ChannelForbiddenError   policy does not let this channel serve this purpose
     │  │  ├─ ChannelClosedError      too many consecutive wrong guesses: bind the recipient again
+    │  │  ├─ RedirectForbiddenError  the app has not registered this redirect URI
     │  │  └─ LockedError             too many wrong passphrases: the secret's maker unlocks it
     │  ├─ ConflictError              the state of things does not allow it
     │  │  ├─ EndedError              the verification is over
@@ -112,6 +114,13 @@ class AlreadyUsedError(NotAcceptedError):
     reason = "used"
 
 
+class NotConfirmedError(NotAcceptedError):
+    """Nobody has confirmed the verification yet, so that there is nothing to collect. Nothing was spent."""
+
+    reason = "pending"
+    sentence = "Nobody has confirmed this yet. Nothing is lost; ask again later."
+
+
 class CanceledError(NotAcceptedError):
     """The app withdrew the verification."""
 
@@ -168,6 +177,13 @@ class ChannelClosedError(ForbiddenError):
 
     code = "channel_closed"
     sentence = "Too many wrong codes in a row: this recipient must be bound again."
+
+
+class RedirectForbiddenError(ForbiddenError):
+    """The app has not registered this redirect URI, character by character."""
+
+    code = "redirect_forbidden"
+    sentence = "The app has not registered this redirect URI. It is compared character by character."
 
 
 class LockedError(ForbiddenError):

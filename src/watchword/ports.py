@@ -5,7 +5,9 @@ Every verb of a store is ONE atomic step with one winner, however many callers, 
 the contract suite in ``tests/contract``.
 
 Failure policy, the same for every verb: what cannot be read or written raises ``StoreError`` and has changed
-nothing; a refusal is raised as the error named and has changed nothing either.
+nothing; a refusal is raised as the error named and has changed nothing either. A store behind a network adds one
+case: where the connection broke while a commit was under way, ``StoreError`` means all or nothing, and nobody asks
+again on the caller's behalf.
 """
 
 from __future__ import annotations
@@ -16,9 +18,9 @@ from typing import NamedTuple, Protocol
 from watchword.core.app import ApiKey, App
 from watchword.core.delivery import Delivery, Due, Settlement
 from watchword.core.instant import Instant, Span
-from watchword.core.limit import Charge, GuessLimits
+from watchword.core.limit import Charge, Guesses, GuessLimits
 from watchword.core.message import PasscodeMessage, Receipt
-from watchword.core.verification import Expected, Judgement, Verification
+from watchword.core.verification import Expected, Judgement, Outcome, Verification
 from watchword.ports_authenticator import AuthenticatorStore
 from watchword.ports_handover import HandoverStore
 from watchword.ports_notice import NoticeStore
@@ -126,6 +128,70 @@ class VerificationStore(Protocol):
 
         Raises:
             UnknownError: there is none of that id in that app.
+            InvalidInputError: it has no code.
+        """
+        ...
+
+    async def look(self, verification: bytes) -> tuple[Verification, App]:
+        """A verification by its id alone, with its app, for the public routes.
+
+        What is read here proves nothing and decides nothing: id, app, address and challenge never change, and whatever
+        may change is looked at again in the step that changes it.
+
+        Raises:
+            UnknownError: there is none of that id.
+        """
+        ...
+
+    async def confirm_code(
+        self,
+        app: bytes,
+        verification: bytes,
+        *,
+        digits: int,
+        matches: bool,
+        guesses: GuessLimits,
+        now: Instant,
+    ) -> Judgement:
+        """``attempt`` from the hosted page: counts in the very same attempts and budgets, comes to ``confirmed`` only.
+
+        A right code for what is confirmed already changes nothing and is ``confirmed`` again.
+
+        Raises:
+            UnknownError: there is none of that id in that app.
+            InvalidInputError: it has no code.
+        """
+        ...
+
+    async def confirm_word(
+        self, app: bytes, verification: bytes, *, matches: bool, now: Instant
+    ) -> tuple[Outcome, Verification]:
+        """Run ``core.verification.confirm``: a first word from another device comes to ``confirmed``.
+
+        Wrong ones are counted, and never exceed their number; all other ways stay open.
+
+        Raises:
+            UnknownError: there is none of that id in that app.
+        """
+        ...
+
+    async def exchange(
+        self,
+        app: bytes,
+        verification: bytes,
+        *,
+        challenge: bytes,
+        expected: Expected,
+        handed_over: bool,
+        guesses: GuessLimits,
+        now: Instant,
+    ) -> Judgement:
+        """Run ``core.verification.exchange``: compare the challenge and approve, in one step.
+
+        Of any number of simultaneous exchanges and checks exactly one is ``approved``; what is refused changes nothing.
+
+        Raises:
+            UnknownError: there is none of that id in that app.
         """
         ...
 
@@ -196,8 +262,24 @@ class RecentStore(Protocol):
         ...
 
 
+class GuessStore(Protocol):
+    """Wrong guesses by recipient, for a store of verifications that may forget what it holds (docs/adr/0025)."""
+
+    async def guesses(self, key: bytes) -> Guesses:
+        """What is kept of one bucket (``core.verification.guess_key``); untried where there is nothing."""
+        ...
+
+    async def note_guess(self, key: bytes, *, wrong: bool, limits: GuessLimits, now: Instant) -> None:
+        """Run ``core.limit.note_wrong`` or ``note_right`` on one bucket, in one step."""
+        ...
+
+
 class AppStore(Protocol):
     """Apps and their API keys."""
+
+    async def app(self, app: bytes) -> App | None:
+        """An app by its id."""
+        ...
 
     async def add_app(self, app: App) -> None:
         """Write a new app.
@@ -248,7 +330,31 @@ class PurgeStore(Protocol):
         ...
 
 
-class Store(VerificationStore, CourierStore, RecentStore, AppStore, PurgeStore, Protocol):
+class FastStore(VerificationStore, CourierStore, RecentStore, Protocol):
+    """The short-lived half of a store, where it lies apart from what must last."""
+
+    async def open(self) -> None:
+        """Connect."""
+        ...
+
+    async def aclose(self) -> None:
+        """Finish what is under way and let go."""
+        ...
+
+    async def ping(self) -> None:
+        """Prove that it can be written.
+
+        Raises:
+            StoreError: it cannot; the text says why, for the operator.
+        """
+        ...
+
+    def facts(self) -> Mapping[str, float]:
+        """Figures for metrics."""
+        ...
+
+
+class Store(VerificationStore, CourierStore, RecentStore, AppStore, GuessStore, PurgeStore, Protocol):
     """All of it, as one adapter provides it."""
 
     @property

@@ -12,6 +12,7 @@ from watchword.core.delivery import Settlement
 from watchword.core.instant import Instant, Span
 from watchword.core.message import NoticeMessage, Receipt
 from watchword.core.notice import Address, Notice, NoticeDue
+from watchword.core.verification import Verification
 
 
 class NoticeMailer(Protocol):
@@ -38,6 +39,14 @@ class NoticeStore(Protocol):
 
     async def addresses(self, subject: bytes) -> Sequence[Address]:
         """All of a subject, longest confirmed first."""
+        ...
+
+    async def tie(self, verification: Verification, *, now: Instant) -> None:
+        """Tie the address of an approved verification to its subject, and tell the others.
+
+        For a store of verifications that lies elsewhere (``adapters/split.py``): everywhere else the step that approves
+        does it. A second time changes nothing but the time.
+        """
         ...
 
     async def forget(self, subject: bytes, address: bytes | None, *, notice: bytes, now: Instant) -> int:

@@ -5,7 +5,6 @@ Not handled here: reading them (``settings``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from watchword.core.departure import CHOICES
@@ -30,7 +29,15 @@ ENVIRONMENT: tuple[Setting, ...] = (
     Setting("WATCHWORD_PUBLIC_URL", "URL", "http:// and the bind address", "links never follow a Host header"),
     Setting("WATCHWORD_DATA", "path", "watchword-data", "one directory to mount, back up or delete"),
     Setting("WATCHWORD_KEY_FILE", "path", "keys.json in the data directory", "in production: apart from the database"),
-    Setting("WATCHWORD_STORE", "sqlite, sqlite:PATH, memory", "sqlite", "durable, with nothing to install"),
+    Setting(
+        *("WATCHWORD_STORE", "sqlite, sqlite:PATH, postgresql:// or file:PATH with it, memory", "sqlite"),
+        "durable, with nothing to install; PostgreSQL for several hosts",
+    ),
+    Setting(
+        *("WATCHWORD_FAST_STORE", "valkey://, valkeys://, both with +cluster, or file:PATH with it", ""),
+        "verifications and limits of sends in Valkey, the rest in the store",
+    ),
+    Setting("WATCHWORD_FAST_STORE_CA", "path", "the system's authorities", "where Valkey has a certificate of your CA"),
     Setting("WATCHWORD_SMTP", "smtps:// or smtp+starttls://, or file:PATH", "", "the relay; without it: development"),
     Setting("WATCHWORD_SMTP_CA", "path", "the system's authorities", "for a relay with a certificate of your own CA"),
     Setting("WATCHWORD_MAIL_FROM", "address, or Name <address>", "", "required with a relay: whom the mail is from"),
@@ -48,6 +55,7 @@ FILE: tuple[Setting, ...] = (
     Setting("limits.app_sends", "rates", "", "off: you know your apps"),
     Setting("limits.global_sends", "rates", "", "off: your relay has a limit of its own"),
     Setting("limits.wrong_guesses", "rates", "10/h, 50/d", "per app and recipient, across verifications"),
+    Setting("limits.public_requests", "rates", "1200/min", "per source and process, of links and hosted pages"),
     Setting("server.max_body", "bytes, 1024 to 1048576", "65536", "a request of ours has less than 2 kB"),
     Setting("server.max_at_once", "1 to 100000", "1000", "requests under way in one process; more get 503"),
     Setting("server.request_time", "seconds, 1 to 300", "10", "a request that takes longer is given up"),
@@ -59,9 +67,6 @@ FILE: tuple[Setting, ...] = (
         "secrets.source_kib", "one rate, in KiB", "102400/d", "per the same: your disk is not filled by one of them"
     ),
     *(Setting(f"departures.{name}", "your reason", "", text) for name, text in CHOICES.items()),
+    Setting("actions", "tables", "", "what each app may ask people to approve, in your words"),
     Setting("mail.connections", "1 to 64", "8", "connections to the relay, and messages under way, a process"),
 )
-
-RESERVED: Mapping[str, str] = {
-    "WATCHWORD_FAST_STORE": "is not in this version: leave it unset, the store keeps everything",
-}

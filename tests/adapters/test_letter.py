@@ -255,6 +255,48 @@ def test_both_parts_say_the_same(locale: str) -> None:
     assert Visible(letter.html).text.replace(" ", "") == "Acme" + "".join(letter.text.split())
 
 
+LINK = f"https://verify.example/l/vf_AZrjPq0BxyZ-_abcdefghij#{'k' * 43}"
+
+
+@locales
+@purposes
+def test_a_mail_with_code_and_link_has_each_of_them_once_and_alone(locale: str, purpose: str) -> None:
+    letter = compose(locale=locale, purpose=purpose, link=LINK)
+
+    assert (1, 1) == (letter.text.splitlines().count(LINK), letter.text.splitlines().count(CODE))
+    assert (1, 1) == (letter.text.count("://"), letter.html.count("://"))
+    assert [("href", LINK)] == [each for each in Visible(letter.html).attributes if each[0] in {"href", "src"}]
+    assert CODE in Visible(letter.html).nodes
+    assert LINK not in Visible(letter.html).text
+    assert compose(locale=locale, purpose=purpose).subject == letter.subject
+
+
+@locales
+@purposes
+def test_a_mail_with_a_link_alone_speaks_of_no_code(locale: str, purpose: str) -> None:
+    letter = compose(locale=locale, purpose=purpose, link=LINK, code="")
+
+    for text in (letter.subject, letter.text.replace(LINK, ""), Visible(letter.html).text):
+        assert "code" not in text.lower()
+    assert LINK in letter.text.splitlines()
+    assert CODE not in letter.html
+
+
+def test_neither_code_nor_link_is_in_a_header() -> None:
+    head = compose(link=LINK).source.partition(b"\r\n\r\n")[0].decode()
+
+    assert CODE not in head
+    assert "/l/" not in head
+
+
+def test_what_is_approved_stands_in_both_bodies_and_is_no_markup() -> None:
+    letter = compose(purpose="step_up", link=LINK, action="Send EUR 5 to <b>Ann</b> {app}")
+
+    assert "Send EUR 5 to <b>Ann</b> {app}" in letter.text.splitlines()
+    assert "Send EUR 5 to <b>Ann</b> {app}" in Visible(letter.html).nodes
+    assert "b" not in Visible(letter.html).tags
+
+
 def test_the_lifetime_follows_the_message() -> None:
     assert "Valid for 3 hours." in compose(lifetime=3 * HOUR).text
 
@@ -358,6 +400,7 @@ address_confirmation = "استخدم الرمز أدناه لتأكيد هذا �
 recovery = "استخدم الرمز أدناه لاستعادة حسابك لدى {app}."
 binding = "استخدم الرمز أدناه لإضافة هذا العنوان إلى حسابك لدى {app}."
 [body]
+action = "ما توافق عليه:"
 countersign = "تخص هذه الرسالة صفحة تعرض «{countersign}»: تحقق قبل الكتابة من أن الكلمة الثانية هناك هي نفسها."
 label = "رمزك:"
 validity = "صالح لمدة {duration} ولمرة واحدة."
@@ -405,7 +448,10 @@ other = "{n} ساعة"
 @pytest.fixture
 def arabic(tmp_path: Path) -> Letter:
     (tmp_path / "en.toml").write_bytes((LOCALES / "en.toml").read_bytes())
-    (tmp_path / "ar.toml").write_text(ARABIC, encoding="utf-8")
+    # What mails with a link say stays English here: none is written, and a language is complete or refused.
+    english = (LOCALES / "en.toml").read_text(encoding="utf-8")
+    linked = english[english.index("[link_subject]") : english.index("[body]")]
+    (tmp_path / "ar.toml").write_text(f"{ARABIC}\n{linked}", encoding="utf-8")
     letters = Letters(MailFrom.parse("codes@acme.example"), Catalogues.load(tmp_path))
     return letters.compose(RECIPIENT, replace(MESSAGE, locale="ar-EG"))
 
@@ -556,7 +602,13 @@ def test_a_recipient_that_is_not_ascii_stands_in_the_header_as_utf_8() -> None:
         ("key", "a..b"),
         ("key", "ä"),
         ("key", "a" * (MAX_KEY + 1)),
-        ("code", ""),
+        ("link", "x"),
+        ("link", f"{LINK} "),
+        ("link", f"{LINK}\r\nBcc: eve@evil.example"),
+        ("link", LINK.replace("https", "javascript")),
+        ("link", LINK.partition("#")[0]),
+        ("action", "Send\r\nmore"),
+        ("action", "See https://evil.example"),
         ("code", "48392a"),
         ("code", "483 920"),
         ("code", "\uff14\uff18\uff13\uff19\uff12\uff10"),
@@ -644,3 +696,10 @@ def test_a_sender_that_is_not_one_address_is_refused_by_the_name_of_the_setting(
         MailFrom.parse(text)
 
     assert "WATCHWORD_MAIL_FROM" == caught.value.setting
+
+
+def test_a_message_with_neither_code_nor_link_is_refused() -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        compose(code="")
+
+    assert "link" == caught.value.field

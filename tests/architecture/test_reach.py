@@ -16,8 +16,9 @@ CONNECTING = {"connect_ex", "create_connection", "create_unix_connection", "open
 UNPACKING = ("dill", "jsonpickle", "marshal", "pickle", "shelve", "yaml")
 RUNNING = {"eval", "exec", "compile", "__import__"}
 
-# The relay's address comes from the settings, and from nothing that a request says.
+# The relay's address and the store's come from the settings, and from nothing that a request says.
 RELAY = {SOURCE / "adapters" / "smtp_connection.py", SOURCE / "adapters" / "smtp.py"}
+STORE = {SOURCE / "adapters" / "valkey" / "link.py"}
 
 
 def used(path: Path, names: tuple[str, ...]) -> set[str]:
@@ -42,7 +43,7 @@ def called(path: Path) -> set[str]:
 def test_nothing_in_the_service_fetches_an_address(path: Path) -> None:
     if path.relative_to(SOURCE).parts[0] not in ASKING:
         assert set() == used(path, FETCHING)
-        assert set() == called(path) & CONNECTING or path in RELAY
+        assert set() == called(path) & CONNECTING or path in RELAY | STORE
 
 
 @pytest.mark.parametrize("path", modules(), ids=short)
@@ -58,3 +59,4 @@ def test_the_check_finds_what_it_looks_for(tmp_path: Path) -> None:
     assert used(bad, FETCHING) == {"httpx", "httpx.get"}
     assert used(bad, UNPACKING) == {"pickle.loads"}
     assert any(called(path) & CONNECTING for path in RELAY)
+    assert any(called(path) & CONNECTING for path in STORE)

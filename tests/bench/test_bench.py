@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench import courier, profile, report, store, totp
+from bench import browser, courier, links, profile, report, store, totp
 from bench.children import call, load, server
 from bench.footprint import Left, Moment, Started, leave
 from bench.load import Loaded
@@ -39,6 +39,14 @@ def test_the_service_answers_every_kind_of_load_as_it_should(tmp_path: Path) -> 
         "check, wrong",
     } == {row.scenario for row in rows}
     assert all(row.requests >= 16 and row.p50 <= row.p99 for row in rows)
+
+
+def test_links_are_asked_for_continued_and_exchanged(tmp_path: Path) -> None:
+    with server("watchword", tmp_path) as service:
+        rows = [row for scenario in ("links", "linked") for row in load(service, scenario, 4, 10, most=40)]
+
+    assert [links.CYCLE, links.ALONE, links.LINKED, links.CONTINUE, links.EXCHANGE] == [row.scenario for row in rows]
+    assert all(row.requests >= 30 for row in rows)
 
 
 def test_authenticators_are_enrolled_and_checked(tmp_path: Path) -> None:
@@ -89,6 +97,13 @@ def test_the_store_and_the_courier_are_measured_alone(tmp_path: Path) -> None:
     assert 5 == drained.messages
 
 
+def test_what_people_wait_for_in_the_browser_is_measured(tmp_path: Path) -> None:
+    order = msgspec.json.encode(browser.Order(rounds=1, mebibytes=1, folder=str(tmp_path)))
+    seen = msgspec.json.decode(call("bench.browser", order), type=browser.Shown)
+
+    assert min(seen.to_clipboard + seen.sealing + seen.opening) > 0
+
+
 def test_rounds_are_compared_with_the_yardstick_beside_them() -> None:
     rows = [row("R", 100), row("create + check", 40), row(SECRETS, 20), row("R", 10), row("create + check", 3)]
     rows.append(row(SECRETS, 1))
@@ -104,6 +119,8 @@ def test_the_page_says_what_was_demanded() -> None:
         row("create + check", 35),
         row(SECRETS, 45),
         row("authenticator: check, right", 40),
+        *(row(links.CYCLE, 32), row(links.CONTINUE, 60), row(links.EXCHANGE, 31), row(links.ALONE, 50)),
+        row(links.LINKED, 40),
     ]
     codes = totp.Rates([35.0], [10.0])
     loaded = Loaded(rows, Left(10, 0.1, (EMPTY, EMPTY, EMPTY)), NOTHING)
@@ -111,7 +128,8 @@ def test_the_page_says_what_was_demanded() -> None:
 
     page = report.write(
         report.Figures(
-            "today", "make bench", [], loaded, store.Rates([2], [4], 5), drained, Started(300, 200, 60), codes
+            *("today", "make bench", [], loaded, store.Rates([2], [4], 5), drained, Started(300, 200, 60), codes),
+            browser.Shown(100, [150.0], [900.0], [800.0]),
         )
     )
 
@@ -119,7 +137,11 @@ def test_the_page_says_what_was_demanded() -> None:
     assert f"| {SECRETS} over 64 connections | 0.45 R (rounds: 0.45 to 0.45) | 0.3 R, aim 0.4 R |" in page
     assert "| checks of authenticators over 64 connections | 0.40 R | 0.3 R |" in page
     assert "| `totp.verify` against pyotp's, a wrong code | 3.5 times | 3 times, aim 4 |" in page
+    assert f"| {links.CYCLE} over 64 connections | 0.32 R (rounds: 0.32 to 0.32) | 0.3 R |" in page
+    assert "| what a link adds to a create | 25.0% (rounds: 25.0% to 25.0%) | under 5 % |" in page
     assert "| store alone against raw SQLite | 0.50 | 0.5 |" in page
+    assert "| open page to link on the clipboard, two inputs | 150 ms | under 1 s |" in page
+    assert "| a file of 100 MiB sealed in the browser | 0.90 s | 100 MiB under 3 s |" in page
 
 
 def test_a_sample_belongs_to_the_innermost_frame_that_has_an_owner() -> None:

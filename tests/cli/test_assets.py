@@ -39,14 +39,16 @@ def test_every_file_that_browsers_are_given_is_listed_with_its_hash(command: Com
     given = {path for path in files if path.suffix in {".css", ".js", ".svg", ".jinja"}}
     hashes = {str(path.relative_to(WEB)): sha256(path.read_bytes()).hexdigest() for path in given}
     assert listed.code == 0
-    assert hashes == {name: digest for name, digest in listed.document.items() if not name.startswith("s/")}
+    assert hashes == {
+        name: digest for name, digest in listed.document.items() if not name.startswith(("l/", "s/", "v/"))
+    }
     assert len(listed.document) > 40
 
 
 def test_a_line_is_what_sha256sum_prints(command: Command) -> None:
     lines = command("doctor", "--assets").out.splitlines()
 
-    assert all(re.fullmatch(r"[0-9a-f]{64}  (static/|templates/|s/ID)\S*", line) for line in lines)
+    assert all(re.fullmatch(r"[0-9a-f]{64}  (static/|templates/|[lsv]/ID)\S*", line) for line in lines)
 
 
 def test_every_file_and_page_that_is_served_has_the_hash_that_is_listed(command: Command, running: RunningApp) -> None:
@@ -67,7 +69,7 @@ def test_what_the_pages_load_is_listed(command: Command, running: RunningApp) ->
     hashes = command("doctor", "--assets", "--json").document
 
     with httpx.Client(base_url=running.address, trust_env=False) as client:
-        for page in ("/", "/s/sc_x", "/s/sc_x/status", "/start", "/docs"):
+        for page in ("/", "/s/sc_x", "/s/sc_x/status", "/l/vf_x", "/v/vf_x", "/start", "/docs"):
             loaded = re.findall(r'(?:href|src)="/(static/[^"]+)"', client.get(page).text)
             assert loaded
             assert set(loaded) <= set(hashes)
@@ -98,7 +100,7 @@ def test_the_documented_way_to_compare_finds_an_honest_service_the_same(running:
 
 
 @needs("curl", "sha256sum", "diff")
-@pytest.mark.parametrize("changed", ["static/reveal.js", "s/ID"])
+@pytest.mark.parametrize("changed", ["static/reveal.js", "s/ID", "l/ID"])
 def test_the_documented_way_to_compare_finds_what_was_changed(
     running: RunningApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str
 ) -> None:

@@ -272,6 +272,72 @@ def test_a_key_that_rotation_made_is_met_by_its_number(tmp_path: Path, lines: Li
     live(built(tmp_path, lines), scenario)
 
 
+def other_keys(path: Path) -> None:
+    """Put a key file there that another machine made for itself."""
+    path.unlink()
+    key_file.ensure(path, SystemEntropy().draw, SystemClock().now())
+
+
+def test_another_key_file_under_a_running_service_is_not_taken_up(tmp_path: Path, lines: Lines) -> None:
+    async def scenario(service: Service) -> None:
+        before = service.keys.ring
+        other_keys(service.settings.storage.key_file)
+        service.reload(lambda: service.verifications.rules)
+        assert before is service.keys.ring
+
+    live(built(tmp_path, lines), scenario)
+
+    assert "rules.refused" in lines.events()
+
+
+def written(folder: Path, lines: Lines) -> Settings:
+    """A database with one verification in it, made and left by a service."""
+
+    async def scenario(service: Service) -> None:
+        await service.verifications.create(await service.apps.named("default"), LOGIN)
+
+    service = built(folder, lines, store="sqlite")
+    live(service, scenario)
+    return service.settings
+
+
+def test_no_service_is_prepared_on_a_database_whose_key_file_is_gone(tmp_path: Path, lines: Lines) -> None:
+    settings = written(tmp_path, lines)
+    settings.storage.key_file.unlink()
+
+    with pytest.raises(SettingsError, match="bring it back"):
+        bootstrap.prepare(settings)
+
+    assert not settings.storage.key_file.exists()
+
+
+def test_no_service_is_prepared_on_a_database_that_was_written_with_other_keys(tmp_path: Path, lines: Lines) -> None:
+    settings = written(tmp_path, lines)
+    other_keys(settings.storage.key_file)
+
+    with pytest.raises(SettingsError, match="not the one"):
+        bootstrap.prepare(settings)
+
+
+def test_no_service_is_prepared_with_a_key_file_from_before_a_rotation(tmp_path: Path, lines: Lines) -> None:
+    settings = written(tmp_path, lines)
+    key_file.rotate(settings.storage.key_file, SystemEntropy().draw, SystemClock().now())
+    early = settings.storage.key_file.read_bytes()
+    key_file.rotate(settings.storage.key_file, SystemEntropy().draw, SystemClock().now())
+    written(tmp_path, lines)
+    settings.storage.key_file.write_bytes(early)
+
+    with pytest.raises(SettingsError, match="not the one"):
+        bootstrap.prepare(settings)
+
+
+def test_a_database_and_its_own_keys_are_prepared_after_a_rotation_too(tmp_path: Path, lines: Lines) -> None:
+    settings = written(tmp_path, lines)
+    key_file.rotate(settings.storage.key_file, SystemEntropy().draw, SystemClock().now())
+
+    assert bootstrap.prepare(settings) is False
+
+
 def test_stopping_is_quick_when_nothing_is_under_way(tmp_path: Path, lines: Lines) -> None:
     async def scenario(_service: Service) -> None:
         """Nothing."""

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Command
+from tests.cli.conftest import Command, Serving
+from watchword.adapters import key_file
 from watchword.adapters.memory import MemoryStore
 from watchword.adapters.sqlite.look import look_at_schema
+from watchword.adapters.system import SystemClock, SystemEntropy
 from watchword.bootstrap import prepare
+from watchword.client import Client
 from watchword.core.policy import BALANCED
 from watchword.errors import StoreError
 from watchword.settings import Settings
@@ -197,6 +201,21 @@ def test_doctor_finds_a_key_file_that_others_can_read(command: Command) -> None:
     FILE.chmod(0o644)
 
     assert "keys error" in findings(command, 2)
+
+
+def test_doctor_finds_a_key_file_that_the_database_was_not_written_with(
+    command: Command, start: Callable[..., Serving]
+) -> None:
+    serving = start("--data", "watchword-data")
+    client = Client(serving.welcome["url"], serving.welcome["api_key"])
+    with client:
+        client.create(to="you@example.com", purpose="login")
+    serving.stop()
+    FILE.unlink()
+    key_file.ensure(FILE, SystemEntropy().draw, SystemClock().now())
+
+    assert 2 == command("doctor").code
+    assert "is not the one that" in command("doctor").out
 
 
 def test_doctor_finds_a_setting_that_is_wrong(command: Command) -> None:

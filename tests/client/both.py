@@ -17,10 +17,10 @@ Answer = Callable[[httpx.Request], httpx.Response]
 class Blocking:
     """``Client``. ``slept`` are the pauses it would have made."""
 
-    def __init__(self, address: str, answer: Answer | None = None, **more: Any) -> None:
+    def __init__(self, address: str, answer: Answer | None = None, *, key: str = KEY, **more: Any) -> None:
         self.slept: list[float] = []
         transport = None if answer is None else httpx.MockTransport(answer)
-        self._client = Client(address, KEY, sleep=self.slept.append, unsafe_transport=transport, **more)
+        self._client = Client(address, key, sleep=self.slept.append, unsafe_transport=transport, **more)
 
     def call(self, verb: str, *given: Any, **named: Any) -> Verification:
         with self._client as client:
@@ -31,10 +31,10 @@ class Blocking:
 class Awaiting:
     """``AsyncClient``, each call in an event loop of its own."""
 
-    def __init__(self, address: str, answer: Answer | None = None, **more: Any) -> None:
+    def __init__(self, address: str, answer: Answer | None = None, *, key: str = KEY, **more: Any) -> None:
         self.slept: list[float] = []
         transport = None if answer is None else httpx.MockTransport(answer)
-        self._client = AsyncClient(address, KEY, sleep=self._sleep, unsafe_transport=transport, **more)
+        self._client = AsyncClient(address, key, sleep=self._sleep, unsafe_transport=transport, **more)
 
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -13,6 +13,8 @@ import uvicorn
 
 from tests.support.world import World
 from watchword.core.instant import Span
+from watchword.core.message import PasscodeMessage
+from watchword.core.policy import Rules
 from watchword.web.app import create_app
 from watchword.web.services import Services, WebConfig
 
@@ -27,6 +29,7 @@ def services_of(world: World) -> Services:
 
     return Services(
         verifications=world.verifications,
+        magic_links=world.magic_links,
         authenticators=world.authenticators,
         recovery_codes=world.recovery_codes,
         handovers=world.handovers,
@@ -46,10 +49,14 @@ def services_of(world: World) -> Services:
 
 
 class RunningApp:
-    """Serves while its ``with`` block runs. ``key`` is an API key, ``delivered`` the code of the latest mail."""
+    """Serves while its ``with`` block runs. ``key`` is an API key, ``delivered`` the code of the latest mail.
 
-    def __init__(self) -> None:
-        self.world = World()
+    ``redirect_uris`` are those of its app.
+    """
+
+    def __init__(self, rules: Rules | None = None, redirect_uris: Sequence[str] = ()) -> None:
+        self.world = World(rules=rules)
+        self._redirect_uris = redirect_uris
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -65,8 +72,12 @@ class RunningApp:
 
     def delivered(self) -> str:
         """Hand over what waits and return the code of the latest mail."""
-        self._run(self.world.courier.drain())
-        return self.world.outbox.last_code
+        return self.mail().code
+
+    def mail(self) -> PasscodeMessage:
+        """Hand over what waits and return the latest mail."""
+        self.run(self.world.courier.drain())
+        return self.world.outbox.mails[-1][1]
 
     def move(self, span: Span) -> None:
         self.world.clock.move(span)
@@ -85,7 +96,7 @@ class RunningApp:
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self.world.open())
+        self._loop.run_until_complete(self._open())
         app: Any = create_app(services_of(self.world))
         self._server = uvicorn.Server(
             uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
@@ -95,5 +106,11 @@ class RunningApp:
         self._loop.run_until_complete(self._server.serve(sockets=[self._listener]))
         self._loop.close()
 
-    def _run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
+    async def _open(self) -> None:
+        world = await self.world.open()
+        if self._redirect_uris:
+            world.app = await world.apps.update(world.app, redirect_uris=self._redirect_uris)
+
+    def run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
+        """Let something happen in the loop that serves."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)

@@ -9,23 +9,60 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.postgres import the_server
+from tests.support.spread import Spread
+from tests.support.valkeys import emptied, one_cluster, one_server
 from tests.support.world import World
 from watchword.adapters.memory import MemoryStore
+from watchword.adapters.postgres import PostgresAddress, PostgresStore
+from watchword.adapters.split import SplitStore
 from watchword.adapters.sqlite import SqliteStore
+from watchword.adapters.valkey import ValkeyAddress, ValkeyStore
 from watchword.core.policy import Rules
 from watchword.ports import Store
 
+
+def a_database() -> PostgresAddress:
+    """Where an empty database is."""
+    return PostgresAddress.parse(the_server().url())
+
+
+def on_valkey(durable: Store) -> Store:
+    """What is short-lived on one Valkey server."""
+    return SplitStore(ValkeyStore(ValkeyAddress.parse(f"valkey://127.0.0.1:{one_server().port}"), durable), durable)
+
+
+def on_cluster(durable: Store) -> Store:
+    """What is short-lived on three masters."""
+    return SplitStore(ValkeyStore(ValkeyAddress.parse(one_cluster().url), durable), durable)
+
+
+def in_a_file(folder: Path) -> Store:
+    """What must last in a file."""
+    return SqliteStore(folder / "watchword.db")
+
+
 STORES: dict[str, Callable[[Path], Store]] = {
     "memory": lambda _: MemoryStore(),
-    "sqlite": lambda folder: SqliteStore(folder / "watchword.db"),
+    "sqlite": in_a_file,
+    "postgres": lambda _: PostgresStore(a_database()),
+    "postgres-twice": lambda _: Spread(*map(PostgresStore, [a_database()] * 2)),
+    "valkey": lambda folder: on_valkey(in_a_file(folder)),
+    "valkey-twice": lambda _: Spread(*map(on_valkey, map(PostgresStore, [a_database()] * 2))),
+    "valkey-cluster": lambda folder: on_cluster(in_a_file(folder)),
+    "valkey-cluster-twice": lambda folder: Spread(*map(on_cluster, map(in_a_file, [folder] * 2))),
 }
 
 every_store = pytest.mark.parametrize("store", STORES)
+# Where rows leave when they are told to. In Valkey they leave by themselves (tests/adapters/valkey/test_lifetimes.py).
+every_store_that_purges = pytest.mark.parametrize("store", [name for name in STORES if not name.startswith("valkey")])
 
 
 @asynccontextmanager
 async def a_world(store: str, folder: Path, rules: Rules | None = None) -> AsyncIterator[World]:
     """A world over one of the stores, closed at the end."""
+    if store.startswith("valkey"):
+        emptied([one_server()] if "cluster" not in store else one_cluster().masters)
     world = World(STORES[store](folder), rules)
     await world.open()
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.stores import a_world, every_store, run
+from tests.contract.stores import a_world, every_store, every_store_that_purges, run
 from tests.contract.test_verification_store import UNLIMITED
 from tests.support.world import World, wrong
 from watchword.core.delivery import POSSIBLE_DUPLICATE, DeliveryStatus, Settlement
@@ -193,7 +193,7 @@ async def rows(world: World) -> int:
     return await world.store.purge(made_before=world.clock.now() + DAY, now=world.clock.now() + 400 * DAY, step=10_000)
 
 
-@every_store
+@every_store_that_purges
 def test_purge_removes_what_is_over_and_nothing_else(store: str, tmp_path: Path) -> None:
     async def journey() -> None:
         async with a_world(store, tmp_path, UNLIMITED) as world:
@@ -210,7 +210,7 @@ def test_purge_removes_what_is_over_and_nothing_else(store: str, tmp_path: Path)
     run(journey())
 
 
-@every_store
+@every_store_that_purges
 def test_purge_comes_to_an_end_and_leaves_no_rows(store: str, tmp_path: Path) -> None:
     async def journey() -> None:
         async with a_world(store, tmp_path) as world:

@@ -101,8 +101,10 @@ def test_a_right_passphrase_among_wrong_ones_wins_at_most_once(store: str, tmp_p
             raw = (await share(world, passphrase=True)).secret.id
             tried = (outcome(world, raw, number, AUTH if number % 2 else WRONG) for number in range(AT_ONCE))
             outcomes = Counter(await asyncio.gather(*tried))
-            assert 1 == outcomes["granted"]
+            # The wrong ones of another process may all come first.
+            assert 1 >= outcomes["granted"]
             assert 5 >= outcomes["MismatchError"]
+            assert 1 == outcomes["granted"] or 5 == outcomes["MismatchError"]
 
     run(journey())
 

@@ -70,8 +70,10 @@ def test_a_right_check_among_many_wrong_ones_wins_at_most_once(store: str, tmp_p
             raw, code = await world.send()
             codes = [code if number % 2 else wrong(code) for number in range(AT_ONCE)]
             outcomes = Counter(await asyncio.gather(*(outcome(world, raw, typed) for typed in codes)))
-            assert outcomes["approved"] == 1
+            # The wrong ones of another process may all come first.
+            assert outcomes["approved"] <= 1
             assert outcomes["MismatchError"] <= BALANCED.attempts
+            assert outcomes["approved"] == 1 or outcomes["MismatchError"] == BALANCED.attempts
 
     run(journey())
 

@@ -46,7 +46,7 @@ def test_only_the_reasons_of_a_refused_proof_share_a_code() -> None:
 
 def test_every_reason_of_a_refused_proof_is_another() -> None:
     reasons = [each.reason for each in NotAcceptedError.__subclasses__()]
-    known = {"canceled", "exhausted", "expired", "failed", "mismatch", "used"}
+    known = {"canceled", "exhausted", "expired", "failed", "mismatch", "pending", "used"}
     assert {*known, "unknown_subject", "no_authenticator", "locked"} == set(reasons)
     assert len(reasons) == len(set(reasons))
 

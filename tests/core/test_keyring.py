@@ -112,3 +112,22 @@ def test_a_kept_mac_is_the_hmac_of_the_library(size: int, message: bytes) -> Non
 def test_a_mac_takes_no_key_longer_than_a_block() -> None:
     with pytest.raises(ValueError, match="no longer"):
         Mac(bytes(65))
+
+
+# --- two of them -----------------------------------------------------------------------------------
+
+
+def test_a_rotation_contradicts_nothing() -> None:
+    assert not a_keyring(1, 2).contradicts(a_keyring(1))
+    assert not a_keyring(2).contradicts(a_keyring(1))
+
+
+def test_another_key_under_the_same_number_contradicts() -> None:
+    other = Keyring({1: b"o" * 32, 2: b"\x02" * 32}, current=2, index=b"i" * 32)
+
+    assert other.contradicts(a_keyring(1))
+    assert a_keyring(1).contradicts(other)
+
+
+def test_another_index_key_contradicts() -> None:
+    assert Keyring({1: b"\x01" * 32}, current=1, index=b"o" * 32).contradicts(a_keyring(1))

@@ -155,3 +155,8 @@ def test_variants_of_an_address_share_a_look_up_hash_and_channels_do_not() -> No
     assert ann == recipient.lookup(ring, "email", "ANN+x@example.com")
     assert ann != recipient.lookup(ring, "sms", "ann@example.com")
     assert len(ann) == 16
+
+
+def test_a_local_part_that_is_too_long_is_told_by_its_own_limit() -> None:
+    with pytest.raises(InvalidInputError, match="before the @ has at most 64"):
+        recipient.read_email("a" * 65 + "@example.com")

@@ -24,7 +24,7 @@ from watchword.core.delivery import DeliveryStatus
 from watchword.core.departure import CHOICES
 from watchword.core.policy import BALANCED, PROFILES, PURPOSES, Limits
 from watchword.core.verification import Outcome, Status
-from watchword.web import problems, wire, wire_authenticator, wire_notice, wire_secret
+from watchword.web import problems, wire, wire_authenticator, wire_magic_link, wire_notice, wire_secret
 from watchword.web.app import routes
 
 ROOT = Path(__file__).parents[2]
@@ -77,6 +77,7 @@ def test_every_route_is_in_the_reference_and_no_other() -> None:
     "shape",
     [
         *(wire.NewVerification, wire.Check, wire.VerificationShown, wire.DeliveryShown, wire.Tls),
+        *(wire.NewLink, wire.NewAction, wire_magic_link.Exchange, wire_magic_link.PageShown),
         *(wire_secret.NewSecret, wire_secret.SecretMade, wire_secret.SecretSeen, wire_secret.NewClaim),
         *(wire_authenticator.NewAuthenticator, wire_authenticator.AuthenticatorShown),
         *(wire_authenticator.AuthenticatorEnrolled, wire_authenticator.AuthenticatorList),
@@ -216,7 +217,7 @@ def test_limits_are_told_with_their_figures() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
 def test_a_page_names_only_settings_that_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    known = {setting.name for setting in settings_table.ENVIRONMENT} | set(settings_table.RESERVED)
+    known = {setting.name for setting in settings_table.ENVIRONMENT}
     assert set(re.findall(r"WATCHWORD_[A-Z_]+[A-Z]", text)) <= known
     structured = {setting.name for setting in settings_table.FILE}
     assert {

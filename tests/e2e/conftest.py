@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
 ]
+
+
+NUMBERS = count(1)
 
 
 @dataclass
@@ -92,6 +96,12 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
+@pytest.fixture
+def to() -> str:
+    """The address of somebody whom no other test knows, so that a mail to them is of this one."""
+    return f"ann{next(NUMBERS)}@example.org"
+
+
 @pytest.fixture(params=[(390, "light"), (1280, "dark")], ids=["phone-day", "desktop-night"])
 def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A page of its own profile that fails the test for any script error, refused resource or foreign request."""
@@ -106,4 +116,4 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     yield page
     context.close()
     assert troubles == []
-    assert all(host.startswith("127.0.0.1:") for host in hosts)
+    assert all(host.startswith(("127.0.0.1:", "localhost:")) for host in hosts)

@@ -409,8 +409,10 @@ async def test_an_id_nobody_made_is_unknown(world: World) -> None:
     ("asked", "field"),
     [
         ({"methods": []}, "methods"),
-        ({"methods": ["link"]}, "methods"),
-        ({"methods": ["code", "link"]}, "methods"),
+        ({"methods": ["code", "code"]}, "methods"),
+        ({"methods": ["code", "sms"]}, "methods"),
+        ({"methods": ["link"]}, "link"),
+        ({"methods": ["code", "link"]}, "link"),
         ({"locale": ""}, "locale"),
         ({"locale": "../../etc/passwd"}, "locale"),
         ({"locale": "en\r\nBcc: x"}, "locale"),

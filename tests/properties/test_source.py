@@ -7,8 +7,8 @@ from ipaddress import ip_address
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from watchword.core.source import network_of
 from watchword.errors import InvalidInputError
-from watchword.flows.verification import _network
 
 dotted = st.lists(
     st.integers(0, 999).map(str) | st.sampled_from(["00", "01", "", "٣", "1e1", " 1"]), min_size=3, max_size=5
@@ -17,7 +17,7 @@ dotted = st.lists(
 
 def read(text: str) -> bytes | None:
     try:
-        return _network(text)
+        return network_of(text)
     except InvalidInputError:
         return None
 

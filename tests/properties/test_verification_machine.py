@@ -6,20 +6,23 @@ import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, TypeVar
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
+from tests.support.link import CHALLENGE, REDIRECT, VERIFIER
 from tests.support.world import World, wrong
 from watchword.adapters.memory import MemoryStore
 from watchword.core import ids, passcode
 from watchword.core.delivery import DeliveryStatus
 from watchword.core.instant import HOUR, MINUTE, SECOND
+from watchword.core.magic_link import LinkWanted
 from watchword.core.message import PasscodeMessage, Receipt
 from watchword.core.policy import Limits, Rules
-from watchword.core.verification import Status
+from watchword.core.verification import WORDS, Expected, Outcome, Status
 from watchword.errors import DeliveryError, MismatchError, RefusedError
 
 Result = TypeVar("Result")
@@ -64,6 +67,7 @@ class Verifications(RuleBasedStateMachine):
         self.world.courier._mailer = self.relay
         self.seen: dict[bytes, Seen] = {}
         self.run(self.world.open())
+        self.world.app = self.run(self.world.apps.update(self.world.app, redirect_uris=[REDIRECT]))
 
     @staticmethod
     def run(journey: Coroutine[Any, Any, Result]) -> Result:
@@ -84,9 +88,11 @@ class Verifications(RuleBasedStateMachine):
         purpose=st.sampled_from(["login", "recovery", "binding"]),
         decoy=st.booleans(),
         known=st.booleans(),
+        linked=st.booleans(),
     )
-    def create(self, name: str, purpose: str, decoy: bool, known: bool) -> Any:
-        wanted = self.world.create(f"{name}@example.com", purpose, decoy=decoy, known_device=known)
+    def create(self, name: str, purpose: str, decoy: bool, known: bool, linked: bool) -> Any:
+        link = LinkWanted(REDIRECT, "state", CHALLENGE, "S256") if linked else None
+        wanted = self.world.create(f"{name}@example.com", purpose, decoy=decoy, known_device=known, link=link)
         try:
             raw = self.run(wanted).verification.id
         except RefusedError:
@@ -122,6 +128,51 @@ class Verifications(RuleBasedStateMachine):
             self.seen[raw].misses += isinstance(answer, MismatchError)
             self.seen[raw].approvals += not isinstance(answer, BaseException)
             assert not isinstance(answer, BaseException) or isinstance(answer, RefusedError)
+
+    @rule(raw=made, right=st.booleans(), handed_over=st.booleans())
+    def exchange(self, raw: bytes, right: bool, handed_over: bool) -> None:
+        before = self.row(raw)
+        judged = self.run(
+            self.world.store.exchange(
+                self.world.app.id,
+                raw,
+                challenge=sha256((VERIFIER if right else "x").encode()).digest(),
+                expected=Expected(),
+                handed_over=handed_over,
+                guesses=self.world.verifications.rules.guesses,
+                now=self.world.clock.now(),
+            )
+        )
+        if judged.outcome is not Outcome.APPROVED:
+            assert self.row(raw) == before
+            return
+        assert right
+        assert before.challenge is not None
+        assert not before.decoy
+        assert handed_over or before.status is Status.CONFIRMED
+        self.seen[raw].approvals += 1
+
+    @rule(raw=made, right=st.booleans())
+    def type_at_the_hosted_page(self, raw: bytes, right: bool) -> None:
+        judged = self.run(
+            self.world.store.confirm_code(
+                self.world.app.id,
+                raw,
+                digits=6,
+                matches=right,
+                guesses=self.world.verifications.rules.guesses,
+                now=self.world.clock.now(),
+            )
+        )
+        assert judged.outcome is not Outcome.APPROVED
+        self.seen[raw].misses += judged.outcome is Outcome.MISMATCH
+
+    @rule(raw=made, right=st.booleans())
+    def say_the_first_word(self, raw: bytes, right: bool) -> None:
+        now = self.world.clock.now()
+        outcome, row = self.run(self.world.store.confirm_word(self.world.app.id, raw, matches=right, now=now))
+        assert (outcome is Outcome.CONFIRMED) <= (right and row.status is Status.CONFIRMED)
+        assert row.words <= WORDS
 
     @rule(raw=made)
     def resend(self, raw: bytes) -> None:

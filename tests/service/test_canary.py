@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import traceback
 from base64 import urlsafe_b64decode
 from collections.abc import AsyncIterator
@@ -20,6 +21,7 @@ import pytest
 from tests.service.test_races import app_id
 from tests.service.test_relay import through, until
 from tests.support.hostile_relays import Script, scripted_relay
+from tests.support.link import REDIRECT, STATE, VERIFIER, Holder, a_link, b64, handed_off, hkdf, un64
 from tests.support.relays import Relay, recording_relay
 from tests.support.service import Connection, Service, code_of, get, running
 from tests.support.sinks import Sinks
@@ -146,7 +148,10 @@ class Canary:
         for name, text in {**texts, "index key": document["index"]}.items():
             secret = urlsafe_b64decode(text + "=")
             self.sinks.key(name, secret)
-            for label in (keyring.CODE, keyring.WORD, keyring.SEAL, keyring.INDEX_RECIPIENT, keyring.INDEX_SOURCE):
+            for label in (
+                *(keyring.CODE, keyring.WORD, keyring.SEAL, keyring.INDEX_RECIPIENT, keyring.INDEX_SOURCE),
+                *(keyring.LINK, keyring.PAGE, keyring.HANDOFF, keyring.INDEX_ACTION),
+            ):
                 self.sinks.key(f"{name}, {label.decode()}", keyring.derive(secret, label))
         assert {"file service.log", "file data/watchword.db", "metrics"} <= self.sinks.texts.keys()
         assert list(self.sinks.leaks()) == []
@@ -204,6 +209,77 @@ def test_no_secret_of_any_flow_is_in_an_answer_a_log_a_table_a_metric_or_a_heade
 
 def _has_taken(relay: Relay, mails: int) -> bool:
     return len(relay.messages) >= mails
+
+
+async def by_link(canary: Canary, relay: Relay, number: int, **more: Any) -> tuple[Holder, Holder]:
+    """Ask for a link, and note everything that follows from it: what the mail's holder has, and the page's."""
+    address = f"canary.link{number}@example.org"
+    made = await canary.create(address, link=a_link(), **more)
+    page = Holder(canary.connection.heard.document["page_url"])
+    await relay.until(lambda: any(mail.recipient == address for mail in relay.messages))
+    mail = next(mail for mail in relay.messages if mail.recipient == address)
+    body = message_from_bytes(mail.content, policy=policy.default).get_body(("plain",))
+    assert body is not None
+    (url,) = re.findall(r"^http\S+/l/\S+", body.get_content(), re.MULTILINE)
+    link = Holder(url)
+    canary.sinks.key(f"token of {made}", link.key)
+    canary.sinks.key(f"context key of {made}", hkdf(link.key, "watchword/v1/link/context"))
+    canary.sinks.key(f"link proof of {made}", un64(link.proof))
+    canary.sinks.key(f"ticket of {made}", page.key)
+    canary.sinks.key(f"page proof of {made}", un64(page.proof))
+    return link, page
+
+
+def test_no_token_proof_ticket_hand_off_or_verifier_is_anywhere_but_where_it_belongs(tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_canary_with_a_relay(tmp_path) as (canary, relay):
+            canary.service.command("app", "update", "Canary", "--redirect-uri", REDIRECT)
+            canary.sinks.secret("verifier", VERIFIER)
+            canary.sinks.secret("state", STATE)
+            link, page = await by_link(canary, relay, 1)
+            exchange = {"code_verifier": VERIFIER, "purpose": "login", "to": "canary.link1@example.org"}
+            await canary.ask("POST", f"{link.address}/open", {})
+            for holder, verb, more in (
+                (link, "continue", {}),
+                (link, "confirm", {"word": "amber"}),
+                (page, "open", {}),
+                (page, "check", {"code": canary.code(link.id)}),
+                (page, "resend", {}),
+            ):
+                answer = await canary.ask("POST", f"{holder.address}/{verb}", {"proof": holder.proof, **more})
+                if "redirect_to" in answer:
+                    canary.sinks.secrets[f"hand-off {verb}"] = (handed_off(answer.pop("redirect_to")).encode(),)
+            code = canary.sinks.secrets["hand-off continue"][0].decode()
+            await misuse_links(canary, link, page, code)
+            approved = await canary.ask("POST", "/v1/exchange", exchange | {"code": code})
+            assert approved["status"] == "approved"
+            await canary.refused("POST", "/v1/exchange", exchange | {"code": code})
+            await by_link(canary, relay, 2)
+            await canary.metrics()
+            canary.look_at_processes(environment=False)
+            canary.sinks.note("mail headers", mail_headers(relay))
+            del canary.sinks.secrets["state"]  # it is made to come back, in the redirect
+            await canary.search()
+            assert b"verification.exchange_replayed" in canary.sinks.texts["file service.log"]
+
+    asyncio.run(journey())
+
+
+async def misuse_links(canary: Canary, link: Holder, page: Holder, code: str) -> None:
+    """Put what is secret about a link where it does not belong; all of it is refused."""
+    key, ticket = b64(link.key), b64(page.key)
+    for path in (f"/l/{link.id}/{key}", f"/v1/links/{key}/continue", f"{link.address}/{link.proof}"):
+        await canary.refused("GET", path, headers=f"Referer: {link.url}\r\n")
+    await canary.refused("POST", f"{link.address}/continue?token={key}", {"proof": link.proof})
+    await canary.refused("POST", f"{link.address}/continue", {"proof": key, "token": key})
+    await canary.refused("POST", f"{link.address}/continue", {"proof": [link.proof]})
+    await canary.refused("POST", f"{link.address}/confirm", {"proof": link.proof, "word": key})
+    await canary.refused("POST", f"{page.address}/check", {"proof": page.proof, "code": ticket})
+    await canary.refused("POST", f"{page.address}/open", {"proof": link.proof})
+    await canary.refused("POST", "/v1/exchange", {"code": key, "code_verifier": VERIFIER})
+    await canary.refused("POST", "/v1/exchange", {"code": code, "code_verifier": VERIFIER[::-1]})
+    await canary.refused("POST", "/v1/exchange", {"code": code, "code_verifier": code + "="})
+    await canary.refused("POST", "/v1/exchange", {"id": code, "code_verifier": VERIFIER})
 
 
 def test_decoys_idempotency_keys_and_what_is_told_of_the_requester_leave_no_trace(tmp_path: Path) -> None:

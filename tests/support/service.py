@@ -47,6 +47,7 @@ class Service:
     config: str = WIDE
     settings: Mapping[str, str] = field(default_factory=dict)
     through: Sequence[str] = ()  # a command that runs ours, with less than it was given itself
+    options: Sequence[str] = ()  # of ``serve``, more than the usual ones
     process: subprocess.Popen[bytes] | None = None
     welcome: dict[str, Any] = field(default_factory=dict)
     port: int = 0
@@ -90,7 +91,8 @@ class Service:
 
     def serving(self) -> list[str]:
         """The arguments of the command that starts it."""
-        return ["serve", "--json", "--bind", f"127.0.0.1:{self.port}", "--workers", str(self.workers)]
+        workers = str(self.workers)
+        return ["serve", "--json", "--bind", f"127.0.0.1:{self.port}", "--workers", workers, *self.options]
 
     async def start(self) -> None:
         """Start, and come back when it answers."""

@@ -9,8 +9,15 @@ from pathlib import Path
 
 from tests.support.service import Heard
 
-# The watchword is made to be shown by the app that asked: it stands in what the app is told, and nowhere else.
-MAY_BE_IN = {("watchword", "2xx answer"), ("watchword", "CLI result")}
+# The watchword is made to be shown by the app that asked: it stands in what the app is told, and nowhere else. So does
+# the ticket of its page; a hand-off code stands in what a page is told. A link's token stands in no answer at all.
+MAY_BE_IN = {
+    ("watchword", "2xx answer"),
+    ("watchword", "CLI result"),
+    ("ticket", "2xx answer to POST /v1/verifications"),
+    ("hand-off", "2xx answer to POST /v1/links"),
+    ("hand-off", "2xx answer to POST /v1/pages"),
+}
 
 
 @dataclass

@@ -41,6 +41,15 @@ class Authority:
         """Serve a certificate that is good, for another host."""
         return _serving(self._ca.issue_cert("elsewhere.test"))
 
+    def files(self, *names: str) -> tuple[Path, Path]:
+        """A certificate for these names, or for this machine, and its key, as files beside ``ca.pem``."""
+        certificate = self._ca.issue_cert(*(names or _LOCAL))
+        number = len(list(self.ca_file.parent.iterdir()))
+        chain, key = (self.ca_file.with_name(f"server-{number}.{kind}") for kind in ("pem", "key"))
+        chain.write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
+        certificate.private_key_pem.write_to_path(key)
+        return chain, key
+
     def tls_1_1_only(self) -> ssl.SSLContext:
         """Serve the right certificate over nothing newer than TLS 1.1."""
         context = self.valid()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from watchword.adapters.blobs import DiskBlobs
 from watchword.adapters.memory import MemoryStore
@@ -25,6 +26,7 @@ from watchword.flows.authenticator_keeping import Resealing
 from watchword.flows.courier import Courier
 from watchword.flows.handover import Handovers
 from watchword.flows.keys import Keys
+from watchword.flows.magic_link import MagicLinks
 from watchword.flows.notice import Addresses
 from watchword.flows.notice_courier import NoticeCourier
 from watchword.flows.purge import Purge
@@ -34,6 +36,7 @@ from watchword.flows.secret_file import SecretFiles
 from watchword.flows.verification import Request, Shown, Verifications
 from watchword.ports import Store
 
+PUBLIC_URL = "http://127.0.0.1:8000"
 START: Instant = 1_795_000_000_000  # some day in November 2026
 
 
@@ -123,7 +126,10 @@ class World:
         self.verifications = Verifications(
             self.store, self.keys, self.clock, self.dice, self.journal, rules if rules is not None else Rules()
         )
-        self.courier = Courier(self.store, self.outbox, self.keys, self.clock, self.dice, self.journal)
+        self.courier = Courier(
+            self.store, self.outbox, self.keys, self.clock, self.dice, self.journal, public_url=PUBLIC_URL
+        )
+        self.magic_links = MagicLinks(self.store, self.keys, self.clock, self.dice, self.journal, self.verifications)
         self.secrets = Secrets(
             self.store.secrets, self.keys, self.clock, self.dice, self.journal, SecretRules(creates=None, kib=None)
         )
@@ -168,7 +174,7 @@ class World:
         await self.courier.drain()
         return shown.verification.id, self.outbox.last_code
 
-    async def check(self, verification: bytes, code: str, **expected: str) -> Shown:
+    async def check(self, verification: bytes, code: str, **expected: Any) -> Shown:
         """Check a code as the app would."""
         return await self.verifications.check(self.app, verification, code, **expected)
 

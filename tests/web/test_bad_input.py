@@ -74,7 +74,7 @@ def test_a_type_is_asked_for_without_a_null(site: Site, change: dict[str, Any], 
 def test_json_that_is_no_object_is_invalid(site: Site, body: bytes) -> None:
     reply = site.post(CREATE, body, headers=[JSON])
 
-    assert (422, "invalid", [""]) == (reply.status, reply.json["code"], fields(reply))
+    assert (422, "invalid", ["body"]) == (reply.status, reply.json["code"], fields(reply))
 
 
 def test_json_that_is_nested_without_end_is_refused(site: Site) -> None:
@@ -107,7 +107,7 @@ def test_json_that_is_nested_without_end_is_refused(site: Site) -> None:
         ({"requester": {"user_agent": "x" * 4_097}}, "requester.user_agent"),
         ({"requester": {"port": 1}}, "requester.port"),
         ({"purpsoe": "login"}, "purpsoe"),
-        ({"not-a-name `": 1}, ""),
+        ({"not-a-name `": 1}, "body"),
         ({"code": "123456"}, "code"),
     ],
 )

@@ -12,7 +12,8 @@ from watchword.web import pages
 
 STATIC = Path(pages.__file__).parent / "static"
 SECRET = "/s/sc_" + "A" * 22
-PAGES = ["/", "/start", "/docs", "/mailbox", SECRET, SECRET + "/status"]
+ASKED = "vf_" + "A" * 22
+PAGES = ["/", "/start", "/docs", "/mailbox", SECRET, SECRET + "/status", f"/l/{ASKED}", f"/v/{ASKED}"]
 
 
 @pytest.mark.parametrize("target", PAGES)

@@ -31,7 +31,7 @@ def test_every_error_has_a_row(kind: type[WatchwordError]) -> None:
 def test_a_proof_that_is_not_accepted_is_always_a_422() -> None:
     failed = {kind for kind in KINDS if issubclass(kind, NotAcceptedError)}
 
-    assert 10 == len(failed)
+    assert 11 == len(failed)
     assert {422} == {problems.TABLE[kind].status for kind in failed}
 
 

@@ -47,6 +47,10 @@ class AuthenticatorRows(Protocol):
         """Write everything about it that changes."""
         ...
 
+    def accept(self, row: Authenticator) -> None:
+        """Write what an accepted code changes: when, its step, and where its clock is."""
+        ...
+
     def remove(self, authenticator: bytes) -> None:
         """Remove a row."""
         ...
@@ -196,7 +200,7 @@ def check(
     guesses = tables.guesses(key)
     judged = rules.judge(rows.of(subject), matches, guesses, limits, now)
     for row in judged.changed:
-        rows.change(row)
+        rows.accept(row)
     if judged.guesses != guesses:
         tables.set_guesses(key, judged.guesses)
         if guesses.streak < limits.ceiling <= judged.guesses.streak:

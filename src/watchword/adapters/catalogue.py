@@ -28,15 +28,16 @@ DEFAULT_LOCALE: Final = "en"
 MAX_TAG: Final = 35  # characters of a language tag, RFC 5646 section 4.4.1
 HOURS_FROM: Final = 2 * HOUR
 PLACEHOLDERS: Final = frozenset({"app", "countersign", "duration"})
-BODY: Final = {name: f"body.{name}" for name in ("countersign", "label", "validity", "not_you", "warning")}
+BODY: Final = {name: f"body.{name}" for name in ("countersign", "label", "validity", "not_you", "warning", "action")}
+LINK: Final = {name: f"link.{name}" for name in ("countersign", "before", "button", "label", "not_you", "warning")}
+_BY_PURPOSE: Final = ("subject", "purpose", "link_subject", "link_purpose", "both_purpose")
 NOTICE: Final = {name: f"notice.{name}" for name in ("heading", "was_you", "was_not_you", "where", "warning")}
 
 _HELD: Final = re.compile(r"\{([a-z]+)\}")
 _REQUIRED: Final = (
     {"meta.language", "meta.dir", "duration.moment"}
-    | set(BODY.values())
-    | {f"{section}.{purpose}" for section in ("subject", "purpose") for purpose in PURPOSES}
-    | set(NOTICE.values())
+    | {*BODY.values(), *LINK.values(), *NOTICE.values()}
+    | {f"{section}.{purpose}" for section in _BY_PURPOSE for purpose in PURPOSES}
     | {f"{section}.{kind.value}" for section in ("notice_subject", "notice_line") for kind in Kind}
     | {"notice_subject.several"}
 )

@@ -1,15 +1,15 @@
-"""Mails: a message as data becomes a letter that a relay can send and a page can show.
+"""Mails with a code, a link or both, and notices: a message as data becomes a letter for a relay and for a page.
 
-Not handled here: deriving the code (``core/passcode.py``), delivery (``adapters/smtp.py``), the development inbox
+Not handled here: deriving code and link (``flows/courier.py``), delivery (``adapters/smtp.py``), the development inbox
 (``adapters/mailbox.py``). The words are in ``adapters/catalogue.py``, the layout in ``adapters/letters/``.
 
 Rules:
 
-1. The code is in both bodies, once each and alone, and in no header: lock screens show subjects and header-only
-   bounces carry them (standards D3). No catalogue has a placeholder for it.
+1. Code and link are in both bodies, once each and alone, and in no header: lock screens show subjects and header-only
+   bounces carry them (standards D3). No catalogue has a placeholder for them.
 2. One recipient, one sender, no line break from outside in any header; refused before anything is built (D2).
-3. Values are never read as templates, format strings or HTML. No remote content, no script, and no link but the one
-   that the operator gives notices (D1, D5).
+3. Values are never read as templates, format strings or HTML. No other link but the one that the operator gives
+   notices, no remote content, no script (D1, D5).
 4. Nothing is drawn and no clock is read: the same message is the same bytes, the same key the same Message-ID.
 
 The MIME is put together by hand, since ``EmailMessage`` takes over a millisecond a letter and the courier sends
@@ -32,7 +32,7 @@ from typing import Final, Self
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from watchword.adapters.catalogue import BODY, NOTICE, Catalogue, Catalogues
+from watchword.adapters.catalogue import BODY, LINK, NOTICE, Catalogue, Catalogues
 from watchword.core.instant import SECOND
 from watchword.core.message import MAX_APP_NAME, Envelope, NoticeLine, NoticeMessage, PasscodeMessage
 from watchword.core.notice import Kind
@@ -55,7 +55,7 @@ _KINDS: Final = frozenset(kind.value for kind in Kind)
 
 Message = PasscodeMessage | NoticeMessage
 Requirement = tuple[str, bool, str]
-
+_LINK: Final = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+/l/[A-Za-z0-9_-]+#[A-Za-z0-9_-]+")
 _NAMED: Final = re.compile(r'(?:"(?P<quoted>[^"\\<>]+)"|(?P<name>[^"\\<>@,;:()\[\]]+)) *<(?P<address>[^<>]+)>')
 
 
@@ -143,10 +143,12 @@ class Letters:
             "countersign": f"…\N{NO-BREAK SPACE}{_display(message.countersign)}",
             "duration": catalogue.duration(message.lifetime),
         }
-        subject = catalogue.plain[f"subject.{message.purpose}"].format_map(values)
-        plain, markup = _worded(catalogue, message.purpose, values)
-        text = self._text.render(plain, code=message.code)
-        html = self._html.render(markup, code=message.code, app=values["app"], subject=subject, language=catalogue)
+        section = "subject" if message.code else "link_subject"
+        subject = catalogue.plain[f"{section}.{message.purpose}"].format_map(values)
+        plain, markup = _worded(catalogue, message, values)
+        given = {"code": message.code, "link": message.link, "approved": message.action}
+        text = self._text.render(plain, **given)
+        html = self._html.render(markup, **given, app=values["app"], subject=subject, language=catalogue)
         return self._letter(recipient, message, subject, catalogue, text, html)
 
     def compose_notice(self, recipient: str, message: NoticeMessage) -> Letter:
@@ -212,7 +214,9 @@ def _check(recipient: str, message: PasscodeMessage) -> None:
     """Refuse what must not reach a header or a body, whatever was checked before."""
     _require(
         *_addressed(recipient, message),
-        ("code", message.code.isascii() and message.code.isdigit(), "A code is ASCII digits."),
+        ("code", (message.code.isascii() and message.code.isdigit()) or not message.code, "A code is ASCII digits."),
+        ("link", bool(_LINK.fullmatch(message.link) or (message.code and not message.link)), "A link is one address."),
+        ("action", message.action.isprintable() and "://" not in message.action, "An action is one plain sentence."),
         ("purpose", message.purpose in PURPOSES, "There is no such purpose."),
     )
 
@@ -244,13 +248,17 @@ def _display(text: str) -> str:
     return text if len(text) <= MAX_APP_NAME else f"{text[: MAX_APP_NAME - 1]}…"
 
 
-def _worded(catalogue: Catalogue, purpose: str, values: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Markup]]:
+def _worded(
+    catalogue: Catalogue, message: PasscodeMessage, values: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, Markup]]:
     """Fill the sentences of a letter, as text and as HTML.
 
     The values stand isolated, so that a name in the other writing direction does not reorder the sentence round it;
     in text that takes invisible characters, so only right-to-left languages have them.
     """
-    return _filled(catalogue, {"purpose": f"purpose.{purpose}"} | BODY, values)
+    section = "purpose" if not message.link else "both_purpose" if message.code else "link_purpose"
+    keys = {"purpose": f"{section}.{message.purpose}"} | BODY | (LINK if message.link else {})
+    return _filled(catalogue, keys, values)
 
 
 def _filled(

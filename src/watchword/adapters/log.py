@@ -65,6 +65,7 @@ LEVELS = {
     "notice.delayed": "warning",
     "log.dropped": "warning",
     "verification.replayed": "debug",
+    "verification.exchange_replayed": "warning",
     "authenticator.tampered": "error",
     "address.tampered": "error",
     "reseal.failed": "error",

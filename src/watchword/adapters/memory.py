@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from watchword.adapters import steps
+from watchword.adapters import guess_steps, steps
 from watchword.adapters.memory_authenticator import MemoryAuthenticatorRows, MemoryAuthenticators
 from watchword.adapters.memory_handover import MemoryHandovers
 from watchword.adapters.memory_notice import MemoryNoticeRows, MemoryNotices
@@ -18,7 +18,7 @@ from watchword.core.app import ApiKey, App
 from watchword.core.delivery import Delivery, DeliveryStatus, Due, Settlement
 from watchword.core.instant import Instant, Span
 from watchword.core.limit import FRESH, UNTRIED, Arrivals, Charge, Guesses, GuessLimits, is_idle
-from watchword.core.verification import Expected, Judgement, Verification
+from watchword.core.verification import Expected, Judgement, Outcome, Verification
 from watchword.errors import UnknownError
 from watchword.ports import Added, Idempotency
 
@@ -153,6 +153,12 @@ class MemoryStore:
             raise UnknownError
         return found, self.tables.deliveries(verification)
 
+    async def look(self, verification: bytes) -> tuple[Verification, App]:
+        found = self.tables.verifications.get(verification)
+        if found is None:
+            raise UnknownError
+        return found, self.tables.apps[found.app]
+
     async def attempt(
         self,
         app: bytes,
@@ -165,6 +171,36 @@ class MemoryStore:
         now: Instant,
     ) -> Judgement:
         return steps.attempt(self.tables, app, verification, digits, matches, expected, guesses, now)
+
+    async def confirm_code(
+        self,
+        app: bytes,
+        verification: bytes,
+        *,
+        digits: int,
+        matches: bool,
+        guesses: GuessLimits,
+        now: Instant,
+    ) -> Judgement:
+        return steps.confirm_code(self.tables, app, verification, digits, matches, guesses, now)
+
+    async def confirm_word(
+        self, app: bytes, verification: bytes, *, matches: bool, now: Instant
+    ) -> tuple[Outcome, Verification]:
+        return steps.confirm_word(self.tables, app, verification, matches, now)
+
+    async def exchange(
+        self,
+        app: bytes,
+        verification: bytes,
+        *,
+        challenge: bytes,
+        expected: Expected,
+        handed_over: bool,
+        guesses: GuessLimits,
+        now: Instant,
+    ) -> Judgement:
+        return steps.exchange(self.tables, app, verification, challenge, expected, handed_over, guesses, now)
 
     async def resend(
         self,
@@ -201,6 +237,15 @@ class MemoryStore:
         )
         rows = [(self.tables.verifications[entry.verification], entry) for entry in sent]
         return [(row, self.tables.apps[row.app].name, entry) for row, entry in rows if not row.decoy][:most]
+
+    async def guesses(self, key: bytes) -> Guesses:
+        return self.tables.guesses(key)
+
+    async def note_guess(self, key: bytes, *, wrong: bool, limits: GuessLimits, now: Instant) -> None:
+        guess_steps.note_guess(self.tables, key, wrong, limits, now)
+
+    async def app(self, app: bytes) -> App | None:
+        return self.tables.app(app)
 
     async def add_app(self, app: App) -> None:
         steps.add_app(self.tables, app)

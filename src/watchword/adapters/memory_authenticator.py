@@ -36,6 +36,9 @@ class MemoryAuthenticatorRows:
     def change(self, row: Authenticator) -> None:
         self.rows[row.id] = row
 
+    def accept(self, row: Authenticator) -> None:
+        self.rows[row.id] = row
+
     def remove(self, authenticator: bytes) -> None:
         del self.rows[authenticator]
 

@@ -11,6 +11,7 @@ from watchword.adapters import notice_steps as steps
 from watchword.core.delivery import DeliveryStatus, Settlement
 from watchword.core.instant import Instant, Span
 from watchword.core.notice import Address, Notice, NoticeDue
+from watchword.core.verification import Verification
 from watchword.ports_notice import ResealedAddress
 
 
@@ -43,7 +44,7 @@ class MemoryNoticeRows:
         rows = self.outbox.values()
         return [row for row in rows if row.subject == subject and row.delivery.due_at is not None]
 
-    def get(self, notice: bytes, number: int) -> Notice | None:
+    def get(self, subject: bytes, notice: bytes, number: int) -> Notice | None:  # noqa: ARG002 - the rest names it
         return self.outbox.get((notice, number))
 
     def put(self, notice: Notice) -> None:
@@ -82,6 +83,9 @@ class MemoryNotices:
 
     async def addresses(self, subject: bytes) -> Sequence[Address]:
         return self._rows.addresses(subject)
+
+    async def tie(self, verification: Verification, *, now: Instant) -> None:
+        steps.tie(self._tables, verification, now)
 
     async def forget(self, subject: bytes, address: bytes | None, *, notice: bytes, now: Instant) -> int:
         return steps.forget(self._tables, subject, address, notice, now)

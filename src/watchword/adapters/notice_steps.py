@@ -47,8 +47,8 @@ class NoticeRows(Protocol):
         """The open notices of a subject."""
         ...
 
-    def get(self, notice: bytes, number: int) -> Notice | None:
-        """One notice."""
+    def get(self, subject: bytes, notice: bytes, number: int) -> Notice | None:
+        """One notice to a subject."""
         ...
 
     def put(self, notice: Notice) -> None:
@@ -175,7 +175,7 @@ def take_due(tables: Tables, now: Instant, lease: Span, most: int) -> list[Notic
 
 def settle_due(tables: Tables, due: NoticeDue, settlement: Settlement) -> None:
     """``NoticeStore.settle``."""
-    notice = tables.notices.get(due.notice.id, due.notice.number)
+    notice = tables.notices.get(due.notice.subject, due.notice.id, due.notice.number)
     changed = notice and settle(notice.delivery, due, settlement)
     if notice and changed:
         tables.notices.put(rules.with_delivery(notice, changed))

@@ -19,7 +19,16 @@ from watchword.core.app import ApiKey, App
 from watchword.core.delivery import Delivery, DeliveryStatus, Due, Settlement, claim, settle, settled
 from watchword.core.instant import Instant, Span, seconds_until
 from watchword.core.limit import Arrivals, Charge, Guesses, GuessLimits
-from watchword.core.verification import Expected, Judgement, Outcome, Resend, Verification, guess_key
+from watchword.core.verification import (
+    CODE,
+    Expected,
+    Judgement,
+    Outcome,
+    Resend,
+    Status,
+    Verification,
+    guess_key,
+)
 from watchword.errors import (
     ChannelClosedError,
     EndedError,
@@ -49,7 +58,7 @@ class Tables(Protocol):
         ...
 
     def change_verification(self, verification: Verification) -> None:
-        """Write the columns that change: status, attempts, sends, resend_at."""
+        """Write the columns that change: status, attempts, sends, resend_at, words."""
         ...
 
     def replay(self, app: bytes, key: bytes) -> tuple[Verification, bytes] | None:
@@ -181,15 +190,83 @@ def attempt(
     now: Instant,
 ) -> Judgement:
     """``VerificationStore.attempt``."""
-    verification = _known(tables, app, raw)
+    verification = _with_code(tables, app, raw)
     key = guess_key(verification)
     guesses = tables.guesses(key)
     judgement = rules.judge(verification, guesses, limits, digits=digits, matches=matches, expected=expected, now=now)
+    return _written(tables, verification, key, guesses, judgement, now)
+
+
+def confirm_code(
+    tables: Tables,
+    app: bytes,
+    raw: bytes,
+    digits: int,
+    matches: bool,  # noqa: FBT001 - as in attempt
+    limits: GuessLimits,
+    now: Instant,
+) -> Judgement:
+    """``VerificationStore.confirm_code``."""
+    verification = _with_code(tables, app, raw)
+    key = guess_key(verification)
+    guesses = tables.guesses(key)
+    judgement = rules.judge(
+        verification,
+        guesses,
+        limits,
+        digits=digits,
+        matches=matches,
+        expected=Expected(),
+        now=now,
+        grants=Status.CONFIRMED,
+    )
+    return _written(tables, verification, key, guesses, judgement, now)
+
+
+def confirm_word(
+    tables: Tables,
+    app: bytes,
+    raw: bytes,
+    matches: bool,  # noqa: FBT001 - as in attempt
+    now: Instant,
+) -> tuple[Outcome, Verification]:
+    """``VerificationStore.confirm_word``."""
+    verification = _known(tables, app, raw)
+    outcome, confirmed = rules.confirm(verification, matches=matches, now=now)
+    if confirmed is not verification:
+        tables.change_verification(confirmed)
+    return outcome, confirmed
+
+
+def exchange(
+    tables: Tables,
+    app: bytes,
+    raw: bytes,
+    challenge: bytes,
+    expected: Expected,
+    handed_over: bool,  # noqa: FBT001 - as in attempt
+    limits: GuessLimits,
+    now: Instant,
+) -> Judgement:
+    """``VerificationStore.exchange``."""
+    verification = _known(tables, app, raw)
+    key = guess_key(verification)
+    guesses = tables.guesses(key)
+    judgement = rules.exchange(
+        verification, guesses, limits, challenge=challenge, expected=expected, handed_over=handed_over, now=now
+    )
+    return _written(tables, verification, key, guesses, judgement, now)
+
+
+def _written(
+    tables: Tables, verification: Verification, key: bytes, guesses: Guesses, judgement: Judgement, now: Instant
+) -> Judgement:
+    """Write what a judgement changes, and nothing where it changes nothing."""
     if judgement.verification is not verification:
         tables.change_verification(judgement.verification)
     if judgement.guesses is not guesses:
         tables.set_guesses(key, judgement.guesses)
-    if judgement.outcome is Outcome.APPROVED:
+    if judgement.verification.status is Status.APPROVED is not verification.status:
         tie(tables, verification, now)
     return judgement
 
@@ -307,4 +384,16 @@ def _known(tables: Tables, app: bytes, raw: bytes) -> Verification:
     verification = tables.verification(app, raw)
     if verification is None:
         raise UnknownError
+    return verification
+
+
+def _with_code(tables: Tables, app: bytes, raw: bytes) -> Verification:
+    return demand_code(_known(tables, app, raw))
+
+
+def demand_code(verification: Verification) -> Verification:
+    """Refuse to look at a code for what has none."""
+    if not verification.methods & CODE:
+        # Counting here would let anybody who types at the app's own field end what has no code to be guessed.
+        raise InvalidInputError("This verification has no code: its message carries a link alone.", field="code")
     return verification

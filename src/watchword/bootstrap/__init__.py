@@ -19,14 +19,18 @@ from watchword.bootstrap.service import GRACE as GRACE
 from watchword.bootstrap.service import Minted as Minted
 from watchword.bootstrap.service import Service as Service
 from watchword.bootstrap.service import mint as mint
+from watchword.bootstrap.storage import fast_servers as fast_servers
 from watchword.bootstrap.storage import key_listing as key_listing
 from watchword.bootstrap.storage import make_directory as make_directory
+from watchword.bootstrap.storage import open_durable as open_durable
 from watchword.bootstrap.storage import open_store as open_store
 from watchword.bootstrap.storage import opened_apps as opened_apps
 from watchword.bootstrap.storage import opened_store as opened_store
 from watchword.bootstrap.storage import prepare as prepare
 from watchword.bootstrap.storage import rotate_keys as rotate_keys
 from watchword.bootstrap.storage import schema_of as schema_of
+from watchword.bootstrap.storage import server_schema_of as server_schema_of
+from watchword.bootstrap.storage import try_keys as try_keys
 from watchword.ports import Store
 from watchword.settings import Settings
 

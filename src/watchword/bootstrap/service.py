@@ -144,9 +144,12 @@ class Service(Wiring):
     def services(self) -> Services:
         """What the web layer is given."""
         server = self.settings.server
-        mailbox = RenderedMailbox(Mailbox(self.store, self.keys), self.letters) if self.minted else None
+        mailbox = (
+            RenderedMailbox(Mailbox(self.store, self.keys, server.public_url), self.letters) if self.minted else None
+        )
         return Services(
             verifications=self.verifications,
+            magic_links=self.magic_links,
             authenticators=self.authenticators,
             recovery_codes=self.recovery_codes,
             handovers=self.handovers,

@@ -5,33 +5,93 @@ Not handled here: which flows work on the store (``wiring.py``).
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, NamedTuple
 
 from watchword.adapters import key_file
 from watchword.adapters.memory import MemoryStore
-from watchword.adapters.sqlite.look import Schema, holds_verifications, look_at_schema
+from watchword.adapters.sqlite.look import Schema, holds_verifications, look_at_schema, newest_sealed
 from watchword.adapters.sqlite.store import SqliteStore
 from watchword.adapters.system import SystemClock, SystemEntropy
-from watchword.errors import SettingsError
+from watchword.errors import KeyringError, SettingsError, TamperedError
 from watchword.flows.app import Apps
 from watchword.ports import Audit, Store
 from watchword.settings import Settings
+
+if TYPE_CHECKING:
+    from watchword.adapters.postgres import PostgresAddress
+    from watchword.adapters.valkey import FastServer, ValkeyStore
+    from watchword.settings import Secret
 
 
 def prepare(settings: Settings) -> bool:
     """Make the data directory and the key file where they are missing; returns whether the key file is new.
 
     Raises:
-        SettingsError: they cannot be made, or the key file is gone while the database still needs it.
+        SettingsError: they cannot be made, or the key file is gone, or another one, while the database needs it.
     """
     make_directory(settings)
-    database, keys = settings.storage.database, settings.storage.key_file
-    if not keys.exists() and database is not None and holds_verifications(database):
+    keys = settings.storage.key_file
+    needing = None if keys.exists() else _what_needs_keys(settings)
+    if needing is not None:
         # A new key would open nothing that is there, and count every limit from nought.
-        detail = f"The key file {keys} is gone, and {database} needs it: bring it back, or move the database away."
+        detail = f"The key file {keys} is not there, and {needing} needs it: bring it back, or move the database away."
         raise SettingsError(detail, setting="WATCHWORD_KEY_FILE")
-    return key_file.ensure(settings.storage.key_file, SystemEntropy().draw, SystemClock().now())
+    made = key_file.ensure(keys, SystemEntropy().draw, SystemClock().now())
+    if not made:
+        try_keys(settings)
+    return made
+
+
+def try_keys(settings: Settings) -> None:
+    """Open something in the store with the key file, changing nothing.
+
+    A file of another machine, or one from before a rotation, would make every right code a wrong one, in silence.
+
+    Raises:
+        SettingsError: it cannot be used, or is not the one that the store was written with.
+        StoreError: the store cannot be read.
+    """
+    place, sample = _newest_sealed(settings)
+    if sample is None:
+        return
+    try:
+        key_file.load(settings.storage.key_file).open(sample[0], bound_to=sample[1])
+    except (KeyringError, TamperedError):
+        file = settings.storage.key_file
+        detail = f"The key file {file} is not the one that {place} was written with: bring the right one here."
+        raise SettingsError(detail, setting="WATCHWORD_KEY_FILE") from None
+
+
+def _newest_sealed(settings: Settings) -> tuple[str, tuple[bytes, bytes] | None]:
+    """The name of the store, and of what is sealed in it the newest with what it is bound to."""
+    address, database = _server(settings), settings.storage.database
+    if address is not None:
+        from watchword.adapters.postgres import schema  # noqa: PLC0415 (see _server)
+
+        return address.place, asyncio.run(schema.newest_sealed(address))
+    return str(database), None if database is None else newest_sealed(database)
+
+
+def _what_needs_keys(settings: Settings) -> str | None:
+    """The name of the store, where something is in it that was made with a key file."""
+    address, database = _server(settings), settings.storage.database
+    if address is not None:
+        from watchword.adapters.postgres.schema import holds_rows  # noqa: PLC0415 (see _server)
+
+        return address.place if asyncio.run(holds_rows(address)) else None
+    return str(database) if database is not None and holds_verifications(database) else None
+
+
+def _server(settings: Settings) -> PostgresAddress | None:
+    """Where the database server is, None where there is none."""
+    if settings.storage.server is None:
+        return None
+    from watchword.adapters.postgres import PostgresAddress  # noqa: PLC0415 (a driver that most have no use for)
+
+    return PostgresAddress.parse(settings.storage.server.reveal())
 
 
 def make_directory(settings: Settings) -> None:
@@ -49,8 +109,54 @@ def make_directory(settings: Settings) -> None:
 
 
 def open_store(settings: Settings) -> Store:
-    """Choose the store. It is not opened yet."""
-    database = settings.storage.database
+    """Choose the store, in one piece or in two halves. It is not opened yet.
+
+    Raises:
+        SettingsError: the address of a server cannot be used.
+    """
+    durable = open_durable(settings)
+    if settings.storage.fast is None:
+        return durable
+    from watchword.adapters.split import SplitStore  # noqa: PLC0415 (see _server)
+
+    return SplitStore(_fast_store(settings, settings.storage.fast, durable), durable)
+
+
+def _fast_store(settings: Settings, address: Secret, durable: Store) -> ValkeyStore:
+    from watchword.adapters.valkey import ValkeyAddress, ValkeyStore  # noqa: PLC0415 (see _server)
+
+    return ValkeyStore(ValkeyAddress.parse(address.reveal(), settings.storage.fast_ca), durable)
+
+
+async def fast_servers(settings: Settings) -> Sequence[FastServer]:
+    """Ask every server of the fast store how it is, with a heartbeat written to each; none where there is none.
+
+    Raises:
+        SettingsError: the address cannot be used.
+        StoreError: a server does not answer or refuses us.
+    """
+    if settings.storage.fast is None:
+        return ()
+    store = _fast_store(settings, settings.storage.fast, MemoryStore())
+    await store.open()
+    try:
+        await store.ping()
+        return await store.servers()
+    finally:
+        await store.aclose()
+
+
+def open_durable(settings: Settings) -> Store:
+    """Choose the store for what must last, which is all of it where no fast one is set. It is not opened yet.
+
+    Raises:
+        SettingsError: the address of a database server cannot be used.
+    """
+    address, database = _server(settings), settings.storage.database
+    if address is not None:
+        from watchword.adapters.postgres import PostgresStore  # noqa: PLC0415 (see _server)
+
+        return PostgresStore(address)
     return MemoryStore() if database is None else SqliteStore(database)
 
 
@@ -62,6 +168,35 @@ def schema_of(settings: Settings) -> Schema | None:
     """
     database = settings.storage.database
     return look_at_schema(database) if database is not None and database.exists() else None
+
+
+class ServerSchema(NamedTuple):
+    """A database server: how it may be named, whether others can listen, and its schema.
+
+    ``written`` is 0 where nothing is there yet; versions below schema ``oldest`` may not use it.
+    """
+
+    place: str
+    is_open: bool
+    written: int
+    known: int
+    oldest: int
+
+
+async def server_schema_of(settings: Settings) -> ServerSchema | None:
+    """Which schema the database server has and which one this version writes, changing nothing; None without one.
+
+    Raises:
+        SettingsError: the address cannot be used.
+        StoreError: the server does not answer or refuses us.
+    """
+    address = _server(settings)
+    if address is None:
+        return None
+    from watchword.adapters.postgres.schema import look_at_schema as look  # noqa: PLC0415 (see _server)
+
+    schema = await look(address)
+    return ServerSchema(address.place, address.is_open, schema.written, schema.known, schema.oldest)
 
 
 @asynccontextmanager
@@ -80,14 +215,14 @@ async def opened_store(settings: Settings, *, must_exist: bool = False) -> Async
         StoreError: it cannot be read.
     """
     database = settings.storage.database
-    if database is None:
+    if not settings.storage.durable:
         detail = "With WATCHWORD_STORE=memory nothing is kept between commands."
         raise SettingsError(detail, setting="WATCHWORD_STORE")
-    if must_exist and not database.exists():
+    if must_exist and database is not None and not database.exists():
         detail = f"There is no database at {database}: is --data (or WATCHWORD_DATA) right?"
         raise SettingsError(detail, setting="WATCHWORD_DATA")
     make_directory(settings)
-    store = open_store(settings)
+    store = open_durable(settings)  # apps and authenticators lie there, and whoever asks has no use for the rest
     await store.open()
     try:
         yield store

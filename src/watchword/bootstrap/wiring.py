@@ -29,6 +29,7 @@ from watchword.flows.authenticator_keeping import Resealing
 from watchword.flows.courier import Courier
 from watchword.flows.handover import Handovers
 from watchword.flows.keys import Keys
+from watchword.flows.magic_link import MagicLinks
 from watchword.flows.notice import Addresses
 from watchword.flows.notice_courier import NoticeCourier
 from watchword.flows.purge import Purge
@@ -55,6 +56,7 @@ class Wiring:
         self._wire_apps()
         self._wire_mail()
         self._wire_verifications()
+        self._wire_magic_links()
         self._wire_addresses()
         self._wire_authenticators()
         self._wire_secrets()
@@ -64,6 +66,7 @@ class Wiring:
     def take(self, rules: Rules) -> None:
         """Let new rules hold from now on."""
         self.verifications.rules = rules
+        self.magic_links.limit.rates = rules.limits.public_requests
         self.authenticators.ceiling = rules.profile.failure_ceiling
         self.authenticators.skew = self.handovers.skew = rules.profile.skew
 
@@ -76,7 +79,8 @@ class Wiring:
         self.relay = open_relay(self.settings)
         mailer, at_once = mailer_of(self.letters, self.relay), self.settings.mail.connections
         world = (self.keys, self._clock, self._entropy, self.audit)
-        self.courier = Courier(self.store, mailer, *world, at_once=at_once)
+        public_url = self.settings.server.public_url
+        self.courier = Courier(self.store, mailer, *world, at_once=at_once, public_url=public_url)
         self.notices = NoticeCourier(self.store.notices, mailer, *world)
 
     def _wake(self) -> None:
@@ -91,6 +95,10 @@ class Wiring:
     def _wire_addresses(self) -> None:
         world, wake = (self.keys, self._clock, self._entropy, self.audit), self.notices.wake
         self.addresses = Addresses(self.store.notices, *world, wake)
+
+    def _wire_magic_links(self) -> None:
+        clock, entropy = self._clock, self._entropy
+        self.magic_links = MagicLinks(self.store, self.keys, clock, entropy, self.audit, self.verifications)
 
     def _wire_authenticators(self) -> None:
         store, clock, entropy = self.store.authenticators, self._clock, self._entropy
@@ -114,9 +122,11 @@ class Wiring:
         self.handovers.skew = self.authenticators.skew
 
     def _wire_purge(self) -> None:
-        database = self.settings.storage.database
-        # What every process keeps for itself, every process purges.
-        self._turn = None if database is None else FileTurn(database.with_name(f"{database.name}-purge"))
+        storage = self.settings.storage
+        # What every process keeps for itself, every process purges. Of a database server, one process of each host
+        # does, which its files need anyway; several at once leave each other's rows alone.
+        beside = storage.database or (storage.directory / "server" if storage.server else None)
+        self._turn = None if beside is None else FileTurn(beside.with_name(f"{beside.name}-purge"))
         is_ours = self._turn.is_ours if self._turn else lambda: True
         self.purge = Purge(self.store, self._clock, self.audit, trim_memory, self.secret_files, is_ours)
 

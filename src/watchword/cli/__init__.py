@@ -19,6 +19,7 @@ from watchword.errors import WatchwordError
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit."""
+    console.stand_in()
     from watchword.cli.commands import commands  # noqa: PLC0415 (a worker imports this package and needs no typer)
 
     asked = list(sys.argv[1:] if arguments is None else arguments)
@@ -28,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except WatchwordError as error:
         console.complain(error, as_json=as_json)
         sys.exit(exits.code_of(error))
+    except BrokenPipeError:  # of a result: ``serve`` and ``reveal`` have words of their own for it
+        sys.exit(exits.REFUSED)
     except (KeyboardInterrupt, EOFError):
         sys.exit(exits.INTERRUPTED)
     except Exception as error:

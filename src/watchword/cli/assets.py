@@ -1,7 +1,7 @@
 """``watchword doctor --assets``: the SHA-256 of everything that browsers are given, as this installation has it.
 
 A name without ``templates/`` is an address, too: what a service of this version serves there has that hash. The pages
-that open a link and tell of it are the same for every id, so that ``ID`` stands for any.
+that open a link, tell of it or take a code are the same for every id, so that ``ID`` stands for any.
 
 How to compare it with what a service serves, and what that cannot show: docs/reference/cli.md.
 """
@@ -18,7 +18,12 @@ from watchword.web.pages import Pages
 from watchword.web.services import WebConfig
 
 FOLDERS = ("static", "templates")
-PAGES = {"s/ID": "reveal.html.jinja", "s/ID/status": "status.html.jinja"}
+PAGES = {
+    "l/ID": "link.html.jinja",
+    "s/ID": "reveal.html.jinja",
+    "s/ID/status": "status.html.jinja",
+    "v/ID": "code.html.jinja",
+}
 SHIPPED = (".css", ".jinja", ".js", ".svg")  # beside them lie licences and types of what is vendored, for people
 
 

@@ -98,12 +98,23 @@ def serve(
     workers: Annotated[
         int, Option("--workers", metavar="N", min=1, max=64, help="Processes that answer requests.")
     ] = 1,
+    no_courier: Annotated[
+        bool, Option("--no-courier", help="Leave delivery to `watchword courier`, which then must run somewhere.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run the service."""
     from watchword.cli.serve import serve as run  # noqa: PLC0415
 
-    run(_settings(data, bind), data=data, workers=workers, as_json=as_json)
+    run(_settings(data, bind), data=data, workers=workers, delivers=not no_courier, as_json=as_json)
+
+
+@_root.command()
+def courier(data: Directory = None, as_json: Json = False) -> None:
+    """Deliver what is to be sent, apart from the processes that answer requests."""
+    from watchword.cli.courier import courier as run  # noqa: PLC0415
+
+    run(_settings(data), data=data, as_json=as_json)
 
 
 @_root.command(cls=_Plain)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from getpass import getpass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from watchword.errors import (
     NotAcceptedError,
     RateLimitedError,
     SettingsError,
+    UnavailableError,
     WatchwordError,
 )
 
@@ -29,14 +31,52 @@ _VISIBLE = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)
 _SETTINGS = {setting.name for setting in (*settings_table.ENVIRONMENT, *settings_table.FILE)}
 
 
+def stand_in() -> None:
+    """Put something in the place of streams that were closed before this process began (``>&-``).
+
+    Python leaves None there, and prints what was meant for None to standard output: a complaint, or the address of a
+    status page, would become part of the result. The descriptors are taken, too, before a database or socket gets
+    one of them. Standard output refuses to be written: a result that goes nowhere is no success.
+    """
+    streams = (("stdin", os.O_RDONLY, "r"), ("stdout", os.O_RDONLY, "w"), ("stderr", os.O_WRONLY, "w"))
+    for name, access, mode in streams:
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, access)
+            setattr(sys, name, open(nowhere, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - for all its life
+
+
 def result(text: str, document: object, *, as_json: bool) -> None:
-    """Print a command's result: the text, or with ``--json`` the document on one line."""
-    print(json.dumps(document, ensure_ascii=True) if as_json else plain(text), flush=True)
+    """Print a command's result: the text, or with ``--json`` the document on one line.
+
+    Raises:
+        BrokenPipeError, UnavailableError: as ``going_out``.
+    """
+    with going_out():
+        print(json.dumps(document, ensure_ascii=True) if as_json else plain(text), flush=True)
+
+
+@contextmanager
+def going_out(then: str = "") -> Iterator[None]:
+    """Write to standard output. ``then`` is what a person can do where that fails.
+
+    Raises:
+        BrokenPipeError: nobody reads it.
+        UnavailableError: it is closed, or its disk is full.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        give_up_output()
+        raise
+    except OSError as error:
+        give_up_output()
+        raise UnavailableError(f"Standard output cannot be written: {error.strerror}.{then}") from None
 
 
 def say(text: str) -> None:
-    """Tell a person something that is not the result."""
-    print(plain(text), file=sys.stderr, flush=True)
+    """Tell a person something that is not the result. Where nobody can be told, the command goes on all the same."""
+    with suppress(OSError):
+        print(plain(text), file=sys.stderr, flush=True)
 
 
 def give_up_output() -> None:
@@ -54,7 +94,8 @@ def plain(text: str) -> str:
 def complain(error: WatchwordError, *, as_json: bool) -> None:
     """Say what went wrong: one sentence, or with ``--json`` a problem document."""
     if as_json:
-        print(json.dumps(problem(error), ensure_ascii=True), file=sys.stderr, flush=True)
+        with suppress(OSError):
+            print(json.dumps(problem(error), ensure_ascii=True), file=sys.stderr, flush=True)
         return
     say(f"watchword: {error.detail}{_advice(error)}")
 

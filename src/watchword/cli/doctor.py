@@ -17,15 +17,20 @@ import asyncio
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from watchword import bootstrap
 from watchword.adapters.letter import MailFrom
+from watchword.bootstrap.storage import ServerSchema
 from watchword.cli import console, exits
 from watchword.errors import DeliveryError, SettingsError, UnavailableError
 from watchword.settings import Settings
 
+if TYPE_CHECKING:
+    from watchword.adapters.valkey import FastServer
+
 LOW_SPACE = 1 << 30  # bytes free on the disk of the database
+_MIB = 1 << 20
 _LOOKUP = 3.0  # seconds for one DNS question
 
 
@@ -57,6 +62,7 @@ def _findings(environ: Mapping[str, str], data: str | None) -> Iterator[Finding]
     yield Finding("ok", "settings", f"{settings.server.bind}, {settings.server.public_url}, {mode}")
     yield from _key_file(settings)
     yield from asyncio.run(_store(settings))
+    yield from asyncio.run(_fast(settings))
     yield from asyncio.run(_relay(settings))
     yield from _sender(settings)
     for clause, departure in settings.rules.profile.departures.items():
@@ -77,6 +83,12 @@ def _key_file(settings: Settings) -> Iterator[Finding]:
         return
     current = next(number for number, _, is_current in keys if is_current)
     yield Finding("ok", "keys", f"{len(keys)} in {path}, current {current}")
+    try:
+        bootstrap.try_keys(settings)
+    except UnavailableError:  # of the store, which has a finding of its own
+        pass
+    except SettingsError as error:
+        yield Finding("error", "keys", error.detail, exits.USAGE)
     database = settings.storage.database
     if database is not None and database.resolve().parent == path.resolve().parent:
         text = "the key file lies beside the database, where one backup takes both: set WATCHWORD_KEY_FILE"
@@ -85,6 +97,8 @@ def _key_file(settings: Settings) -> Iterator[Finding]:
 
 async def _store(settings: Settings) -> list[Finding]:
     database = settings.storage.database
+    if settings.storage.server is not None:
+        return await _server(settings)
     if database is None:
         return [Finding("warning", "store", "memory: everything is gone with the process")]
     if not database.exists():
@@ -110,13 +124,65 @@ async def _schema(settings: Settings, database: Path) -> Finding:
         return Finding("error", "store", f"{numbers}: a newer version wrote it, and this one refuses it", exits.USAGE)
     if schema.written < schema.known:
         return Finding("note", "store", f"{numbers}: `watchword migrate` (or the next serve) upgrades it")
-    store = bootstrap.open_store(settings)
+    await _ping(settings)
+    return Finding("ok", "store", f"{database} can be read and written, schema {schema.written}")
+
+
+async def _server(settings: Settings) -> list[Finding]:
+    """Look at a database server. As with a file, what this version does not know is only read."""
+    try:
+        found = await bootstrap.server_schema_of(settings)
+        assert found is not None  # noqa: S101 (asked for only where there is one)
+        findings = [await _server_schema(settings, found)]
+    except UnavailableError as error:
+        return [Finding("error", "store", error.detail, exits.UNAVAILABLE)]
+    except SettingsError as error:
+        return [Finding("error", "store", error.detail, exits.USAGE)]
+    if found.is_open:
+        text = "sslmode=disable: whoever is on the network between reads along, the password included"
+        findings.append(Finding("warning", "store", text))
+    return findings
+
+
+async def _server_schema(settings: Settings, found: ServerSchema) -> Finding:
+    numbers = f"{found.place} has schema {found.written}, this version writes {found.known}"
+    if found.oldest > found.known:
+        return Finding("error", "store", f"{numbers}: a newer version wrote it, and this one refuses it", exits.USAGE)
+    if found.written < found.known:
+        return Finding("note", "store", f"{numbers}: `watchword migrate` (or the next serve) upgrades it")
+    await _ping(settings)
+    return Finding("ok", "store", f"{found.place} can be read and written, schema {found.written}")
+
+
+async def _ping(settings: Settings) -> None:
+    store = bootstrap.open_durable(settings)
     await store.open()
     try:
         await store.ping()
     finally:
         await store.aclose()
-    return Finding("ok", "store", f"{database} can be read and written, schema {schema.written}")
+
+
+async def _fast(settings: Settings) -> list[Finding]:
+    """Look at Valkey, or at every master of a cluster."""
+    try:
+        servers = await bootstrap.fast_servers(settings)
+    except UnavailableError as error:
+        return [Finding("error", "fast", error.detail, exits.UNAVAILABLE)]
+    except SettingsError as error:
+        return [Finding("error", "fast", error.detail, exits.USAGE)]
+    return [finding for server in servers for finding in _fast_server(server)]
+
+
+def _fast_server(server: FastServer) -> Iterator[Finding]:
+    room = f"of {server.room / _MIB:.0f} MiB" if server.room else "without a limit"
+    yield Finding("ok", "fast", f"{server.place} can be written, {server.version}, {server.used / _MIB:.0f} MiB {room}")
+    if server.is_open:
+        text = "valkey:// is not encrypted: whoever is on the network between reads along; write valkeys://"
+        yield Finding("warning", "fast", f"{server.place}: {text}")
+    if server.policy != "noeviction":
+        text = f"maxmemory-policy {server.policy} drops verifications that are waited for: set noeviction"
+        yield Finding("warning", "fast", f"{server.place}: {text}")
 
 
 async def _relay(settings: Settings) -> list[Finding]:

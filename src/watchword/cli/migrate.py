@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from watchword.bootstrap import make_directory, open_store
+from watchword.bootstrap import make_directory, open_durable
 from watchword.cli import console
 from watchword.errors import SettingsError
 from watchword.settings import Settings
@@ -13,15 +13,18 @@ from watchword.settings import Settings
 def migrate(settings: Settings, *, as_json: bool) -> None:
     """Open the store, which migrates it, and close it."""
     database = settings.storage.database
-    if database is None:
+    if not settings.storage.durable:
         raise SettingsError("With WATCHWORD_STORE=memory there is nothing to migrate.", setting="WATCHWORD_STORE")
     make_directory(settings)
     asyncio.run(_open_and_close(settings))
-    console.result(f"{database} is up to date", {"store": "sqlite", "path": str(database)}, as_json=as_json)
+    if database is None:
+        console.result("The database is up to date", {"store": "postgresql"}, as_json=as_json)
+    else:
+        console.result(f"{database} is up to date", {"store": "sqlite", "path": str(database)}, as_json=as_json)
 
 
 async def _open_and_close(settings: Settings) -> None:
-    store = open_store(settings)
+    store = open_durable(settings)
     await store.open()
     try:
         await store.ping()

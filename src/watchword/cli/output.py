@@ -20,11 +20,13 @@ from itertools import count
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
+from watchword.cli import console
 from watchword.errors import InvalidInputError, UnavailableError
 
 # Joiners stay, names in many scripts need them; what reorders or hides text is shown as what it is.
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 _IN_NAME = re.compile('[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff:*?"<>|]')
+_AGAIN = " Nothing is lost: run the command again within 15 minutes."
 _LONGEST_NAME = 200  # bytes; most file systems take 255
 
 
@@ -87,18 +89,20 @@ def to_file(path: Path, pieces: Iterable[bytes]) -> None:
     except OSError as error:
         failed = f"{path} cannot be written: {error.strerror}."
     if failed:
-        raise UnavailableError(f"{failed} Nothing is lost: run the command again within 15 minutes.")
+        raise UnavailableError(f"{failed}{_AGAIN}")
 
 
 def to_stdout(pieces: Iterable[bytes]) -> None:
     """Write bytes as they are, and come back when they are out.
 
     Raises:
-        BrokenPipeError: nobody reads them.
+        BrokenPipeError, UnavailableError: as ``console.going_out``.
     """
-    for piece in pieces:
-        sys.stdout.buffer.write(piece)
-    sys.stdout.buffer.flush()
+    for piece in pieces:  # which come from the network, whose errors are not those of the output
+        with console.going_out(_AGAIN):
+            sys.stdout.buffer.write(piece)
+    with console.going_out(_AGAIN):
+        sys.stdout.buffer.flush()
 
 
 def show(text: str) -> None:
@@ -107,7 +111,8 @@ def show(text: str) -> None:
         to_stdout([text.encode()])
         return
     shown = visible(text)
-    print(shown, end="" if shown.endswith("\n") else "\n", flush=True)
+    with console.going_out(_AGAIN):
+        print(shown, end="" if shown.endswith("\n") else "\n", flush=True)
 
 
 def _escaped(character: str) -> str:

@@ -71,7 +71,6 @@ def reveal(asked: Asked) -> int:
         try:
             _put(opened, asked)
         except BrokenPipeError:
-            console.give_up_output()
             console.say("Nobody read all of it, so it is not ended: run the command again within 15 minutes.")
             return exits.REFUSED
         _end(opened)

@@ -29,7 +29,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
@@ -43,7 +43,7 @@ from watchword.bootstrap import Minted
 from watchword.cli import console, welcome
 from watchword.core.instant import SECOND
 from watchword.core.policy import Rules
-from watchword.errors import SettingsError, StoreError, WatchwordError
+from watchword.errors import SettingsError, StoreError, UnavailableError, WatchwordError
 from watchword.settings import Bind, Settings
 from watchword.web.connection import BoundedConfig
 from watchword.web.gate import Gate
@@ -68,9 +68,9 @@ _ENDS = (signal.SIGINT, signal.SIGTERM)
 READY = 30.0  # seconds for workers to be ready before the welcome is printed all the same
 
 
-def serve(settings: Settings, *, data: str | None, workers: int, as_json: bool) -> None:
-    """Run until a signal says otherwise."""
-    if workers > 1 and settings.storage.database is None:
+def serve(settings: Settings, *, data: str | None, workers: int, delivers: bool = True, as_json: bool) -> None:
+    """Run until a signal says otherwise. Unless it ``delivers``, a courier elsewhere must."""
+    if workers > 1 and not settings.storage.durable:
         detail = "With WATCHWORD_STORE=memory each worker would have a store of its own: use one worker."
         raise SettingsError(detail, setting="WATCHWORD_STORE")
     with _listen(settings.server.bind) as listener:
@@ -82,15 +82,17 @@ def serve(settings: Settings, *, data: str | None, workers: int, as_json: bool) 
         log = Log(SystemClock(), level=settings.log_level)
 
         def greet() -> None:
-            try:
+            with suppress(BrokenPipeError, UnavailableError):  # nobody reads: no reason for a service to end
                 welcome.welcome(settings, minted, as_json=as_json)
-            except OSError:  # nobody reads: no reason for a service to end
-                console.give_up_output()
 
+        if not delivers and (settings.development or not settings.storage.durable):
+            detail = "--no-courier needs a relay and a store that a courier elsewhere can read."
+            raise SettingsError(detail, setting="WATCHWORD_SMTP" if settings.development else "WATCHWORD_STORE")
+        again = Again(str(settings.server.bind), data, delivers)
         if workers == 1:
-            _serve_alone(settings, minted, log, listener, greet, data=data)
+            _serve_alone(settings, minted, log, listener, greet, again)
         else:
-            _serve_together(settings, minted, log, listener, greet, workers=workers, data=data)
+            _serve_together(settings, minted, log, listener, greet, again, workers=workers)
 
 
 def _listen(bind: Bind) -> socket.socket:
@@ -120,6 +122,18 @@ def bounds_of(settings: Settings) -> Bounds:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         wanted = min(wanted, max(1, soft - OWN_FILES))
     return Bounds(connections=wanted)
+
+
+class Again(NamedTuple):
+    """What the command line said, for reading the settings again, here or in a worker."""
+
+    bind: str
+    data: str | None
+    delivers: bool
+
+    def settings(self) -> Settings:
+        """The settings as they are now."""
+        return Settings.load(os.environ, bind=self.bind, data=self.data)
 
 
 # --- one process -----------------------------------------------------------------------------------
@@ -159,22 +173,21 @@ def _serve_alone(
     log: Log,
     listener: socket.socket,
     greet: Callable[[], None],
-    *,
-    data: str | None,
+    again: Again,
 ) -> None:
-    service = bootstrap.build(settings, minted=minted, log=log)
+    service = bootstrap.build(settings, minted=minted, log=log, courier=again.delivers)
     listen_to_libraries(log, settings.log_level)
     config = server_config(service.asgi(), bounds=bounds_of(settings))
 
-    def again() -> Rules:
-        return Settings.load(os.environ, bind=str(settings.server.bind), data=data).rules
+    def rules() -> Rules:
+        return again.settings().rules
 
     async def run() -> None:
         loop = asyncio.get_running_loop()
         server = _Server(config, greet, lambda: _soon(loop, service.begin_stop))
         await service.start()
         collect_seldom()
-        loop.add_signal_handler(signal.SIGHUP, service.reload, again)
+        loop.add_signal_handler(signal.SIGHUP, service.reload, rules)
         try:
             await server.serve([listener])
         finally:
@@ -192,8 +205,7 @@ def _serve_alone(
 class Worker:
     """What a worker process is made from. Travels to it as an argument, pickled; called there."""
 
-    bind: str
-    data: str | None
+    again: Again
     minted: Minted | None
     counts: Path
 
@@ -201,10 +213,12 @@ class Worker:
         """Build the service of this worker."""
         threading.Thread(target=_leave_with_parent, args=(self.counts,), name="watchword-parent", daemon=True).start()
         try:
-            settings = Settings.load(os.environ, bind=self.bind, data=self.data)
+            settings = self.again.settings()
             log = Log(SystemClock(), level=settings.log_level)
             listen_to_libraries(log, settings.log_level)
-            service = bootstrap.build(settings, minted=self.minted, counts=self.counts, log=log)
+            service = bootstrap.build(
+                settings, minted=self.minted, counts=self.counts, courier=self.again.delivers, log=log
+            )
             gate = service.asgi()
         except WatchwordError as error:
             log = Log(SystemClock())
@@ -308,20 +322,19 @@ def _serve_together(
     log: Log,
     listener: socket.socket,
     greet: Callable[[], None],
+    again: Again,
     *,
     workers: int,
-    data: str | None,
 ) -> None:
     asyncio.run(_try_out(settings, minted))
     listen_to_libraries(log, settings.log_level)
     log.start()
-    bind = str(settings.server.bind)
 
     def check() -> None:
-        bootstrap.build(Settings.load(os.environ, bind=bind, data=data), minted=minted, courier=False)
+        bootstrap.build(again.settings(), minted=minted, courier=False)
 
     with tempfile.TemporaryDirectory(prefix="watchword-run-") as counts:
-        worker = Worker(bind, data, minted, Path(counts))
+        worker = Worker(again, minted, Path(counts))
         config = server_config(worker, workers=workers, bounds=bounds_of(settings))
         supervisor = _Supervisor(config, listener, greet, check, log)
         supervisor.run()

@@ -24,7 +24,7 @@ from watchword.client.sealing import Body
 from watchword.core import ids, secret_link
 from watchword.core.otpauth import AuthenticatorKey
 from watchword.core.totp import seconds_left, totp
-from watchword.errors import InvalidInputError, WatchwordError
+from watchword.errors import InvalidInputError, UnavailableError, WatchwordError
 
 _TTL = re.compile(r"([1-9][0-9]{0,7})(s|m|min|h|d|w)", re.ASCII)
 _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
@@ -54,7 +54,11 @@ def share(asked: Asked) -> None:
     with SecretClient(asked.server, key) as client:
         for content in read(asked.files, totp=asked.totp, is_login=asked.login, label=asked.label):
             made, link = _seal_and_send(client, content, passphrase, lifetime, asked.views)
-            _tell(asked, content, made, link, with_passphrase=passphrase is not None)
+            try:
+                _tell(asked, content, made, link, with_passphrase=passphrase is not None)
+            except (BrokenPipeError, UnavailableError):
+                _take_back(client, made)
+                raise
 
 
 def read_ttl(text: str) -> timedelta:
@@ -80,11 +84,15 @@ def _seal_and_send(
             shown = progress.shown(body.pieces, body.size, f"Sealing and sending {file.path.name}")
             client.upload(made.id, made.manage_token, number, shown, body.size)
     except BaseException:
-        # Nobody has a link to it. It would go by itself in a day; the disk need not wait.
-        with suppress(WatchwordError):
-            client.burn(made.id, made.manage_token)
+        _take_back(client, made)
         raise
     return made, parcel.link_key
+
+
+def _take_back(client: SecretClient, made: MadeSecret) -> None:
+    """Burn what nobody has a link to. It would go by itself in a day; the disk need not wait."""
+    with suppress(WatchwordError):
+        client.burn(made.id, made.manage_token)
 
 
 def _tell(asked: Asked, content: Content, made: MadeSecret, link_key: bytes, *, with_passphrase: bool) -> None:

@@ -1,4 +1,4 @@
-"""The SDK: send and check passcodes, enrol authenticators, share and reveal secrets, from another program.
+"""The SDK: send and check passcodes and links, enrol authenticators, share and reveal secrets, from another program.
 
 ``Client``, ``AuthenticatorClient`` and ``SecretClient`` block, those that begin with ``Async`` await; all are thin
 shells over one core without I/O. What they raise is in ``watchword.errors``. How to use them:
@@ -22,6 +22,7 @@ from watchword.client.secret import SecretStatus as SecretStatus
 from watchword.client.secret import SeenSecret as SeenSecret
 from watchword.client.secret_asynchronous import AsyncSecretClient as AsyncSecretClient
 from watchword.client.secret_blocking import SecretClient as SecretClient
+from watchword.client.session import BrowserSession as BrowserSession
 from watchword.client.verification import Delivery as Delivery
 from watchword.client.verification import Verification as Verification
 from watchword.core.secret_content import File as File

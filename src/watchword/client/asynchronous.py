@@ -7,7 +7,7 @@ between the tasks of one event loop. ``client/blocking.py`` is the same, blockin
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from random import SystemRandom
@@ -19,6 +19,7 @@ import httpx
 
 from watchword.client import connection, verification
 from watchword.client.protocol import Ask, Outcome, Pause, Steps
+from watchword.client.session import BrowserSession
 from watchword.client.verification import Verification
 
 _Result = TypeVar("_Result")
@@ -110,18 +111,22 @@ class AsyncClient(AsyncShell):
         requester_ip: str | None = None,
         user_agent: str | None = None,
         known_device: bool | None = None,
+        methods: Sequence[str] | None = None,
+        link: BrowserSession | None = None,
+        action: Mapping[str, object] | None = None,
         decoy: bool = False,
         subject: str | None = None,
         idempotency_key: str | None = None,
     ) -> Verification:
-        """Send a code. Tried up to three times where the service is not there; only one message goes out.
+        """Send a code, or with the session that asks a ``link``, too. Tried up to three times; one message goes out.
 
-        ``decoy`` is for an account that does not exist: the same answer, but nothing is sent and nothing matches.
+        ``methods`` are ``code`` and ``link``, both without it; ``action`` is what a ``step_up`` approves. ``decoy`` is
+        for an account that does not exist: the same answer, but nothing is sent and nothing matches.
         ``subject`` is your own name for the person: once approved, notices about their authenticators go to ``to``.
 
         Raises:
-            InvalidInputError, ChannelForbiddenError, ChannelClosedError, RateLimitedError, IdempotencyReusedError,
-            UnauthenticatedError, UnavailableError.
+            InvalidInputError, ChannelForbiddenError, ChannelClosedError, RedirectForbiddenError, RateLimitedError,
+            IdempotencyReusedError, UnauthenticatedError, UnavailableError.
         """
         return await self._take(
             verification.create(
@@ -134,6 +139,9 @@ class AsyncClient(AsyncShell):
                 requester_ip=requester_ip,
                 user_agent=user_agent,
                 known_device=known_device,
+                methods=methods,
+                link=link,
+                action=action,
                 decoy=decoy,
                 subject=subject,
                 idempotency_key=str(uuid4()) if idempotency_key is None else idempotency_key,
@@ -141,17 +149,48 @@ class AsyncClient(AsyncShell):
             )
         )
 
-    async def check(self, id: str, code: str, *, purpose: str, to: str) -> Verification:  # noqa: A002 - the word of the API
+    async def check(
+        self,
+        id: str,  # noqa: A002 - the word of the API
+        code: str,
+        *,
+        purpose: str,
+        to: str,
+        action: Mapping[str, object] | None = None,
+    ) -> Verification:
         """Check a code. Returns only where it is approved; everything else raises. Never tried twice.
 
-        ``purpose`` and ``to`` are what your session believes it is checking, not what the browser sent.
+        ``purpose`` and ``to`` are what your session believes it is checking, not what the browser sent. What was made
+        with an ``action`` must be given the same one.
 
         Raises:
             NotAcceptedError: one of its children says why.
             UnknownError, ChannelClosedError, RateLimitedError, InvalidInputError: no guess was counted.
             UnavailableError: treat it as not approved. Its text says whether the service may have seen the code.
         """
-        return await self._take(verification.check(id, code, purpose=purpose, to=to))
+        return await self._take(verification.check(id, code, purpose=purpose, to=to, action=action))
+
+    async def exchange(
+        self,
+        session: BrowserSession,
+        *,
+        purpose: str,
+        code: str | None = None,
+        state: str | None = None,
+        action: Mapping[str, object] | None = None,
+    ) -> Verification:
+        """Collect for the browser that asked. Returns only where it is approved; everything else raises.
+
+        With ``code`` and ``state`` of the redirect; without them, what was confirmed on another device. Then
+        ``session.to`` is the address that was proven, compared in the step that approved. Never tried twice.
+
+        Raises:
+            NotConfirmedError: nobody has confirmed it yet; ask again later.
+            NotAcceptedError: another of its children says why. Nothing was spent.
+            UnknownError, ChannelClosedError, InvalidInputError: nothing was spent.
+            UnavailableError: treat it as not approved.
+        """
+        return await self._take(verification.exchange(session, purpose=purpose, code=code, state=state, action=action))
 
     async def resend(self, id: str) -> Verification:  # noqa: A002 - the word of the API
         """Send the same code again.

@@ -4,7 +4,7 @@ Not handled here: when to ask again (``client/protocol.py``), the rules of a ver
 
 Rules:
 
-* a check fails closed: it returns only where the service says ``approved``, of this id and this purpose;
+* checks and exchanges fail closed: they return only where the service says ``approved``, of this id and purpose;
 * ``purpose`` and ``to`` are compared by the service, so an empty one is refused here and not quietly left out;
 * a code and an address travel in a body, never in a path;
 * times are aware, an answer with one that is not is not understood.
@@ -12,7 +12,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Annotated
@@ -20,10 +20,12 @@ from typing import Annotated
 import msgspec
 
 from watchword.client.protocol import Ask, Steps, once, persistently
+from watchword.client.session import BrowserSession
 from watchword.core import ids
 from watchword.errors import InvalidInputError, UnavailableError
 
 _PATH = "/v1/verifications"
+_EXCHANGE = "/v1/exchange"
 _APPROVED = "approved"
 _SECOND = timedelta(seconds=1)
 _LONGEST_KEY = 255
@@ -74,6 +76,8 @@ class Verification:
     attempts_remaining: int
     resend_at: _Aware
     sends_remaining: int
+    # The hosted code page, for the browser that asked and in the answer to ``create`` alone. It is a secret.
+    page_url: str | None = field(default=None, repr=False)
     deliveries: tuple[Delivery, ...] = ()
 
 
@@ -91,6 +95,9 @@ def create(  # noqa: PLR0913 - one argument a field of the request
     requester_ip: str | None,
     user_agent: str | None,
     known_device: bool | None,
+    methods: Sequence[str] | None,
+    link: BrowserSession | None,
+    action: Mapping[str, object] | None,
     decoy: bool,
     subject: str | None,
     idempotency_key: str,
@@ -105,6 +112,9 @@ def create(  # noqa: PLR0913 - one argument a field of the request
         "expires_in": _whole_seconds(expires_in),
         "digits": digits,
         "requester": _given({"ip": requester_ip, "user_agent": user_agent, "known_device": known_device}) or None,
+        "methods": None if methods is None else list(methods),
+        "link": None if link is None else link.link,
+        "action": action,
         "decoy": decoy or None,
         "subject": None if subject is None else _text("subject", subject),
     }
@@ -112,17 +122,55 @@ def create(  # noqa: PLR0913 - one argument a field of the request
     return persistently(ask, _read, jitter)
 
 
-def check(verification: str, code: str, *, purpose: str, to: str) -> Steps[Verification]:
+def check(
+    verification: str, code: str, *, purpose: str, to: str, action: Mapping[str, object] | None = None
+) -> Steps[Verification]:
     """Ask whether a code is right. Never asked twice: a lost answer may have been the one approval."""
-    asked = {"code": _text("code", code), "purpose": _text("purpose", purpose), "to": _text("to", to)}
+    asked = {
+        "code": _text("code", code),
+        "purpose": _text("purpose", purpose),
+        "to": _text("to", to),
+        "action": action,
+    }
+    path = _path(verification, "/check")
+    return once(Ask("POST", path, _encode(_given(asked)), _JSON), _approval(verification, purpose))
 
+
+def exchange(
+    session: BrowserSession,
+    *,
+    purpose: str,
+    code: str | None = None,
+    state: str | None = None,
+    action: Mapping[str, object] | None = None,
+) -> Steps[Verification]:
+    """Collect for a browser that came back with a hand-off code, or without one what was confirmed elsewhere.
+
+    Never asked twice: a lost answer may have been the one approval.
+    """
+    asked = {
+        "code_verifier": _text("code_verifier", session.verifier),
+        "purpose": _text("purpose", purpose),
+        "to": _text("to", session.to),
+        "action": action,
+    }
+    ids.from_text(ids.VERIFICATION, _text("id", session.id))
+    if code is None:
+        asked["id"] = session.id
+    else:
+        session.check_state(state)
+        asked["code"] = _text("code", code)
+    return once(Ask("POST", _EXCHANGE, _encode(_given(asked)), _JSON), _approval(session.id, purpose))
+
+
+def _approval(verification: str, purpose: str) -> Callable[[bytes], Verification]:
     def read(body: bytes) -> Verification:
         found = _read_of(verification, body)
         if found.status != _APPROVED or found.purpose != purpose:
-            raise UnavailableError("The answer to the check does not say that this was approved, so it is not.")
+            raise UnavailableError("The answer does not say that this was approved, so it is not.")
         return found
 
-    return once(Ask("POST", _path(verification, "/check"), _encode(asked), _JSON), read)
+    return read
 
 
 def resend(verification: str) -> Steps[Verification]:

@@ -6,14 +6,15 @@ Not handled here: ids, which read far more often and have their own reader (``co
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import a2b_base64, b2a_base64
 
 _CHARACTERS = re.compile(r"[A-Za-z0-9_-]*")
+_TO_URL = bytes.maketrans(b"+/", b"-_")
 
 
 def encode(raw: bytes) -> str:
     """Write bytes."""
-    return urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return b2a_base64(raw, newline=False).rstrip(b"=").translate(_TO_URL).decode()
 
 
 def decode(text: str) -> bytes:
@@ -25,7 +26,7 @@ def decode(text: str) -> bytes:
     # The decoder of the standard library skips what it does not know, so the alphabet is checked first, and spare
     # bits by writing the value again: two spellings of one key would be two names of it.
     if _CHARACTERS.fullmatch(text) and len(text) % 4 != 1:
-        raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        raw = a2b_base64(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4))
         if encode(raw) == text:
             return raw
     raise ValueError("not base64url in its one spelling")

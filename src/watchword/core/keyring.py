@@ -32,6 +32,9 @@ MAX_NUMBER = 255
 CODE = b"watchword/v1/code"
 WORD = b"watchword/v1/word"
 SEAL = b"watchword/v1/seal"
+LINK = b"watchword/v1/link"
+PAGE = b"watchword/v1/page"
+HANDOFF = b"watchword/v1/handoff"
 
 INDEX_RECIPIENT = b"watchword/v1/index/recipient"
 INDEX_ADDRESS = b"watchword/v1/index/address"
@@ -40,6 +43,7 @@ INDEX_IDEMPOTENCY = b"watchword/v1/index/idempotency"
 INDEX_SECRET = b"watchword/v1/index/secret"
 INDEX_SUBJECT = b"watchword/v1/index/subject"
 INDEX_SEED = b"watchword/v1/index/seed"
+INDEX_ACTION = b"watchword/v1/index/action"
 
 _LOOKUP_SIZE = 16  # bytes of a look-up hash that are kept
 
@@ -82,6 +86,9 @@ class RootKey:
         self.code = Mac(derive(secret, CODE))
         self.word = Mac(derive(secret, WORD))
         self.seal = AESGCM(derive(secret, SEAL))
+        self.link = Mac(derive(secret, LINK))
+        self.page = Mac(derive(secret, PAGE))
+        self.handoff = AESGCM(derive(secret, HANDOFF))
 
     def __repr__(self) -> str:
         return f"RootKey({self.number})"
@@ -143,11 +150,22 @@ class Keyring:
         except InvalidTag:
             raise TamperedError from None
 
+    def contradicts(self, other: Keyring) -> bool:
+        """Whether the two hold different keys where they should hold the same: under one number, or as index key.
+
+        What was made under the one would neither open nor compare under the other, and nothing would say so.
+        """
+        shared = self._roots.keys() & other._roots.keys()
+        numbered = any(
+            self._roots[number].code.digest(b"") != other._roots[number].code.digest(b"") for number in shared
+        )
+        return numbered or self.lookup(INDEX_ADDRESS, b"") != other.lookup(INDEX_ADDRESS, b"")
+
     @cached_property
     def _index_keys(self) -> dict[bytes, Mac]:
         labels = (
             *(INDEX_RECIPIENT, INDEX_ADDRESS, INDEX_SOURCE, INDEX_IDEMPOTENCY),
-            *(INDEX_SECRET, INDEX_SUBJECT, INDEX_SEED),
+            *(INDEX_SECRET, INDEX_SUBJECT, INDEX_SEED, INDEX_ACTION),
         )
         return {label: Mac(derive(self._index, label)) for label in labels}
 

@@ -4,7 +4,7 @@ Not handled here: wording and layout (``locales/*.toml`` and ``adapters/letter.p
 (``adapters/smtp.py``, ``adapters/mailbox.py``).
 
 Rules: every field is typed and allow-listed; nothing here is free text from whoever asked for the message
-(OWASP Forgot Password, standards D1). The code is the only secret and is hidden from ``repr``.
+(OWASP Forgot Password, standards D1). Code and link are the only secrets and are hidden from ``repr``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,11 @@ MAX_ADDRESS = 254  # octets, RFC 5321 section 4.5.3.1.3 less the angle brackets
 
 @dataclass(frozen=True, slots=True)
 class PasscodeMessage:
-    """One passcode mail. ``key`` is stable across retries of the same send, so a repeat has the same Message-ID."""
+    """One passcode mail: a code, a link, or both.
+
+    ``key`` is stable across retries of the same send, so a repeat has the same Message-ID. ``action`` is the sentence
+    of what is approved, made by us (``core/action.py``).
+    """
 
     key: str
     locale: str
@@ -29,6 +33,8 @@ class PasscodeMessage:
     countersign: str
     created_at: Instant
     lifetime: Span
+    link: str = field(repr=False, default="")
+    action: str = field(repr=False, default="")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,10 @@ Not handled here: what an operator chooses to depart from (``core/departure.py``
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
+from watchword.core.action import Templates
 from watchword.core.instant import DAY, HOUR, MINUTE, SECOND, Span
 from watchword.core.limit import GuessLimits, Rate
 from watchword.core.passcode import DEFAULT_DIGITS, MAX_DIGITS, MIN_DIGITS
@@ -238,7 +240,8 @@ class Limits(NamedTuple):
     """How much may be asked for, across verifications. An empty tuple is no limit.
 
     ``recipient_sends`` count across apps. Where the app does not pass ``requester.ip`` there is no source to charge,
-    and its own bucket (``app_sends``) is all that pays.
+    and its own bucket (``app_sends``) is all that pays. ``public_requests`` are what one source may ask of the routes
+    behind links and hosted pages, in each process.
     """
 
     recipient_sends: tuple[Rate, ...] = (Rate(3, 10 * MINUTE), Rate(10, DAY))
@@ -246,6 +249,7 @@ class Limits(NamedTuple):
     app_sends: tuple[Rate, ...] = ()
     global_sends: tuple[Rate, ...] = ()
     wrong_guesses: tuple[Rate, ...] = (Rate(10, HOUR), Rate(50, DAY))
+    public_requests: tuple[Rate, ...] = (Rate(1_200, MINUTE),)
 
 
 class Departure(NamedTuple):
@@ -260,12 +264,14 @@ class Departure(NamedTuple):
 class Rules(NamedTuple):
     """Everything that decides and can be reloaded while running: the profile and the limits.
 
-    ``chosen`` are the departures that the operator gave a reason for; the profile has them in it.
+    ``chosen`` are the departures that the operator gave a reason for; the profile has them in it. ``actions`` are what
+    each app may ask people to approve.
     """
 
     profile: Profile = BALANCED
     limits: Limits = Limits()
     chosen: tuple[Departure, ...] = ()
+    actions: Templates = MappingProxyType({})
 
     @property
     def guesses(self) -> GuessLimits:

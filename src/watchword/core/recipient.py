@@ -70,6 +70,8 @@ def read_email(typed: str) -> str:
     ordinary = _ORDINARY.fullmatch(typed)
     if ordinary and ordinary[1] not in _SPECIAL and "--" not in typed:
         return typed
+    if len(typed.rpartition("@")[0].encode(errors="replace")) > MAX_LOCAL:
+        raise InvalidInputError(f"The part before the @ has at most {MAX_LOCAL} octets.", field="to")
     address = _checked(typed)
     if len(address.encode()) > MAX_ADDRESS or len(address.rpartition("@")[0].encode()) > MAX_LOCAL:
         raise InvalidInputError(f"An email address has at most {MAX_ADDRESS} characters.", field="to")

@@ -1,24 +1,32 @@
 """The verification's state rules: everything that moves a verification from one status to another.
 
-    pending ── right code ──────────────▶ approved
-       │ └──── last allowed wrong code ─▶ exhausted
-       ├────── app withdraws it ────────▶ canceled
-       ├────── could not be delivered ──▶ failed
-       └────── lifetime over ───────────▶ expired   (never stored: it follows from the clock)
+    pending ── right code, from the app ────────────▶ approved
+       │ ├──── link, exchanged by who asked ─────────▶ approved
+       │ ├──── right code on the hosted page ────────▶ confirmed ── exchanged, or a right code ─▶ approved
+       │ ├──── first word, from another device ──────▶ confirmed
+       │ ├──── last allowed wrong code ──────────────▶ exhausted   (from confirmed, too)
+       │ ├──── app withdraws it ─────────────────────▶ canceled    (from confirmed, too)
+       │ └──── could not be delivered ───────────────▶ failed
+       └────── lifetime over ────────────────────────▶ expired     (from confirmed, too; never stored)
 
-Not handled here: deriving and comparing codes (``core/passcode.py``), which step is atomic (``ports.py``).
+Not handled here: deriving and comparing codes and proofs (``core/passcode.py``, ``core/magic_link.py``), which step
+is atomic (``ports.py``).
 
 Rules:
 
-* everything that decides about a check lives in ``judge``, which every store runs inside one atomic step;
+* everything that decides about a check lives in ``judge``, about an exchange in ``exchange``, about a word in
+  ``confirm``; every store runs them inside one atomic step;
 * finished, expired or closed verifications evaluate nothing, so they are no oracle and cost no budget;
 * the attempt is counted with the guess, in the same step, never after it;
 * the recipient's budget keeps a unit only for a wrong guess that was really evaluated;
-* every stored status but ``pending`` is final; ``expired`` is never stored, and may yet turn out to be ``failed``.
+* what anybody but the app's backend does comes to ``confirmed`` at most;
+* every stored status but ``pending`` and ``confirmed`` is final; ``expired`` is never stored, and may yet turn out to
+  be ``failed``.
 """
 
 from __future__ import annotations
 
+import hmac
 from enum import StrEnum
 
 import msgspec
@@ -26,11 +34,19 @@ import msgspec
 from watchword.core import limit
 from watchword.core.instant import Instant, Span
 
+CODE = 1  # the methods of a verification, as bits
+LINK = 2
+WORDS = 3  # guesses of the first word that another device has
+
+# Whoever recovers or binds has, or may have, somebody else beside them who tells them what to type.
+NOT_ELSEWHERE = frozenset({"recovery", "binding"})
+
 
 class Status(StrEnum):
     """How a verification stands."""
 
     PENDING = "pending"
+    CONFIRMED = "confirmed"
     APPROVED = "approved"
     EXPIRED = "expired"
     EXHAUSTED = "exhausted"
@@ -38,13 +54,19 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
+_OPEN = frozenset({Status.PENDING, Status.CONFIRMED})
+
+
 class Verification(msgspec.Struct, frozen=True):
     """One request to prove control of an address. Holds no code and nothing a code could be computed from.
 
     ``recipient`` is the keyed hash of the folded address, for limits; ``address`` that of the address itself, to
     compare with what an app expects; ``sealed`` the deliverable address under the keyring.
-    ``lane`` is 1 for a device that proved itself before, and has budgets of its own. ``subject`` is the keyed hash of
-    whom the address becomes tied to once it is approved, ``contact`` the address sealed for that (``core/notice.py``).
+    ``lane`` is 1 for a device that proved itself before, and has budgets of its own.
+    ``methods`` are ``CODE``, ``LINK`` or both; ``challenge`` is the PKCE challenge of the session that asked, where it
+    collects by exchange; ``action`` the keyed hash of what is approved; ``words`` how many first words were wrong.
+    ``subject`` is the keyed hash of whom the address becomes tied to once it is approved, ``contact`` the address
+    sealed for that (``core/notice.py``).
     """
 
     id: bytes
@@ -66,14 +88,23 @@ class Verification(msgspec.Struct, frozen=True):
     sends: int = 1
     lane: int = 0
     decoy: bool = False
+    methods: int = CODE
+    challenge: bytes | None = None
+    action: bytes | None = None
+    words: int = 0
     subject: bytes | None = None
     contact: bytes | None = None
 
     def status_at(self, now: Instant) -> Status:
         """The status as anybody should see it now."""
-        if self.status is Status.PENDING and now >= self.expires_at:
+        if now >= self.expires_at and self.status in _OPEN:
             return Status.EXPIRED
         return self.status
+
+    @property
+    def words_remaining(self) -> int:
+        """How many wrong first words another device still has."""
+        return WORDS - self.words
 
     @property
     def attempts_remaining(self) -> int:
@@ -92,20 +123,26 @@ def guess_key(verification: Verification) -> bytes:
 
 
 class Expected(msgspec.Struct, frozen=True):
-    """What the app believes it is checking. None is not compared; the SDK always gives both."""
+    """What the app believes it is checking. None is not compared, but for ``action``: what has one must be told it.
+
+    The SDK always gives purpose and address.
+    """
 
     purpose: str | None = None
     address: bytes | None = None
+    action: bytes | None = None
 
 
 class Outcome(StrEnum):
-    """What became of one check."""
+    """What became of one check, exchange or word."""
 
     APPROVED = "approved"
+    CONFIRMED = "confirmed"
     MISMATCH = "mismatch"
     EXPIRED = "expired"
     EXHAUSTED = "exhausted"
     USED = "used"
+    PENDING = "pending"
     CANCELED = "canceled"
     FAILED = "failed"
     CLOSED = "closed"
@@ -130,6 +167,14 @@ _OVER = {
 }
 
 
+def over(verification: Verification, now: Instant) -> Outcome | None:
+    """How it ended, as whoever comes after is told; None while it is open."""
+    return _OVER.get(verification.status_at(now))
+
+
+_GRANTED = {Status.APPROVED: Outcome.APPROVED, Status.CONFIRMED: Outcome.CONFIRMED}
+
+
 def judge(
     verification: Verification,
     guesses: limit.Guesses,
@@ -139,35 +184,95 @@ def judge(
     matches: bool,
     expected: Expected,
     now: Instant,
+    grants: Status = Status.APPROVED,
 ) -> Judgement:
     """Decide one check, given what was read in the same atomic step.
 
-    ``digits`` is the length of what was typed, ``matches`` whether it equals the derived code.
+    ``digits`` is the length of what was typed, ``matches`` whether it equals the derived code. ``grants`` is what a
+    right code comes to: ``approved`` for the app's backend, ``confirmed`` for the hosted page.
     """
     status = verification.status_at(now)
-    if status is not Status.PENDING:
+    if status not in _OPEN:
         return Judgement(_OVER[status], verification, guesses)
-    if guesses.streak >= limits.ceiling and verification.purpose != "binding":
+    if _closed(verification, guesses, limits):
         return Judgement(Outcome.CLOSED, verification, guesses)
     wait = limit.guess_wait(guesses.log, limits.budgets, now)
     if wait > 0:
         return Judgement(Outcome.LIMITED, verification, guesses, wait)
-    if not _as_expected(verification, expected):
+    if grants is Status.APPROVED and not _as_expected(verification, expected):
         # Counted, so that a confused caller cannot go on for ever, but no guess was looked at: the budget stays.
         return Judgement(Outcome.MISMATCH, _count(verification), guesses)
     if matches and digits == verification.digits and not verification.decoy:
-        approved = msgspec.structs.replace(verification, status=Status.APPROVED)
-        return Judgement(Outcome.APPROVED, approved, limit.note_right(guesses) if guesses.streak else guesses)
+        return Judgement(_GRANTED[grants], _move(verification, grants), _forgiven(guesses))
     return Judgement(Outcome.MISMATCH, _count(verification), limit.note_wrong(guesses, limits, now))
 
 
+def exchange(
+    verification: Verification,
+    guesses: limit.Guesses,
+    limits: limit.GuessLimits,
+    *,
+    challenge: bytes,
+    expected: Expected,
+    handed_over: bool,
+    now: Instant,
+) -> Judgement:
+    """Decide one exchange: ``challenge`` is what the verifier of whoever asks comes to.
+
+    ``handed_over`` tells that a hand-off code came with it. Without one the verification must be ``confirmed``.
+    Nothing but ``approved`` changes anything: who guesses at 256 bits needs no counting.
+    """
+    kept = verification.challenge
+    # Compared before the status is looked at: only the session that asked learns how it stands.
+    if kept is None or not hmac.compare_digest(kept, challenge) or verification.decoy:
+        return Judgement(Outcome.MISMATCH, verification, guesses)
+    status = verification.status_at(now)
+    if status not in _OPEN:
+        return Judgement(_OVER[status], verification, guesses)
+    if not _as_expected(verification, expected):
+        return Judgement(Outcome.MISMATCH, verification, guesses)
+    if _closed(verification, guesses, limits):
+        return Judgement(Outcome.CLOSED, verification, guesses)
+    if status is Status.PENDING and not handed_over:
+        return Judgement(Outcome.PENDING, verification, guesses)
+    return Judgement(Outcome.APPROVED, _move(verification, Status.APPROVED), _forgiven(guesses))
+
+
+def confirm(verification: Verification, *, matches: bool, now: Instant) -> tuple[Outcome, Verification]:
+    """Decide one first word that was typed on another device. Three wrong ones close this way and no other."""
+    status = verification.status_at(now)
+    if status not in _OPEN:
+        return _OVER[status], verification
+    if verification.words_remaining <= 0:
+        return Outcome.EXHAUSTED, verification
+    if not matches or verification.decoy:
+        return Outcome.MISMATCH, msgspec.structs.replace(verification, words=verification.words + 1)
+    return Outcome.CONFIRMED, _move(verification, Status.CONFIRMED)
+
+
+def _closed(verification: Verification, guesses: limit.Guesses, limits: limit.GuessLimits) -> bool:
+    return guesses.streak >= limits.ceiling and verification.purpose != "binding"
+
+
+def _forgiven(guesses: limit.Guesses) -> limit.Guesses:
+    return limit.note_right(guesses) if guesses.streak else guesses
+
+
+def _move(verification: Verification, status: Status) -> Verification:
+    return verification if verification.status is status else msgspec.structs.replace(verification, status=status)
+
+
 def _as_expected(verification: Verification, expected: Expected) -> bool:
-    return expected.purpose in {None, verification.purpose} and expected.address in {None, verification.address}
+    return (
+        expected.purpose in {None, verification.purpose}
+        and expected.address in {None, verification.address}
+        and expected.action == verification.action
+    )
 
 
 def _count(verification: Verification) -> Verification:
     attempts = verification.attempts + 1
-    status = Status.EXHAUSTED if attempts >= verification.max_attempts else Status.PENDING
+    status = Status.EXHAUSTED if attempts >= verification.max_attempts else verification.status
     return msgspec.structs.replace(verification, attempts=attempts, status=status)
 
 
@@ -204,7 +309,7 @@ def cancel(verification: Verification, now: Instant) -> Verification | None:
     status = verification.status_at(now)
     if status is Status.CANCELED:
         return verification
-    if status is not Status.PENDING:
+    if status not in _OPEN:
         return None
     return msgspec.structs.replace(verification, status=Status.CANCELED)
 

@@ -2,6 +2,8 @@
 
 Rotation writes a key file with one more key; processes that run meet its number and reload. A number that the
 file does not hold either is a ``KeyringError`` (503): nothing was checked and nothing was counted.
+
+Rule: a file with other keys under the numbers in use is never taken up. Right codes would count as wrong ones.
 """
 
 from __future__ import annotations
@@ -27,9 +29,16 @@ class Keys:
         self.ring = load()
 
     def reload(self) -> None:
-        """Read the key file again, now."""
+        """Read the key file again, now.
+
+        Raises:
+            KeyringError: it contradicts the keys in use, which stay.
+        """
         self._loaded_at = self._clock.now()
-        self.ring = self._load()
+        ring = self._load()
+        if ring.contradicts(self.ring):
+            raise KeyringError("The key file holds other keys than those in use. They stay: bring the right file back.")
+        self.ring = ring
 
     def with_ring(self, work: Callable[[Keyring], Result]) -> Result:
         """Do something with the keyring, once more after a reload where it named an unknown key.

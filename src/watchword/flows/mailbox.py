@@ -15,7 +15,7 @@ from watchword.core.keyring import Keyring
 from watchword.core.message import NoticeMessage, PasscodeMessage
 from watchword.core.notice import Notice
 from watchword.core.verification import Verification
-from watchword.flows.courier import open_address, passcode_message
+from watchword.flows.courier import passcode_message
 from watchword.flows.keys import Keys
 from watchword.flows.notice_courier import notice_address, notice_message
 from watchword.ports import Store
@@ -42,23 +42,24 @@ class NoticeMail(NamedTuple):
 class Mailbox:
     """The flow."""
 
-    def __init__(self, store: Store, keys: Keys) -> None:
+    def __init__(self, store: Store, keys: Keys, public_url: str = "") -> None:
         self._store = store
         self._keys = keys
+        self._public_url = public_url
 
     async def mails(self, most: int = MOST) -> Sequence[Mail]:
         """The latest mails, newest first. ``message.key`` names each."""
-        return [self._keys.with_ring(partial(_mail, sent)) for sent in await self._store.recent(most)]
+        return [self._keys.with_ring(partial(_mail, sent, self._public_url)) for sent in await self._store.recent(most)]
 
     async def notices(self, most: int = MOST) -> Sequence[NoticeMail]:
         """The latest notices, newest first."""
         return [self._keys.with_ring(partial(_notice, sent)) for sent in await self._store.notices.recent(most)]
 
 
-def _mail(sent: tuple[Verification, str, Delivery], ring: Keyring) -> Mail:
+def _mail(sent: tuple[Verification, str, Delivery], public_url: str, ring: Keyring) -> Mail:
     verification, app_name, delivery = sent
-    message = passcode_message(ring, verification, delivery.number, app_name, delivery.at)
-    return Mail(open_address(ring, verification), delivery.at, message)
+    to, message = passcode_message(ring, verification, delivery.number, app_name, delivery.at, public_url)
+    return Mail(to, delivery.at, message)
 
 
 def _notice(sent: tuple[Notice, str], ring: Keyring) -> NoticeMail:

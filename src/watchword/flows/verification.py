@@ -15,17 +15,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from ipaddress import IPv6Address, ip_address
 
 import msgspec
 
-from watchword.core import ids, passcode, policy, recipient
+from watchword.core import ids, magic_link, particulars, passcode, policy, recipient
+from watchword.core.action import Action, digest, say
 from watchword.core.app import App
 from watchword.core.delivery import Delivery
+from watchword.core.device import describe
 from watchword.core.instant import DAY, Instant, seconds_until
 from watchword.core.keyring import INDEX_IDEMPOTENCY, INDEX_SOURCE, NONCE_SIZE, Keyring
 from watchword.core.limit import Charge
-from watchword.core.verification import Expected, Outcome, Status, Verification, resend_at
+from watchword.core.magic_link import LinkWanted
+from watchword.core.particulars import Particulars
+from watchword.core.source import network_of
+from watchword.core.verification import CODE, Expected, Outcome, Status, Verification, resend_at
 from watchword.errors import (
     AlreadyUsedError,
     CanceledError,
@@ -36,6 +40,7 @@ from watchword.errors import (
     KeyringError,
     MismatchError,
     NotAcceptedError,
+    NotConfirmedError,
     RateLimitedError,
     UndeliverableError,
 )
@@ -48,16 +53,14 @@ IDEMPOTENCY_LIFETIME = DAY
 MAX_IDEMPOTENCY_KEY = 255
 DEFAULT_LOCALE = "en"
 
-# IPv4 as nearly everybody writes it; ipaddress takes four times as long. A property holds that both read the same.
-_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-_IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
 
-_NOT_ACCEPTED: dict[Outcome, type[NotAcceptedError]] = {
+NOT_ACCEPTED: dict[Outcome, type[NotAcceptedError]] = {
     Outcome.MISMATCH: MismatchError,
     Outcome.EXPIRED: ExpiredError,
     Outcome.EXHAUSTED: ExhaustedError,
     Outcome.USED: AlreadyUsedError,
+    Outcome.PENDING: NotConfirmedError,
     Outcome.CANCELED: CanceledError,
     Outcome.FAILED: UndeliverableError,
 }
@@ -69,6 +72,7 @@ class Request(msgspec.Struct, frozen=True):
     ``source`` is the address of the person's device, as the app passes it; ``known_device`` that this device
     proved itself before. ``subject`` is the app's own name for the person, to whom the address is tied once it is
     approved. ``fingerprint`` is the request's own bytes, compared under an idempotency key.
+    ``link`` is the session that asked, where it collects by exchange; ``action`` what a step-up approves.
     """
 
     channel: str
@@ -79,7 +83,10 @@ class Request(msgspec.Struct, frozen=True):
     expires_in: int | None = None
     digits: int | None = None
     source: str | None = None
+    user_agent: str | None = None
     known_device: bool = False
+    link: LinkWanted | None = None
+    action: Action | None = None
     decoy: bool = False
     subject: str | None = None
     idempotency_key: str | None = None
@@ -90,7 +97,10 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """A verification as its app may see it: masked address, watchword, status at ``now``."""
+    """A verification as its app may see it: masked address, watchword, status at ``now``.
+
+    ``ticket`` opens its hosted page, and is known to the answer that made it alone.
+    """
 
     verification: Verification
     to: str
@@ -98,6 +108,7 @@ class Shown(msgspec.Struct, frozen=True):
     status: Status
     deliveries: Sequence[Delivery] = ()
     replayed: bool = False
+    ticket: bytes | None = None
 
 
 class Verifications:
@@ -125,27 +136,37 @@ class Verifications:
         """Make a verification and queue its message; with a known idempotency key, show the one that is there.
 
         Raises:
-            InvalidInputError, ChannelForbiddenError, ChannelClosedError, RateLimitedError, IdempotencyReusedError,
-            StoreError. None of them has sent, charged or counted anything.
+            InvalidInputError, ChannelForbiddenError, ChannelClosedError, RedirectForbiddenError, RateLimitedError,
+            IdempotencyReusedError, StoreError. None of them has sent, charged or counted anything.
         """
         now = self._clock.now()
         ring = self._keys.ring
         address = self._address(request)
-        new = self._draw(ring, app, request, address, now)
-        shown = self._show(new, now, address=address)  # while nobody waits for it: afterwards it only has to be sent
+        idempotency = _idempotency(ring, app, request)
+        new = self._draw(ring, app, request, address, idempotency, now)
+        shown = self._show(
+            new, now, address=address, made=True
+        )  # while nobody waits for it: afterwards it only has to be sent
         verification, replayed = await self._store.add(
             new,
             charges=self._charges(ring, new, request.source),
             guesses=self.rules.guesses,
-            idempotency=_idempotency(ring, app, request),
+            idempotency=idempotency,
             now=now,
         )
         self._record("verification.replayed" if replayed else "verification.created", verification)
         self._wake()
-        return self._show(verification, now, replayed=True) if replayed else shown
+        return self._show(verification, now, replayed=True, made=True) if replayed else shown
 
     async def check(
-        self, app: App, verification: bytes, typed: str, *, purpose: str | None = None, to: str | None = None
+        self,
+        app: App,
+        verification: bytes,
+        typed: str,
+        *,
+        purpose: str | None = None,
+        to: str | None = None,
+        action: Action | None = None,
     ) -> Shown:
         """Check a code. Returns only where it was accepted, and then this call alone accepted it.
 
@@ -157,15 +178,13 @@ class Verifications:
             StoreError, KeyringError: nothing was evaluated.
         """
         digits = passcode.read_digits(typed)
-        if purpose is not None and purpose not in policy.PURPOSES:
-            raise InvalidInputError(f"Known purposes are {', '.join(policy.PURPOSES)}.", field="purpose")
+        expected = self.expect(app, verification, purpose, to, action)
         now = self._clock.now()
         try:
-            matches = self._keys.with_ring(lambda ring: _compare(ring, app.id, verification, digits))
+            matches = self._keys.with_ring(lambda ring: compare(ring, app.id, verification, digits))
         except KeyringError:
             await self._store.find(app.id, verification)  # an id that nobody made is unknown, not a missing key
             raise
-        expected = Expected(purpose, None if to is None else self._identify(to))
         judgement = await self._store.attempt(
             app.id,
             verification,
@@ -184,10 +203,26 @@ class Verifications:
             raise ChannelClosedError
         if outcome is Outcome.LIMITED:
             raise RateLimitedError(retry_after=seconds_until(now + judgement.retry_after, now))
-        raise _NOT_ACCEPTED[outcome](attempts_remaining=judged.attempts_remaining)
+        raise NOT_ACCEPTED[outcome](attempts_remaining=judged.attempts_remaining)
 
-    async def resend(self, app: App, verification: bytes) -> Shown:
-        """Send the same code again.
+    def expect(
+        self, app: App, verification: bytes, purpose: str | None, to: str | None, action: Action | None
+    ) -> Expected:
+        """What an app believes it is checking, as it is compared.
+
+        Raises:
+            InvalidInputError: there is no such purpose, or ``to`` is no address.
+        """
+        if purpose is not None and purpose not in policy.PURPOSES:
+            raise InvalidInputError(f"Known purposes are {', '.join(policy.PURPOSES)}.", field="purpose")
+        return Expected(
+            purpose,
+            None if to is None else self._identify(to),
+            None if action is None else digest(self._keys.ring, app.id, verification, action),
+        )
+
+    async def resend(self, app: App, verification: bytes, *, source: str | None = None) -> Shown:
+        """Send the same code again. ``source`` is who asks, where that is not the app.
 
         Raises:
             UnknownError, EndedError, SendsSpentError, ChannelClosedError, RateLimitedError, StoreError.
@@ -197,7 +232,7 @@ class Verifications:
         resent = await self._store.resend(
             app.id,
             verification,
-            charges=self._charges(self._keys.ring, found, None),
+            charges=self._charges(self._keys.ring, found, source),
             schedule=self.rules.profile.resend_after,
             guesses=self.rules.guesses,
             now=now,
@@ -230,19 +265,27 @@ class Verifications:
         return recipient.identify(self._keys.ring, "email", recipient.read_email(to))
 
     def _address(self, request: Request) -> str:
-        if request.methods is not None and list(request.methods) != ["code"]:
-            raise InvalidInputError("The methods known to this version are ['code'].", field="methods")
         if request.locale is not None and not _LOCALE.fullmatch(request.locale):
             raise InvalidInputError("A locale is a language tag such as en or de-AT.", field="locale")
         self.rules.profile.rule(request.channel, request.purpose)
         return recipient.read_email(request.to)
 
-    def _draw(self, ring: Keyring, app: App, request: Request, address: str, now: Instant) -> Verification:
+    def _draw(
+        self, ring: Keyring, app: App, request: Request, address: str, idempotency: Idempotency | None, now: Instant
+    ) -> Verification:
         profile = self.rules.profile
         lifetime = policy.read_lifetime(profile.rule(request.channel, request.purpose), request.expires_in)
         digits = policy.read_length(request.digits)
+        methods = magic_link.read_methods(request.methods, linked=request.link is not None)
+        challenge = None if request.link is None else magic_link.read_wanted(request.link, app.redirect_uris)
+        kept = particulars.write(address, self._particulars(app, request))
         random = self._entropy.draw(ids.VERIFICATION_RANDOM + NONCE_SIZE)
-        raw = ids.verification_id(now, ring.current, random[: ids.VERIFICATION_RANDOM])
+        chance = random[: ids.VERIFICATION_RANDOM]
+        if idempotency is not None:
+            # So that a store of many parts finds both in the same one (adapters/valkey/layout.py). 64 bits of chance
+            # are left to an id, which is no secret and opens nothing.
+            chance = chance[:-1] + idempotency.key[:1]
+        raw = ids.verification_id(now, ring.current, chance)
         subject = None if request.subject is None else subject_key(ring, app, request.subject)
         return Verification(
             id=raw,
@@ -251,7 +294,7 @@ class Verifications:
             purpose=request.purpose,
             recipient=recipient.lookup(ring, request.channel, address),
             address=recipient.identify(ring, request.channel, address),
-            sealed=ring.seal(address.encode(), bound_to=app.id + raw, nonce=random[ids.VERIFICATION_RANDOM :]),
+            sealed=ring.seal(kept, bound_to=app.id + raw, nonce=random[ids.VERIFICATION_RANDOM :]),
             locale=request.locale or DEFAULT_LOCALE,
             digits=digits,
             max_attempts=profile.attempts,
@@ -261,9 +304,23 @@ class Verifications:
             resend_at=resend_at(profile.resend_after, 1, now, now + lifetime),
             lane=int(request.known_device),
             decoy=request.decoy,
+            methods=methods,
+            challenge=challenge,
+            action=None if request.action is None else digest(ring, app.id, raw, request.action),
             subject=subject,
             contact=subject and seal_contact(ring, app.id, subject, address, self._entropy.draw(NONCE_SIZE)),
         )
+
+    def _particulars(self, app: App, request: Request) -> Particulars:
+        link, action = request.link, request.action
+        if link is None and action is None:
+            return particulars.NONE
+        if action is not None and request.purpose != "step_up":
+            raise InvalidInputError("An action is what a step_up approves.", field="action")
+        said = "" if action is None else say(self.rules.actions, app.name, action, request.locale or DEFAULT_LOCALE)
+        if link is None:
+            return Particulars(action=said)
+        return Particulars(link.redirect_uri, link.state or "", describe(request.user_agent), said)
 
     def _charges(self, ring: Keyring, verification: Verification, source: str | None) -> list[Charge]:
         """The buckets a send pays into. Recipient and source are buckets of their own, never one combined key."""
@@ -271,7 +328,7 @@ class Verifications:
         charges = []
         if limits.recipient_sends:
             charges.append(Charge(b"r%d" % verification.lane + verification.recipient, limits.recipient_sends))
-        network = None if source is None else _network(source)  # read first: what is no address is refused anyway
+        network = None if source is None else network_of(source)  # read first: what is no address is refused anyway
         if network is not None and limits.source_sends:
             charges.append(Charge(b"s" + ring.lookup(INDEX_SOURCE, network), limits.source_sends))
         if limits.app_sends:
@@ -288,12 +345,14 @@ class Verifications:
         address: str | None = None,
         deliveries: Sequence[Delivery] = (),
         replayed: bool = False,
+        made: bool = False,
     ) -> Shown:
-        """Show it. ``address`` spares opening the sealed one where it is at hand."""
+        """Show it, to whoever ``made`` it with its ticket. ``address`` spares opening the sealed one."""
 
         def shown(ring: Keyring) -> Shown:
             app, raw = verification.app, verification.id
-            known = address or ring.open(verification.sealed, bound_to=app + raw).decode()
+            known = address or particulars.read(ring.open(verification.sealed, bound_to=app + raw))[0]
+            paged = made and verification.challenge is not None and verification.methods & CODE
             return Shown(
                 verification,
                 recipient.mask(known),
@@ -301,9 +360,18 @@ class Verifications:
                 verification.status_at(now),
                 deliveries,
                 replayed,
+                magic_link.derive_ticket(ring, app, raw) if paged else None,
             )
 
         return self._keys.with_ring(shown)
+
+    def show(self, verification: Verification) -> Shown:
+        """A verification as its app may see it now."""
+        return self._show(verification, self._clock.now())
+
+    def record(self, event: str, verification: Verification, **facts: object) -> None:
+        """Write down what happened to a verification."""
+        self._record(event, verification, **facts)
 
     def _record(self, event: str, verification: Verification, **facts: object) -> None:
         self._audit.record(
@@ -316,27 +384,12 @@ class Verifications:
         )
 
 
-def _compare(ring: Keyring, app: bytes, verification: bytes, digits: str) -> bool:
+def compare(ring: Keyring, app: bytes, verification: bytes, digits: str) -> bool:
+    """Whether digits are the code of a verification, in constant time."""
     length = len(digits)
     usable = passcode.MIN_DIGITS <= length <= passcode.MAX_DIGITS
     expected = passcode.derive_code(ring, app, verification, length if usable else passcode.MAX_DIGITS)
     return passcode.matches(expected, digits) and usable
-
-
-def _network(source: str) -> bytes:
-    """The network a source counts as: an IPv4 address, or the /64 of an IPv6 one, which is one home's."""
-    if _IPV4.fullmatch(source):
-        return bytes(map(int, source.split(".")))
-    try:
-        address = ip_address(source)
-    except ValueError:
-        raise InvalidInputError("This is not an IP address.", field="requester.ip") from None
-    if isinstance(address, IPv6Address):
-        if address.scope_id is not None:
-            raise InvalidInputError("An IP address here has no scope id.", field="requester.ip")
-        mapped = address.ipv4_mapped
-        return mapped.packed if mapped else address.packed[:8]
-    return address.packed
 
 
 def _idempotency(ring: Keyring, app: App, request: Request) -> Idempotency | None:

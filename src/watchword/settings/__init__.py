@@ -67,7 +67,7 @@ class Settings:
             server=read_server(given, file),
             storage=storage,
             mail=read_mail(given, file),
-            rules=read_rules(given, file, durable=storage.database is not None),
+            rules=read_rules(given, file, durable=storage.durable),
             secrets=read_secrets(given, file),
             log_level=choice(given, "WATCHWORD_LOG_LEVEL", "info", LEVELS),
             config=config,

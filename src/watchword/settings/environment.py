@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from watchword.errors import SettingsError
-from watchword.settings_table import ENVIRONMENT, RESERVED
+from watchword.settings_table import ENVIRONMENT
 
 PREFIX = "WATCHWORD_"
 
@@ -35,8 +35,6 @@ def read_environment(environ: Mapping[str, str]) -> dict[str, str]:
     known = {setting.name for setting in ENVIRONMENT}
     given = {name: text.strip() for name, text in environ.items() if name.startswith(PREFIX) and text.strip()}
     for name in given:
-        if name in RESERVED:
-            raise SettingsError(f"{name} {RESERVED[name]}.", setting=name)
         if name not in known:
             raise SettingsError(f"{name} is no setting of Watchword.{nearest(name, known)}", setting=name)
     return given

@@ -28,7 +28,7 @@ def read_file(path: Path) -> dict[str, object]:
     known = {setting.name for setting in FILE}
     flat: dict[str, object] = {}
     for section, table in document.items():
-        if isinstance(table, dict):
+        if isinstance(table, dict) and section not in known:
             flat |= {f"{section}.{key}": value for key, value in table.items()}
         else:
             flat[section] = table

@@ -1,5 +1,7 @@
 """Which rules of verifications hold: the profile, what the operator changed of its limits, and why they depart from it.
 
+Actions are read with them, in a module of their own (``action.py``).
+
 Not handled here: what the rules mean (``core/policy.py``, ``core/limit.py``), what a set-up may depart from
 (``core/departure.py``).
 """
@@ -11,6 +13,7 @@ from collections.abc import Mapping
 from watchword.core.departure import CHOICES, SHORTEST_REASON, rules_of
 from watchword.core.policy import PROFILES, Limits, Rules
 from watchword.errors import SettingsError
+from watchword.settings.action import read_actions
 from watchword.settings.environment import choice
 from watchword.settings.file import rates
 
@@ -24,7 +27,7 @@ def read_rules(given: Mapping[str, str], file: Mapping[str, object], *, durable:
     profile = PROFILES[choice(given, "WATCHWORD_PROFILE", "balanced", tuple(PROFILES))]
     usual = Limits()
     limits = Limits(**{key: rates(file, f"limits.{key}", default) for key, default in usual._asdict().items()})
-    return rules_of(profile, limits, _reasons(file), durable=durable)
+    return rules_of(profile, limits, _reasons(file), durable=durable)._replace(actions=read_actions(file))
 
 
 def _reasons(file: Mapping[str, object]) -> dict[str, str]:

@@ -6,10 +6,11 @@ around each of them (``gate.py``).
 
 from __future__ import annotations
 
-from watchword.web import wire, wire_authenticator, wire_notice, wire_secret
+from watchword.web import wire, wire_authenticator, wire_magic_link, wire_notice, wire_secret
 from watchword.web.api.authenticator import AuthenticatorApi
 from watchword.web.api.handover import HandoverApi
 from watchword.web.api.health import HealthApi
+from watchword.web.api.magic_link import MagicLinkApi
 from watchword.web.api.notice import AddressApi
 from watchword.web.api.secret import SecretApi
 from watchword.web.api.secret_file import SecretFileApi
@@ -17,6 +18,7 @@ from watchword.web.api.verification import VerificationApi
 from watchword.web.docs_page import DocsPages
 from watchword.web.exchange import METRICS, OCTETS
 from watchword.web.gate import Gate
+from watchword.web.link_pages import LinkPages
 from watchword.web.mailbox import MailboxPages, Session
 from watchword.web.pages import Assets, Pages
 from watchword.web.route import Auth, Refusal, Route, Table
@@ -24,6 +26,8 @@ from watchword.web.secret_pages import SecretPages
 from watchword.web.services import Services
 
 _V = "/v1/verifications"
+_L = "/v1/links/{id}"
+_P = "/v1/pages/{id}"
 _S = "/v1/secrets"
 _A = "/v1/authenticators"
 _R = "/v1/recovery-codes"
@@ -54,6 +58,12 @@ _KEY = Refusal(401, "an API key is needed here, or the one that came is not vali
 _NO_AUTHENTICATOR = Refusal(404, "no authenticator of that id in this app")
 _NOT_BOUND = Refusal(409, "it is active already, or the subject has this key or as many as it may have")
 _ENOUGH = Refusal(409, "the subject has as many authenticators as it may have")
+_NOTHING = Refusal(404, "nothing of that id and proof: which of them is not told")
+_BUSY = Refusal(429, "too much from one source, or too soon; nothing was sent or counted")
+_LINK_OVER = Refusal(422, "the verification is over: `reason` says how")
+_WRONG_WORD = Refusal(422, "the word was not accepted: `reason` and `attempts_remaining` tell more")
+_NOT_ELSEWHERE = Refusal(403, "not for this purpose: only the device that asked can go on")
+_NOT_EXCHANGED = Refusal(422, "the exchange was not accepted: `reason` tells why; nothing was spent")
 _NO_ADDRESS = Refusal(404, "the subject has no such confirmed address")
 _BY_CODE = Refusal(409, "an authenticator is handed over here, and a right code of it is what ends it")
 _STORE = Refusal(503, "a part of the service does not answer; nothing was lost")
@@ -66,14 +76,15 @@ def create_app(services: Services) -> Gate:
 
 def routes(services: Services) -> list[Route]:
     """Every address there is. The hot ones come first."""
-    api = [*verification_routes(services), *authenticator_routes(services), *notice_routes(services)]
+    api = [*verification_routes(services), *magic_link_routes(services), *authenticator_routes(services)]
+    api += notice_routes(services)
     api += [*secret_routes(services), *health_routes(services)]
     return [*api, *page_routes(services, api), *mailbox_routes(services)]
 
 
 def verification_routes(services: Services) -> list[Route]:
     """Verifications."""
-    api, tag, key = VerificationApi(services.verifications), "verifications", Auth.APP
+    api, tag, key = VerificationApi(services.verifications, services.config.public_url), "verifications", Auth.APP
     new, check, nothing, shown = wire.NewVerification, wire.Check, wire.Nothing, wire.VerificationShown
     # fmt: off
     return [
@@ -87,6 +98,31 @@ def verification_routes(services: Services) -> list[Route]:
               takes=nothing, optional=True, gives=shown, refusals=(_UNKNOWN, _ENDED, _LIMITED, _STORE)),
         Route("POST", _V + "/{id}/cancel", api.cancel, "cancel_verification", "Withdraw a verification", tag, key,
               takes=nothing, optional=True, gives=shown, refusals=(_UNKNOWN, _OVER, _STORE)),
+    ]
+    # fmt: on
+
+
+def magic_link_routes(services: Services) -> list[Route]:
+    """Magic links, hosted code pages and the exchange."""
+    api, w, links, pages = MagicLinkApi(services.magic_links), wire_magic_link, "magic links", "hosted pages"
+    # fmt: off
+    return [
+        Route("POST", "/v1/exchange", api.exchange, "exchange", "Collect what was confirmed", "verifications", Auth.APP,
+              takes=w.Exchange, gives=wire.VerificationShown,
+              refusals=(_FIELD, _NOT_EXCHANGED, _CLOSED, _UNKNOWN, _STORE)),
+        Route("POST", _L + "/open", api.open, "open_link", "Look at a link", links, takes=wire.Nothing, optional=True,
+              gives=w.LinkContext, refusals=(_BUSY, _STORE)),
+        Route("POST", _L + "/continue", api.proceed, "continue_link", "Continue on the device that asked", links,
+              takes=w.LinkProof, gives=w.Redirect, refusals=(_FIELD, _LINK_OVER, _NOTHING, _BUSY, _STORE)),
+        Route("POST", _L + "/confirm", api.confirm, "confirm_link", "Confirm from another device", links,
+              takes=w.LinkWord, gives=w.Confirmed,
+              refusals=(_FIELD, _WRONG_WORD, _NOT_ELSEWHERE, _NOTHING, _BUSY, _STORE)),
+        Route("POST", _P + "/open", api.look, "open_page", "Look at a hosted code page", pages, takes=w.PageProof,
+              gives=w.PageShown, refusals=(_FIELD, _NOTHING, _BUSY, _STORE), shared=True),
+        Route("POST", _P + "/check", api.check, "check_page", "Confirm with the code", pages, takes=w.PageCode,
+              gives=w.CodeConfirmed, refusals=(_FIELD, _NOT_ACCEPTED, _NOTHING, _BUSY, _STORE), shared=True),
+        Route("POST", _P + "/resend", api.resend, "resend_page", "Send the message again", pages, takes=w.PageProof,
+              gives=w.PageShown, refusals=(_FIELD, _NOTHING, _ENDED, _BUSY, _STORE), shared=True),
     ]
     # fmt: on
 
@@ -188,11 +224,13 @@ def page_routes(services: Services, api: list[Route]) -> list[Route]:
     """Pages for people, and the document behind one of them."""
     pages, assets = Pages(services.config), Assets()
     docs = DocsPages(api, services.config, pages)
-    shells = SecretPages(services.secrets, services.config, pages)
+    shells, asked = SecretPages(services.secrets, services.config, pages), LinkPages(pages)
     return [
         Route("GET", "/", shells.create, hidden=True),
         Route("GET", "/s/{id}", shells.reveal, hidden=True),
         Route("GET", "/s/{id}/status", shells.status, hidden=True),
+        Route("GET", "/l/{id}", asked.link, hidden=True),
+        Route("GET", "/v/{id}", asked.code, hidden=True),
         Route("GET", "/start", pages.start, hidden=True),
         Route("GET", "/docs", docs.page, hidden=True),
         Route("GET", "/openapi.json", docs.document, hidden=True),

@@ -33,7 +33,7 @@ from watchword.web.body import check_json, read_body, read_pieces
 from watchword.web.exchange import Answer, GoneError, Request
 from watchword.web.headers import heads
 from watchword.web.problems import KeyInQueryError, MalformedError, SlowAnswerError, SlowRequestError
-from watchword.web.route import Line, Table
+from watchword.web.route import SHARED, Line, Table
 from watchword.web.services import Services
 from watchword.web.watchdog import Watchdog
 
@@ -85,6 +85,8 @@ class Gate:
                 answer = self._give_up(request)
             except Exception as error:  # noqa: BLE001 - the last resort: somebody is waiting for an answer
                 answer = self._break(request, error)
+            if request.route in self._table.shared:
+                answer.headers = [*(answer.headers or ()), *SHARED]
             self._log(request, answer.status, began)
             if answer.stream is None:
                 await request.caller.answer(answer, self._heads[answer.kind], bare=request.method == "HEAD")

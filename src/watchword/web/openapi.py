@@ -19,7 +19,7 @@ import msgspec
 from watchword.errors import IdempotencyReusedError
 from watchword.flows.authenticator_seal import MOST_SUBJECT
 from watchword.flows.verification import MAX_IDEMPOTENCY_KEY
-from watchword.web import wire_authenticator, wire_notice
+from watchword.web import wire_authenticator, wire_magic_link, wire_notice
 from watchword.web.exchange import JSON, OCTETS, PROBLEM, Kind
 from watchword.web.problems import Problem
 from watchword.web.route import Auth, Refusal, Route
@@ -111,6 +111,7 @@ _ANSWERS: dict[str, Document] = {
     },
     "burn_secret": _SECRET_STATUS | {"state": "burnt", "ended_at": "2026-11-23T15:00:00.000Z"},
     "cancel_verification": _SHOWN | {"status": "canceled"},
+    "exchange": _SHOWN | {"status": "approved", "methods": ["code", "link"]},
     **wire_authenticator.ANSWERS,
 }
 _EXAMPLES: dict[str, Document] = {
@@ -134,6 +135,7 @@ _EXAMPLES: dict[str, Document] = {
     "SecretStatus": _SECRET_STATUS,
     "BlobArrived": {"received": 1024, "size": 1024, "complete": True},
     **wire_authenticator.EXAMPLES,
+    **wire_magic_link.EXAMPLES,
     **wire_notice.EXAMPLES,
 }
 
@@ -143,7 +145,13 @@ _SECURITY: dict[Auth, list[Document]] = {
     Auth.OPTIONAL: [{}, {"key": []}],
     Auth.MAKER: [{"maker": []}],
 }
-_NAMES = {"verifications": "verification", "secrets": "secret", "authenticators": "authenticator"}
+_NAMES = {
+    "verifications": "verification",
+    "magic links": "verification",
+    "hosted pages": "verification",
+    "secrets": "secret",
+    "authenticators": "authenticator",
+}
 _EXAMPLE_IDS = {"secrets": _SECRET_ID, "authenticators": wire_authenticator.EXAMPLE_ID}
 
 

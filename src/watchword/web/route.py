@@ -15,7 +15,7 @@ from enum import Enum
 import msgspec
 
 from watchword.errors import UnknownError
-from watchword.web.exchange import TEXT, Answer, Endpoint, Kind, Request
+from watchword.web.exchange import TEXT, Answer, Endpoint, Headers, Kind, Request
 from watchword.web.problems import NoSuchMethodError
 from watchword.web.wire import Reader
 
@@ -63,6 +63,7 @@ class Route:
     essential: bool = False
     streams: bool = False  # takes its body in pieces
     most: int | None = None  # bytes of its body, where not as many as of any
+    shared: bool = False  # pages of every origin may call it: what it takes is a proof, and no cookie
 
 
 class Line:
@@ -83,6 +84,14 @@ class Line:
 
 Lines = dict[str, Line]
 
+# For a route that is shared: on every answer, and what a browser asks before it sends JSON from elsewhere.
+SHARED: Headers = [(b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", b"date, retry-after")]
+_PREFLIGHT: Headers = [
+    (b"access-control-allow-methods", b"POST"),
+    (b"access-control-allow-headers", b"content-type"),
+    (b"access-control-max-age", b"7200"),
+]
+
 
 class Table:
     """Finds the line for a request."""
@@ -90,6 +99,7 @@ class Table:
     def __init__(self, routes: Sequence[Route]) -> None:
         self._whole: dict[str, Lines] = {}
         self._around: dict[str, dict[str, Lines]] = {}
+        self.shared = frozenset(route.path for route in routes if route.shared)
         for route in routes:
             before, brace, after = route.path.partition("{")
             if brace:
@@ -101,7 +111,7 @@ class Table:
                 lines = self._whole.setdefault(before, {})
             lines[route.method] = Line(route)
         for lines in (*self._whole.values(), *(lines for around in self._around.values() for lines in around.values())):
-            _complete(lines)
+            _complete(lines, self.shared)
 
     def find(self, request: Request) -> Line:
         """The line for a request; notes its template and its parameter there.
@@ -135,14 +145,16 @@ class Table:
         return None
 
 
-def _complete(lines: Lines) -> None:
+def _complete(lines: Lines, shared: frozenset[str]) -> None:
     """Add HEAD and OPTIONS, which every address takes and which change nothing."""
     if "GET" in lines:
         lines["HEAD"] = lines["GET"]
     path = next(iter(lines.values())).path
     allowed = ", ".join(sorted({*lines, "OPTIONS"})).encode()
 
+    headers = [(b"allow", allowed), *(_PREFLIGHT if path in shared else ())]
+
     async def tell_methods(_: Request) -> Answer:
-        return Answer(200, b"", TEXT, [(b"allow", allowed)])
+        return Answer(200, b"", TEXT, [*headers])
 
     lines["OPTIONS"] = Line(Route("OPTIONS", path, tell_methods))

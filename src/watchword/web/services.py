@@ -14,6 +14,7 @@ from watchword.core.instant import Instant
 from watchword.flows.app import Apps
 from watchword.flows.authenticator import Authenticators
 from watchword.flows.handover import Handovers
+from watchword.flows.magic_link import MagicLinks
 from watchword.flows.notice import Addresses
 from watchword.flows.recovery import RecoveryCodes
 from watchword.flows.secret import Secrets
@@ -94,6 +95,7 @@ class Services:
     """Everything a request may reach. ``audit`` is also the access log, and feeds the metrics."""
 
     verifications: Verifications
+    magic_links: MagicLinks
     authenticators: Authenticators
     recovery_codes: RecoveryCodes
     handovers: Handovers

@@ -20,8 +20,11 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from watchword.core.instant import SECOND, Instant, rfc3339
+from watchword.core.magic_link import MAX_STATE
 from watchword.core.passcode import MAX_DIGITS, MAX_TYPED, MIN_DIGITS
+from watchword.core.pkce import METHOD
 from watchword.core.policy import CHANNELS, PURPOSES
+from watchword.core.verification import Status
 from watchword.errors import InvalidInputError
 from watchword.web.problems import MalformedError
 
@@ -31,16 +34,35 @@ MAX_USER_AGENT = 4_096  # hostile clients send long ones; the app that passes th
 # which says what would be allowed, reaches the caller.
 Channel = Annotated[str, Meta(description="How the code travels.", extra_json_schema={"enum": list(CHANNELS)})]
 Purpose = Annotated[str, Meta(description="What it is for.", extra_json_schema={"enum": list(PURPOSES)})]
-Method = Annotated[str, Meta(extra_json_schema={"enum": ["code"]})]
+Method = Annotated[str, Meta(extra_json_schema={"enum": ["code", "link"]})]
 Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 
 
 class Requester(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The person's device, as the app sees it. The user agent is accepted and not kept."""
+    """The person's device, as the app sees it. Of the user agent a link's page is told "Firefox on Windows" at most."""
 
     ip: Annotated[str, Meta(description="Its IPv4 or IPv6 address; limits count by it.")] | None = None
     user_agent: Annotated[str, Meta(max_length=MAX_USER_AGENT)] | None = None
     known_device: Annotated[bool, Meta(description="It proved itself before: budgets of its own.")] = False
+
+
+class NewLink(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The session that asks, where it collects by exchange: needed for a link, and for the hosted code page."""
+
+    redirect_uri: Annotated[str, Meta(description="One that is registered for the app, character by character.")]
+    code_challenge: Annotated[str, Meta(description="SHA-256 of the verifier, base64url, 43 characters.")]
+    code_challenge_method: Annotated[str, Meta(extra_json_schema={"const": METHOD})]
+    state: (
+        Annotated[str, Meta(description="Comes back with the redirect.", extra_json_schema={"maxLength": MAX_STATE})]
+        | None
+    ) = None
+
+
+class NewAction(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a step-up approves: one of the actions that the operator set up for the app, and its values."""
+
+    template: Annotated[str, Meta(description="Its name.")]
+    params: Annotated[dict[str, str | int], Meta(description="A value for each of its parameters.")] = {}
 
 
 class NewVerification(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -54,6 +76,8 @@ class NewVerification(Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     expires_in: Annotated[int, Meta(description="Seconds, 60 to what the policy allows for the purpose.")] | None = None
     digits: Annotated[int, Meta(description=f"Length of the code, {MIN_DIGITS} to {MAX_DIGITS}.")] | None = None
     requester: Requester | None = None
+    link: NewLink | None = None
+    action: NewAction | None = None
     decoy: Annotated[bool, Meta(description="For accounts that do not exist: sends nothing, never matches.")] = False
     subject: (
         Annotated[str, Meta(description="Your own name for the person: once approved, notices go to this address.")]
@@ -73,6 +97,7 @@ class Check(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
     ]
     purpose: Purpose | None = None
     to: Annotated[str, Meta(min_length=1, description="The address that was asked for.")] | None = None
+    action: NewAction | None = None
 
 
 class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
@@ -102,9 +127,7 @@ class VerificationShown(Struct, frozen=True):
     """A verification as its app sees it."""
 
     id: Annotated[str, Meta(description="Names the verification. It opens and approves nothing by itself.")]
-    status: Annotated[
-        str, Meta(extra_json_schema={"enum": ["pending", "approved", "expired", "exhausted", "canceled", "failed"]})
-    ]
+    status: Annotated[str, Meta(extra_json_schema={"enum": [each.value for each in Status]})]
     channel: Channel
     to: Annotated[str, Meta(description="The address, masked.")]
     purpose: Purpose
@@ -115,6 +138,7 @@ class VerificationShown(Struct, frozen=True):
     attempts_remaining: int
     resend_at: Time
     sends_remaining: int
+    page_url: Annotated[str, Meta(description="Its hosted code page, in this answer alone.")] | UnsetType = UNSET
     deliveries: list[DeliveryShown] | UnsetType = UNSET
 
 
@@ -180,16 +204,17 @@ def _invalid(complaint: str) -> InvalidInputError:
     """Turn msgspec's complaint into ours. Whatever is not on the list of known forms is not passed on."""
     located = _AT.fullmatch(complaint)
     said, path = (located[1], located[2]) if located else (complaint, "")
+    whole = path or "body"
     if unknown := _UNKNOWN.fullmatch(said):
         return InvalidInputError("There is no such field.", field=_join(path, unknown[1]))
     if said.startswith("Object contains unknown field"):
-        return InvalidInputError("There is a field here that is not known.", field=path)
+        return InvalidInputError("There is a field here that is not known.", field=whole)
     if missing := _MISSING.fullmatch(said):
         return InvalidInputError("This field is needed.", field=_join(path, missing[1]))
     if expected := _EXPECTED.fullmatch(said):
         kinds = " or ".join(_WORDS.get(kind, kind) for kind in expected[1].removesuffix(" | null").split(" | "))
-        return InvalidInputError(f"This must be {kinds}{expected[2] or ''}.", field=path)
-    return InvalidInputError(field=path)
+        return InvalidInputError(f"This must be {kinds}{expected[2] or ''}.", field=whole)
+    return InvalidInputError(field=whole)
 
 
 def _join(path: str, name: str) -> str:
@@ -198,7 +223,7 @@ def _join(path: str, name: str) -> str:
 
 def canonical(payload: Struct) -> bytes:
     """The bytes of a decoded body without its accidents: blanks and the order of members make no other request."""
-    return encode(payload)
+    return msgspec.json.encode(payload, order="deterministic")
 
 
 def time_text(instant: Instant) -> str:

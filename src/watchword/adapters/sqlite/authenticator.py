@@ -27,6 +27,7 @@ _FIELDS = Authenticator.__struct_fields__  # the columns, in this order
 _COLUMNS = ", ".join(_FIELDS)
 _SELECT = f"SELECT {_COLUMNS} FROM authenticators"  # noqa: S608 - names of our own fields
 _GET = f"{_SELECT} WHERE id = ?"
+_ACCEPT = "UPDATE authenticators SET used_at = ?, last_step = ?, drift = ?, lean = ? WHERE id = ?"
 _AT_LINK = f"{_SELECT} WHERE link = ?"
 _OF = f"{_SELECT} WHERE subject = ? ORDER BY id"
 _UNDER = f"{_SELECT} WHERE key_number = ? AND id > ? ORDER BY id LIMIT ?"
@@ -59,6 +60,10 @@ class SqliteAuthenticatorRows:
 
     def change(self, row: Authenticator) -> None:
         self._execute(_CHANGE, (*msgspec.structs.astuple(row)[1:], row.id))
+
+    def accept(self, row: Authenticator) -> None:
+        # The columns of no index: writing the others, unchanged, would write their indexes anew.
+        self._execute(_ACCEPT, (row.used_at, row.last_step, row.drift, row.lean, row.id))
 
     def remove(self, authenticator: bytes) -> None:
         self._execute("DELETE FROM authenticators WHERE id = ?", (authenticator,))

@@ -47,6 +47,21 @@ def holds_verifications(path: Path) -> bool:
         return any(_holds_rows(connection, table) for table in ("verifications", "secrets", "authenticators"))
 
 
+def newest_sealed(path: Path) -> tuple[bytes, bytes] | None:
+    """The newest sealed address and what it is bound to, to try keys on; None where there is none.
+
+    Raises:
+        StoreError: the file cannot be read as a database.
+    """
+    if not path.exists():
+        return None
+    with _looking(path) as connection:
+        if not _holds_rows(connection, "verifications"):
+            return None
+        row = connection.execute("SELECT sealed, app, id FROM verifications ORDER BY id DESC LIMIT 1").fetchone()
+    return None if row is None else (row[0], row[1] + row[2])
+
+
 def _holds_rows(connection: sqlite3.Connection, table: str) -> bool:
     there = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (table,)).fetchone()
     return there is not None and connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() is not None  # noqa: S608 - our own names

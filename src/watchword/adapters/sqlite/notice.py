@@ -16,6 +16,7 @@ from watchword.adapters.sqlite.database import our_words
 from watchword.core.delivery import Delivery, Settlement
 from watchword.core.instant import Instant, Span
 from watchword.core.notice import REMEMBERED, Address, Event, Notice, NoticeDue
+from watchword.core.verification import Verification
 from watchword.ports_notice import ResealedAddress
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class SqliteNoticeRows:
     def waiting(self, subject: bytes) -> Sequence[Notice]:
         return [_notice(row) for row in self._execute(_WAITING, (subject,))]
 
-    def get(self, notice: bytes, number: int) -> Notice | None:
+    def get(self, subject: bytes, notice: bytes, number: int) -> Notice | None:  # noqa: ARG002 - the rest names it
         row = self._execute(_GET, (notice, number)).fetchone()
         return None if row is None else _notice(row)
 
@@ -127,6 +128,9 @@ class SqliteNotices:
     async def addresses(self, subject: bytes) -> Sequence[Address]:
         with our_words():
             return self._reader().notices.addresses(subject)
+
+    async def tie(self, verification: Verification, *, now: Instant) -> None:
+        await self._submit(steps.tie, verification, now)
 
     async def forget(self, subject: bytes, address: bytes | None, *, notice: bytes, now: Instant) -> int:
         gone: int = await self._submit(steps.forget, subject, address, notice, now)

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from watchword.adapters import steps
+from watchword.adapters import guess_steps, steps
 from watchword.adapters.batch import Batcher
 from watchword.adapters.sqlite.authenticator import SqliteAuthenticators
 from watchword.adapters.sqlite.checkpoint import Checkpointer
@@ -27,8 +27,8 @@ from watchword.adapters.sqlite.writer import Step, Writer
 from watchword.core.app import ApiKey, App
 from watchword.core.delivery import Delivery, Due, Settlement
 from watchword.core.instant import Instant, Span
-from watchword.core.limit import Charge, GuessLimits
-from watchword.core.verification import Expected, Judgement, Verification
+from watchword.core.limit import Charge, Guesses, GuessLimits
+from watchword.core.verification import Expected, Judgement, Outcome, Verification
 from watchword.errors import UnknownError
 from watchword.ports import Added, Idempotency
 
@@ -103,6 +103,13 @@ class SqliteStore:
                 raise UnknownError
             return found, self._read.deliveries(verification)
 
+    async def look(self, verification: bytes) -> tuple[Verification, App]:
+        with our_words():
+            found = self._read.known(verification)
+        if found is None:
+            raise UnknownError
+        return found
+
     async def attempt(
         self,
         app: bytes,
@@ -118,6 +125,43 @@ class SqliteStore:
             lambda tables: steps.attempt(tables, app, verification, digits, matches, expected, guesses, now)
         )
         return judgement
+
+    async def confirm_code(
+        self,
+        app: bytes,
+        verification: bytes,
+        *,
+        digits: int,
+        matches: bool,
+        guesses: GuessLimits,
+        now: Instant,
+    ) -> Judgement:
+        judged: Judgement = await self._submit(steps.confirm_code, app, verification, digits, matches, guesses, now)
+        return judged
+
+    async def confirm_word(
+        self, app: bytes, verification: bytes, *, matches: bool, now: Instant
+    ) -> tuple[Outcome, Verification]:
+        confirmed: tuple[Outcome, Verification] = await self._submit(
+            steps.confirm_word, app, verification, matches, now
+        )
+        return confirmed
+
+    async def exchange(
+        self,
+        app: bytes,
+        verification: bytes,
+        *,
+        challenge: bytes,
+        expected: Expected,
+        handed_over: bool,
+        guesses: GuessLimits,
+        now: Instant,
+    ) -> Judgement:
+        judged: Judgement = await self._submit(
+            steps.exchange, app, verification, challenge, expected, handed_over, guesses, now
+        )
+        return judged
 
     async def resend(
         self,
@@ -158,6 +202,17 @@ class SqliteStore:
     async def recent(self, most: int) -> Sequence[tuple[Verification, str, Delivery]]:
         with our_words():
             return self._read.recent(most)
+
+    async def guesses(self, key: bytes) -> Guesses:
+        with our_words():
+            return self._read.guesses(key)
+
+    async def note_guess(self, key: bytes, *, wrong: bool, limits: GuessLimits, now: Instant) -> None:
+        await self._submit(guess_steps.note_guess, key, wrong, limits, now)
+
+    async def app(self, app: bytes) -> App | None:
+        with our_words():
+            return self._read.app(app)
 
     async def add_app(self, app: App) -> None:
         await self._submit(steps.add_app, app)

@@ -33,6 +33,10 @@ _ADD_VERIFICATION = (
     f"VALUES ({', '.join('?' * (_WIDTH + 2))})"
 )
 _GET_VERIFICATION = f"SELECT {_VERIFICATION} FROM verifications v WHERE v.id = ? AND v.app = ?"  # noqa: S608
+_LOOK = (
+    f"SELECT {_VERIFICATION}, a.id, a.name, a.created_at, a.redirect_uris "  # noqa: S608
+    "FROM verifications v JOIN apps a ON a.id = v.app WHERE v.id = ?"
+)
 _GET_REPLAY = (
     f"SELECT {_VERIFICATION}, v.idempotency_request FROM verifications v WHERE v.app = ? AND v.idempotency_key = ?"  # noqa: S608
 )
@@ -87,15 +91,15 @@ class SqliteTables:
                     v.max_attempts,
                 ),
                 *(v.max_sends, v.created_at, v.expires_at, v.resend_at, v.status.value, v.attempts, v.sends),
-                *(v.lane, v.decoy, v.subject, v.contact, key, request),
+                *(v.lane, v.decoy, v.methods, v.challenge, v.action, v.words, v.subject, v.contact, key, request),
             ),
         )
 
     def change_verification(self, verification: Verification) -> None:
         v = verification
         self._execute(
-            "UPDATE verifications SET status = ?, attempts = ?, sends = ?, resend_at = ? WHERE id = ?",
-            (v.status.value, v.attempts, v.sends, v.resend_at, v.id),
+            "UPDATE verifications SET status = ?, attempts = ?, sends = ?, resend_at = ?, words = ? WHERE id = ?",
+            (v.status.value, v.attempts, v.sends, v.resend_at, v.words, v.id),
         )
 
     def replay(self, app: bytes, key: bytes) -> tuple[Verification, bytes] | None:
@@ -217,6 +221,11 @@ class SqliteTables:
     def remove_guesses(self, key: bytes) -> None:
         """Remove a bucket of wrong guesses."""
         self._execute("DELETE FROM guess_buckets WHERE key = ?", (key,))
+
+    def known(self, verification: bytes) -> tuple[Verification, App] | None:
+        """The row of that id with its app, whosever it is."""
+        row = self._execute(_LOOK, (verification,)).fetchone()
+        return row and (_verification(row[:_WIDTH]), _app(row[_WIDTH:]))
 
     def beat(self) -> None:
         """Write the heartbeat."""

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from watchword.core import ids
+from watchword.core.action import Action
 from watchword.core.app import App
 from watchword.core.delivery import Delivery
+from watchword.core.magic_link import LinkWanted, page_url, write_methods
 from watchword.errors import UnauthenticatedError, UnknownError
 from watchword.flows.verification import Request as Asked
 from watchword.flows.verification import Shown, Verifications
@@ -22,16 +24,16 @@ from watchword.web.exchange import JSON, Answer, Request
 
 Verb = Callable[[App, bytes], Awaitable[Shown]]
 
-_METHODS = ["code"]
-_UNKNOWN = "No verification of that id in this app."
+UNKNOWN = "No verification of that id in this app."
 _REPLAYED = [(b"idempotency-replayed", b"true")]
 
 
 class VerificationApi:
     """The endpoints of verifications."""
 
-    def __init__(self, verifications: Verifications) -> None:
+    def __init__(self, verifications: Verifications, public_url: str) -> None:
         self._flow = verifications
+        self._public_url = public_url
 
     async def create(self, request: Request) -> Answer:
         """Make a verification and send its code. The message is queued in the same step, so it survives a crash.
@@ -41,20 +43,27 @@ class VerificationApi:
         new: wire.NewVerification = request.payload
         shown = await self._flow.create(_app(request), _asked(new, request.headers.get(b"idempotency-key")))
         name = ids.to_text(ids.VERIFICATION, shown.verification.id)
-        return Answer(201, wire.encode(_shown(name, shown)), JSON, _REPLAYED if shown.replayed else None)
+        page = UNSET if shown.ticket is None else page_url(self._public_url, name, shown.ticket)
+        return Answer(201, wire.encode(show(name, shown, page=page)), JSON, _REPLAYED if shown.replayed else None)
 
     async def check(self, request: Request) -> Answer:
         """Accept a right code, once. Everything else is a problem that says why, for your backend and not the person.
 
         Give `purpose` and `to`: a code that was sent for something else, or to somebody else, is then not accepted.
+        What was made with an `action` must be given the same one again.
         """
         check: wire.Check = request.payload
         try:
             raw = ids.from_text(ids.VERIFICATION, request.key)
-            shown = await self._flow.check(_app(request), raw, check.code, purpose=check.purpose, to=check.to)
+            shown = await self._flow.check(
+                *(_app(request), raw, check.code),
+                purpose=check.purpose,
+                to=check.to,
+                action=read_action(check.action),
+            )
         except UnknownError:
-            raise UnknownError(_UNKNOWN) from None
-        return Answer(200, wire.encode(_shown(request.key, shown)))
+            raise UnknownError(UNKNOWN) from None
+        return Answer(200, wire.encode(show(request.key, shown)))
 
     async def resend(self, request: Request) -> Answer:
         """Send the message again, with the same code, so that a mail that is still on its way stays valid."""
@@ -67,17 +76,17 @@ class VerificationApi:
     async def get(self, request: Request) -> Answer:
         """Show a verification, and what became of each time its message was sent."""
         shown = await self._found(self._flow.get, request)
-        return Answer(200, wire.encode(_shown(request.key, shown, with_deliveries=True)))
+        return Answer(200, wire.encode(show(request.key, shown, with_deliveries=True)))
 
     async def _simple(self, verb: Verb, request: Request) -> Answer:
         shown = await self._found(verb, request)
-        return Answer(200, wire.encode(_shown(request.key, shown)))
+        return Answer(200, wire.encode(show(request.key, shown)))
 
     async def _found(self, verb: Verb, request: Request) -> Shown:
         try:
             return await verb(_app(request), ids.from_text(ids.VERIFICATION, request.key))
         except UnknownError:
-            raise UnknownError(_UNKNOWN) from None
+            raise UnknownError(UNKNOWN) from None
 
 
 def _app(request: Request) -> App:
@@ -85,6 +94,11 @@ def _app(request: Request) -> App:
     if request.app is None:
         raise UnauthenticatedError
     return request.app
+
+
+def read_action(action: wire.NewAction | None) -> Action | None:
+    """An action as it came in."""
+    return None if action is None else Action(action.template, action.params)
 
 
 def _asked(new: wire.NewVerification, idempotency_key: bytes | None) -> Asked:
@@ -98,7 +112,10 @@ def _asked(new: wire.NewVerification, idempotency_key: bytes | None) -> Asked:
         expires_in=new.expires_in,
         digits=new.digits,
         source=requester.ip if requester else None,
+        user_agent=requester.user_agent if requester else None,
         known_device=requester.known_device if requester else False,
+        link=None if new.link is None else _wanted(new.link),
+        action=read_action(new.action),
         decoy=new.decoy,
         subject=new.subject,
         idempotency_key=None if idempotency_key is None else idempotency_key.decode("latin-1"),
@@ -106,7 +123,14 @@ def _asked(new: wire.NewVerification, idempotency_key: bytes | None) -> Asked:
     )
 
 
-def _shown(name: str, shown: Shown, *, with_deliveries: bool = False) -> wire.VerificationShown:
+def _wanted(link: wire.NewLink) -> LinkWanted:
+    return LinkWanted(link.redirect_uri, link.state, link.code_challenge, link.code_challenge_method)
+
+
+def show(
+    name: str, shown: Shown, *, with_deliveries: bool = False, page: str | UnsetType = UNSET
+) -> wire.VerificationShown:
+    """A verification as the API has it."""
     verification = shown.verification
     return wire.VerificationShown(
         name,
@@ -114,13 +138,14 @@ def _shown(name: str, shown: Shown, *, with_deliveries: bool = False) -> wire.Ve
         verification.channel,
         shown.to,
         verification.purpose,
-        _METHODS,
+        write_methods(verification.methods),
         shown.watchword,
         wire.time_text(verification.expires_at),
         wire.time_text(verification.created_at),
         verification.attempts_remaining,
         wire.time_text(verification.resend_at),
         verification.sends_remaining,
+        page,
         [_delivery(verification.channel, each) for each in shown.deliveries] if with_deliveries else UNSET,
     )
 

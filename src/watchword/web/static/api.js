@@ -7,7 +7,7 @@
  * is an error; no error repeats what was sent.
  */
 
-/** @typedef {{code?: string, detail?: string, at?: string, attempts_remaining?: number, reason?: string}} Problem */
+/** @typedef {{code?: string, detail?: string, reason?: string, at?: string, attempts_remaining?: number}} Problem */
 
 const OFFLINE = "The server cannot be reached. Nothing was lost: try again.";
 const ODD = "The server did not understand this page. Load it again.";
@@ -24,8 +24,8 @@ export class Refused extends Error {
     this.name = "Refused";
     this.status = status;
     this.code = problem.code ?? (status ? "odd" : "unreachable");
-    this.at = problem.at ?? "";
     this.reason = problem.reason ?? "";
+    this.at = problem.at ?? "";
     this.remaining = problem.attempts_remaining ?? null;
     this.retryAfter = retryAfter;
   }

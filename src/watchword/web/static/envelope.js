@@ -3,14 +3,17 @@
  *
  * Format: docs/spec/secret-link.md, sections 2 and 3. The same as core/envelope.py, with WebCrypto alone.
  *
- * Not handled here: what a secret holds (document.js), file bodies (records.js), requests to the service.
+ * Not handled here: what a secret holds (document.js), the JWE around it (jwe.js), file bodies (records.js), requests to
+ * the service.
  *
- * Rules: random bytes are used once; the KDF is one of a closed list; the JWE's header is compared, never parsed; no
- * error repeats a key, a proof, a passphrase or a text. The content key never leaves WebCrypto.
+ * Rules: random bytes are used once; the KDF is one of a closed list; no error repeats a key, a proof, a passphrase or a
+ * text. The content key never leaves WebCrypto.
  */
 
 import { decode, encode } from "./binary.js";
 import { read, write } from "./document.js";
+import { KEY_SIZE, hkdf, hkdfKey } from "./hkdf.js";
+import { IV_SIZE, contentKey, openJwe, readJwe, sealJwe } from "./jwe.js";
 import { EnvelopeError, subtle } from "./trouble.js";
 
 export { readFragment, shareUrl } from "./link.js";
@@ -28,15 +31,11 @@ export { EnvelopeError } from "./trouble.js";
  */
 
 const VERSION = 1;
-const KEY_SIZE = 32;
 const NONCE_SIZE = 16;
-const IV_SIZE = 12;
-const TAG_SIZE = 16;
 const MAX_PASSPHRASE = 1024; // bytes after normalisation
 
 const PBKDF2 = "pbkdf2-sha256-600000";
 const ROUNDS = new Map([[PBKDF2, 600_000]]); // the whole list
-const HEADER = encode(ascii('{"alg":"dir","enc":"A256GCM"}'));
 
 /**
  * Seal a document.
@@ -52,10 +51,9 @@ export async function seal(document, { passphrase, random = drawn } = {}) {
   const L = encode(link_key);
   const parameters = { nonce: encode(nonce), ...(passphrase === undefined ? {} : { kdf: PBKDF2 }) };
   const { proofs, cek } = await deriveKeys(L, parameters, passphrase);
-  const sealed = new Uint8Array(await subtle().encrypt(algorithm(iv), cek, text));
-  const jwe = [HEADER, "", encode(iv), encode(sealed.subarray(0, -TAG_SIZE)), encode(sealed.subarray(-TAG_SIZE))];
+  const jwe = await sealJwe(cek, iv, text);
   const auth = proofs.auth === undefined ? {} : { auth_hash: await hashed(proofs.auth) };
-  const envelope = { v: VERSION, ...parameters, jwe: jwe.join(".") };
+  const envelope = { v: VERSION, ...parameters, jwe };
   return { L, body: { envelope, link_hash: await hashed(proofs.link), ...auth } };
 }
 
@@ -70,16 +68,11 @@ export async function seal(document, { passphrase, random = drawn } = {}) {
  */
 export async function unseal(L, envelope, { passphrase, keys } = {}) {
   const held = readEnvelope(envelope);
-  const { iv, sealed } = readJwe(held.jwe);
+  const sealed = readJwe(held.jwe);
   const derived = keys ?? (await deriveKeys(L, held, passphrase));
   // The proofs were made for the nonce and the KDF that `open` told; a claim that brings others is another secret.
   if (derived.nonce !== held.nonce || derived.kdf !== held.kdf) throw new EnvelopeError("tampered");
-  const text = await subtle()
-    .decrypt(algorithm(iv), derived.cek, sealed)
-    .catch(() => {
-      throw new EnvelopeError("tampered");
-    });
-  return read(new Uint8Array(text));
+  return read(await openJwe(derived.cek, sealed));
 }
 
 /**
@@ -100,7 +93,7 @@ export async function proofs(L, parameters, passphrase) {
  * @param {string} L
  */
 export async function linkProof(L) {
-  return encode(await hkdf(await hkdfKey(linkKey(L)), new Uint8Array(0), ascii("watchword/v1/secret/link")));
+  return encode(await hkdf(await hkdfKey(linkKey(L)), new Uint8Array(0), "watchword/v1/secret/link"));
 }
 
 /**
@@ -120,9 +113,9 @@ export async function deriveKeys(L, { nonce, kdf }, passphrase) {
   const slow = kdf === undefined || passphrase === undefined ? null : await stretched(passphrase, link_key, kdf);
   const ikm = await hkdfKey(slow ? joined(link_key, slow) : link_key);
   const params = `\u0001${kdf ?? "none"}`;
-  const raw = await hkdf(ikm, salt, ascii(`watchword/v1/secret/cek${params}`));
-  const cek = await subtle().importKey("raw", raw, "AES-GCM", false, ["encrypt", "decrypt"]);
-  const auth = slow && encode(await hkdf(ikm, salt, ascii(`watchword/v1/secret/auth${params}`)));
+  const raw = await hkdf(ikm, salt, `watchword/v1/secret/cek${params}`);
+  const cek = await contentKey(raw);
+  const auth = slow && encode(await hkdf(ikm, salt, `watchword/v1/secret/auth${params}`));
   return { nonce, kdf, cek, proofs: { link: await linkProof(L), ...(auth ? { auth } : {}) } };
 }
 
@@ -154,16 +147,6 @@ function readEnvelope(wire) {
   return /** @type {Envelope} */ (wire);
 }
 
-/** @param {string} jwe */
-function readJwe(jwe) {
-  const [header, key, ...rest] = jwe.split(".");
-  const [iv, text, tag] = [decode(rest[0], IV_SIZE), decode(rest[1]), decode(rest[2], TAG_SIZE)];
-  if (header !== HEADER || key !== "" || rest.length !== 3 || !iv || !text || !tag) {
-    throw new EnvelopeError("invalid", "envelope");
-  }
-  return { iv, sealed: joined(text, tag) };
-}
-
 /** @param {string} L */
 function linkKey(L) {
   const link_key = decode(L, KEY_SIZE);
@@ -183,44 +166,15 @@ async function stretched(passphrase, salt, kdf) {
   return new Uint8Array(await subtle().deriveBits(rounds, typed, KEY_SIZE * 8));
 }
 
-/** @param {Bytes} ikm */
-function hkdfKey(ikm) {
-  return subtle().importKey("raw", ikm, "HKDF", false, ["deriveBits"]);
-}
-
-/**
- * @param {CryptoKey} ikm
- * @param {Bytes} salt
- * @param {Bytes} info
- * @returns {Promise<Bytes>}
- */
-async function hkdf(ikm, salt, info) {
-  const bits = await subtle().deriveBits({ name: "HKDF", hash: "SHA-256", salt, info }, ikm, KEY_SIZE * 8);
-  return new Uint8Array(bits);
-}
-
 /** @param {string} proof */
 async function hashed(proof) {
   const raw = decode(proof, KEY_SIZE) ?? new Uint8Array(0);
   return encode(new Uint8Array(await subtle().digest("SHA-256", raw)));
 }
 
-/**
- * @param {Bytes} iv
- * @returns {AesGcmParams}
- */
-function algorithm(iv) {
-  return { name: "AES-GCM", iv, additionalData: ascii(HEADER), tagLength: TAG_SIZE * 8 };
-}
-
 /** @type {Dice} */
 function drawn(size) {
   return crypto.getRandomValues(new Uint8Array(size));
-}
-
-/** @param {string} text */
-function ascii(text) {
-  return new TextEncoder().encode(text);
 }
 
 /** @param {Bytes[]} parts */

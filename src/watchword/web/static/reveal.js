@@ -11,17 +11,16 @@
  * * the one thing kept in storage is the claim, in this tab, until its lease ends: it opens nothing without the link.
  */
 
+import { pastedAddress, takeAddress } from "./address.js";
 import { Refused, ask } from "./api.js";
 import { claimFor, dropClaim, isGranted, keepClaim } from "./reveal-claim.js";
 import { sayIncomplete, sayOver } from "./reveal-ends.js";
 import { clearShown, showSecret } from "./reveal-show.js";
 import { element, forgetOnLeaving, make, say, show, timeOf } from "./dom.js";
-import { EnvelopeError, deriveKeys, linkProof, readFragment, unseal } from "./envelope.js";
+import { EnvelopeError, deriveKeys, linkProof, unseal } from "./envelope.js";
 
 /** @typedef {{state: string, nonce?: string, kdf?: string, expires_at: string, views_remaining: number, locked?: boolean,
  *   opened_at?: string, ended_at?: string}} Seen */
-
-const ID = /^\/s\/(sc_[A-Za-z0-9_-]{22})(?![A-Za-z0-9_-])/;
 
 let L = "";
 let id = "";
@@ -30,16 +29,14 @@ let ahead = 0;
 let seen = null;
 let working = false;
 
-/** Read the address, take the key out of it, and ask how the secret stands. */
+/** Take the key out of the address, and ask how the secret stands. */
 async function enter() {
-  const { href, pathname } = location;
-  const whole = decode(pathname);
-  history.replaceState(null, "", pathname.slice(0, 28));
-  id = ID.exec(whole)?.[1] ?? "";
-  await begin(readFragment(href.slice(location.origin.length)));
+  const found = takeAddress("s", "sc_");
+  ({ id } = found);
+  await begin(found.read);
 }
 
-/** @param {ReturnType<typeof readFragment>} read */
+/** @param {import("./address.js").Found["read"]} read */
 async function begin(read) {
   clearShown();
   seen = null;
@@ -48,15 +45,6 @@ async function begin(read) {
   if ("problem" in read) return sayIncomplete(read.problem, isGranted(id));
   L = read.L;
   await look();
-}
-
-/** @param {string} path */
-function decode(path) {
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    return path;
-  }
 }
 
 /** Prove the link, and show how the secret stands. Changes nothing on the server. */
@@ -249,16 +237,14 @@ element("unveil", HTMLButtonElement).addEventListener("click", (event) => {
 element("paste", HTMLFormElement).addEventListener("submit", (event) => {
   event.preventDefault();
   const field = element("link", HTMLInputElement);
-  const text = field.value;
-  const other = /\/s\/(sc_[A-Za-z0-9_-]{22})/.exec(decode(text))?.[1];
-  const read = readFragment(text);
+  const { id: other, read } = pastedAddress(field.value, "s", "sc_");
   if ("problem" in read) {
     element("link-said", HTMLElement).textContent = "This is not the whole link either: behind its # are 43 characters.";
     field.focus();
     return;
   }
   field.value = "";
-  id = other ?? id;
+  id = other || id;
   history.replaceState(null, "", `/s/${id}`);
   void begin(read);
 });

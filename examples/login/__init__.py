@@ -1,0 +1,1 @@
+"""A small shop with a login by email. `make example` starts it."""

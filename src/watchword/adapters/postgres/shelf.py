@@ -1,0 +1,236 @@
+"""The rows of one table that a batch reads and writes, all of them at once, over arrays.
+
+A batch of steps runs over its shelves as over tables: what it asks for was read and locked before, and what it writes
+is kept here until the batch is written as a whole. A step that asks for a row which nobody read yet is stopped
+(``UnreadError``), the row is read with all others that are missing, and the steps run again from the start.
+
+Not handled here: when anything is read and written, and in which transaction (``lane.py``).
+
+Rules:
+
+* rows that are there are locked when they are read, in the order of their keys;
+* a row that was not there is inserted only where it still is not: else the batch clashes, and runs again;
+* what a step wrote, the next one of its batch reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import msgspec
+
+from watchword.adapters.postgres.columns import Columns
+
+Row = TypeVar("Row", bound=msgspec.Struct)
+Key = Any  # bytes, or (bytes, int) or (bytes, bytes) where a table's key has two columns
+
+
+class UnreadError(Exception):
+    """A step asks for what was not read yet. Caught by the batch, never by a step."""
+
+
+class Asked:
+    """Questions that are not about one key, each put once a batch, and their answers."""
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Know nothing."""
+        self._answers: dict[tuple[str, tuple[Any, ...]], Sequence[Sequence[Any]]] = {}
+        self.unread: list[tuple[str, tuple[Any, ...]]] = []
+
+    def rows(self, query: str, *arguments: object) -> Sequence[Sequence[Any]]:
+        """The answer to a question."""
+        question = (query, arguments)
+        if question not in self._answers:
+            self.unread.append(question)
+            raise UnreadError
+        return self._answers[question]
+
+    def learn(self, question: tuple[str, tuple[Any, ...]], answer: Sequence[Sequence[Any]]) -> None:
+        """Take in an answer."""
+        self._answers[question] = answer
+
+
+class Write(NamedTuple):
+    """One statement over arrays and how many rows it must touch."""
+
+    statement: str  # parameters are $1 to $n; the lane numbers them anew
+    columns: Sequence[Sequence[Any]]
+    rows: int | None  # None where it may be any number
+
+
+class Shelf(Generic[Row]):
+    """Rows by key, and by group where the table has one.
+
+    ``guarded`` groups are locked as groups, under this name, whether they have rows or not.
+    """
+
+    def __init__(
+        self,
+        table: str,
+        columns: Columns[Row],
+        *key: str,
+        group: str | None = None,
+        guarded: bytes = b"",
+        locked: bool = True,
+        fixed: Iterable[str] = (),
+    ) -> None:
+        """``fixed`` columns are never changed, so that a change does not send them.
+
+        Rows that are not ``locked`` are only ever replaced as a whole, whatever they were.
+        """
+        self.table = table
+        self.guarded = guarded
+        self._locked = locked and not guarded
+        self._columns = columns
+        places = [columns.fields.index(name) for name in key]
+        self._places = places
+        self._group = None if group is None else columns.fields.index(group)
+        self._changing = [
+            place for place, name in enumerate(columns.names) if place in places or name not in set(fixed)
+        ]
+        self._write_sql(key, group)
+        self.begin()
+
+    def _write_sql(self, key: Sequence[str], group: str | None) -> None:
+        names, kinds, table = self._columns.names, self._columns.kinds, self.table
+        listed = ", ".join(self._columns.fields)
+        by = f"SELECT {listed} FROM {table} WHERE"  # noqa: S608 - names of our own fields
+        # Sorted, so that two batches which want the same rows wait for each other instead of both waiting.
+        lock = f" ORDER BY {', '.join(key)} FOR UPDATE" if self._locked else ""
+        self.by_key = f"{by} {key[0]} = ANY($1::{kinds[key[0]]}[])"
+        self.by_group = f"{by} {group} = ANY($1::{kinds[group]}[])" if group else ""
+        self.lock = lock
+        changing = [names[place] for place in self._changing]
+        self._insert = (
+            f"INSERT INTO {table} ({', '.join(names)}) SELECT * FROM unnest({_arrays(names, kinds)}) "  # noqa: S608 - names of our own fields
+            "ON CONFLICT DO NOTHING RETURNING 1"
+        )
+        self._update = (
+            f"UPDATE {table} t SET {', '.join(f'{name} = u.{name}' for name in changing if name not in key)} "  # noqa: S608
+            f"FROM unnest({_arrays(changing, kinds)}) u({', '.join(changing)}) "
+            f"WHERE {' AND '.join(f't.{name} = u.{name}' for name in key)} RETURNING 1"
+        )
+        self._delete = (
+            f"DELETE FROM {table} t USING unnest({_arrays(key, kinds)}) u({', '.join(key)}) "  # noqa: S608
+            f"WHERE {' AND '.join(f't.{name} = u.{name}' for name in key)} RETURNING 1"
+        )
+
+    # --- a batch's life ---------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Know nothing."""
+        self._rows: dict[Key, Row] = {}
+        self._members: dict[bytes, set[Key]] = {}
+        self._known: set[Key] = set()
+        self._known_groups: set[bytes] = set()
+        self.unread: set[Key] = set()
+        self.unread_groups: set[bytes] = set()
+        self.rewind()
+
+    def rewind(self) -> None:
+        """Forget what was written, and keep what was read."""
+        self._changed: dict[Key, Row | None] = {}
+        self._joined: dict[bytes, set[Key]] = {}
+
+    def want(self, *keys: Key) -> None:
+        """Have rows read before a step asks for them, all at once."""
+        self.unread.update(key for key in keys if key not in self._known)
+
+    def want_groups(self, *groups: bytes) -> None:
+        """Have all rows of some groups read before a step asks for them, all at once."""
+        self.unread_groups.update(group for group in groups if group not in self._known_groups)
+
+    def learn(self, records: Iterable[Sequence[Any]]) -> None:
+        """Take in the rows of all keys that were wanted. Where groups are guarded, theirs are wanted now."""
+        for record in records:
+            self._rows[self._key(record)] = self._columns.read(record)
+            if self.guarded and self._group is not None:
+                self.want_groups(record[self._group])
+        self._known |= self.unread
+        self.unread = set()
+
+    def learn_groups(self, records: Iterable[Sequence[Any]]) -> None:
+        """Take in the rows of all groups that were wanted, instead of what was known of them."""
+        for group in self.unread_groups:
+            self._members[group] = set()
+        for record in records:
+            key = self._key(record)
+            self._rows[key] = self._columns.read(record)
+            self._members[record[self._group or 0]].add(key)
+        self._known_groups |= self.unread_groups
+        self.unread_groups = set()
+
+    def writes(self) -> list[Write]:
+        """What the steps wrote, in up to three statements."""
+        inserted: list[Any] = []
+        updated: list[Any] = []
+        deleted: list[Key] = []
+        for key, row in sorted(self._changed.items()) if self._changed else ():
+            if row is None:
+                deleted.append(key)
+            elif key in self._rows:
+                updated.append(self._columns.write(row))
+            else:
+                inserted.append(self._columns.write(row))
+        found = []
+        if deleted:
+            keys = list(zip(*deleted, strict=True)) if len(self._places) > 1 else [deleted]
+            found.append(Write(self._delete, keys, None))
+        if updated:
+            every = list(zip(*updated, strict=True))
+            found.append(Write(self._update, [every[place] for place in self._changing], len(updated)))
+        if inserted:
+            found.append(Write(self._insert, list(zip(*inserted, strict=True)), len(inserted)))
+        return found
+
+    # --- what tables are made of ------------------------------------------------------------------
+
+    def get(self, key: Key) -> Row | None:
+        """A row, or None where there is none."""
+        if key in self._changed:
+            return self._changed[key]
+        found = self._rows.get(key)
+        if found is None and key not in self._known:
+            self.unread.add(key)
+            raise UnreadError
+        if found is not None and self.guarded:
+            # Its group was read under the lock, after the row itself: what left it meanwhile is gone.
+            return found if key in self._members[getattr(found, self._columns.fields[self._group or 0])] else None
+        return found
+
+    def all(self, keys: Iterable[Key]) -> list[Row]:
+        """The rows that are there, of several keys."""
+        wanted = list(keys)
+        self.want(*(key for key in wanted if key not in self._rows))
+        return [row for row in map(self.get, wanted) if row is not None]
+
+    def of(self, group: bytes) -> list[Row]:
+        """All rows of a group, in the order of their keys."""
+        if group not in self._known_groups:
+            self.unread_groups.add(group)
+            raise UnreadError
+        keys = self._members.get(group, set()) | self._joined.get(group, set())
+        rows = [self._changed[key] if key in self._changed else self._rows[key] for key in sorted(keys)]
+        return [row for row in rows if row is not None]
+
+    def put(self, key: Key, row: Row) -> None:
+        """Write a row, new or changed."""
+        self._changed[key] = row
+        if self._group is not None:
+            self._joined.setdefault(getattr(row, self._columns.fields[self._group]), set()).add(key)
+
+    def drop(self, key: Key) -> None:
+        """Remove a row, where there is one."""
+        self._changed[key] = None
+
+    def _key(self, record: Sequence[Any]) -> Key:
+        places = self._places
+        return record[places[0]] if len(places) == 1 else tuple(record[place] for place in places)
+
+
+def _arrays(names: Sequence[str], kinds: dict[str, str]) -> str:
+    return ", ".join(f"${number}::{kinds[name]}[]" for number, name in enumerate(names, start=1))

@@ -1,0 +1,289 @@
+"""The store on PostgreSQL: every verb is a step, and steps travel in batches (``ports.Store``).
+
+Not handled here: what a step does (``adapters/steps.py``), how rows are read, kept and written (``tables.py``,
+``shelf.py``), how a batch becomes a transaction (``lane.py``). Any number of processes on any number of hosts may use
+the database.
+
+Three lanes, each with a connection and batches of its own: new verifications, everything else that writes, and looking.
+So a commit of one is under way while another one reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from watchword.adapters import guess_steps, steps
+from watchword.adapters.batch import Batcher
+from watchword.adapters.postgres.address import PostgresAddress
+from watchword.adapters.postgres.authenticator import PostgresAuthenticators
+from watchword.adapters.postgres.handover import PostgresHandovers
+from watchword.adapters.postgres.lane import Call, Lane, Wants
+from watchword.adapters.postgres.link import Link
+from watchword.adapters.postgres.notice import PostgresNotices
+from watchword.adapters.postgres.purge import purge
+from watchword.adapters.postgres.schema import bring_up_to_date
+from watchword.adapters.postgres.secret import PostgresSecrets
+from watchword.adapters.postgres.tables import PostgresTables
+from watchword.core.app import ApiKey, App
+from watchword.core.delivery import Delivery, Due, Settlement
+from watchword.core.instant import Instant, Span
+from watchword.core.limit import Charge, Guesses, GuessLimits
+from watchword.core.verification import Expected, Judgement, Outcome, Verification, guess_key
+from watchword.errors import UnknownError
+from watchword.ports import Added, Idempotency
+
+MOST_COUNTED = 10_000
+HELD = 0.05  # seconds until a courier looks again, where others hold all that is due
+
+
+class PostgresStore:
+    """One PostgreSQL database."""
+
+    def __init__(self, address: PostgresAddress, *, waiting: int = 10_000) -> None:
+        self._address = address
+        self._waiting = waiting
+        self._links: list[Link] = []
+        self.secrets = PostgresSecrets(self._submit, self._look)
+        self.authenticators = PostgresAuthenticators(self._submit, self._look)
+        self.handovers = PostgresHandovers(self._submit, self._look)
+        self.notices = PostgresNotices(self._submit, self._look)
+
+    async def open(self) -> None:
+        """Create or migrate the tables and connect.
+
+        Raises:
+            SettingsError, StoreError: see ``schema.bring_up_to_date``.
+        """
+        await bring_up_to_date(self._address)
+        self._adds, self._changes = self._lane(writes=True), self._lane(writes=True)
+        self._looks = self._lane(writes=False)
+        self._purging = Link(self._address)
+        self._links.append(self._purging)
+
+    async def aclose(self) -> None:
+        """Finish what is queued, take leave."""
+        for lane in (self._adds, self._changes, self._looks):
+            await lane.drain()
+        for link in self._links:
+            await link.aclose()
+        self._links.clear()
+
+    async def ping(self) -> None:
+        """Read, and write a heartbeat on the same path as everything else."""
+        await self._look(PostgresTables.look)
+        await self._submit(PostgresTables.beat)
+
+    def facts(self) -> Mapping[str, float]:
+        """Queue depth now; batches and operations since the start."""
+        lanes = (self._adds, self._changes, self._looks)
+        return {
+            "queue_depth": sum(lane.depth for lane in lanes),
+            "batches": sum(lane.batches for lane in lanes),
+            "operations": sum(lane.operations for lane in lanes),
+        }
+
+    async def add(
+        self,
+        verification: Verification,
+        *,
+        charges: Sequence[Charge],
+        guesses: GuessLimits,
+        idempotency: Idempotency | None,
+        now: Instant,
+    ) -> Added:
+        def wants(tables: PostgresTables) -> None:
+            if idempotency is not None:
+                tables.replays.want(verification.app + idempotency.key)
+            tables.guess_buckets.want(guess_key(verification))
+            tables.send_buckets.want(*(charge.key for charge in charges))
+
+        added: Added = await self._adds.submit(
+            Call(lambda tables: steps.add(tables, verification, charges, guesses, idempotency, now), wants)
+        )
+        return added
+
+    async def find(self, app: bytes, verification: bytes) -> tuple[Verification, Sequence[Delivery]]:
+        def find(tables: PostgresTables) -> tuple[Verification, Sequence[Delivery]]:
+            tables.outbox.want_groups(verification)
+            found = tables.verification(app, verification)
+            if found is None:
+                raise UnknownError
+            return found, tables.deliveries(verification)
+
+        found: tuple[Verification, Sequence[Delivery]] = await self._look(find)
+        return found
+
+    async def look(self, verification: bytes) -> tuple[Verification, App]:
+        found: tuple[Verification, App] | None = await self._look(PostgresTables.known, verification)
+        if found is None:
+            raise UnknownError
+        return found
+
+    async def attempt(
+        self,
+        app: bytes,
+        verification: bytes,
+        *,
+        digits: int,
+        matches: bool,
+        expected: Expected,
+        guesses: GuessLimits,
+        now: Instant,
+    ) -> Judgement:
+        judgement: Judgement = await self._judged(
+            *(verification, steps.attempt, app, verification, digits, matches, expected, guesses, now)
+        )
+        return judgement
+
+    async def confirm_code(
+        self,
+        app: bytes,
+        verification: bytes,
+        *,
+        digits: int,
+        matches: bool,
+        guesses: GuessLimits,
+        now: Instant,
+    ) -> Judgement:
+        judgement: Judgement = await self._judged(
+            *(verification, steps.confirm_code, app, verification, digits, matches, guesses, now)
+        )
+        return judgement
+
+    async def confirm_word(
+        self, app: bytes, verification: bytes, *, matches: bool, now: Instant
+    ) -> tuple[Outcome, Verification]:
+        confirmed: tuple[Outcome, Verification] = await self._submit(
+            *(steps.confirm_word, app, verification, matches, now)
+        )
+        return confirmed
+
+    async def exchange(
+        self,
+        app: bytes,
+        verification: bytes,
+        *,
+        challenge: bytes,
+        expected: Expected,
+        handed_over: bool,
+        guesses: GuessLimits,
+        now: Instant,
+    ) -> Judgement:
+        judgement: Judgement = await self._judged(
+            *(verification, steps.exchange, app, verification, challenge, expected, handed_over, guesses, now)
+        )
+        return judgement
+
+    async def resend(
+        self,
+        app: bytes,
+        verification: bytes,
+        *,
+        charges: Sequence[Charge],
+        schedule: tuple[Span, ...],
+        guesses: GuessLimits,
+        now: Instant,
+    ) -> Verification:
+        def wants(tables: PostgresTables) -> None:
+            tables.verifications.want(verification)
+            tables.outbox.want_groups(verification)
+
+        def follows(tables: PostgresTables) -> None:
+            tables.want_guesses_of(verification)
+            tables.send_buckets.want(*(charge.key for charge in charges))
+
+        def step(tables: PostgresTables) -> Verification:
+            return steps.resend(tables, app, verification, charges, schedule, guesses, now)
+
+        resent: Verification = await self._changes.submit(Call(step, wants, follows))
+        return resent
+
+    async def cancel(self, app: bytes, verification: bytes, *, now: Instant) -> Verification:
+        canceled: Verification = await self._submit(steps.cancel, app, verification, now)
+        return canceled
+
+    async def claim(self, *, now: Instant, lease: Span, most: int) -> Sequence[Due]:
+        # An empty outbox is looked at without a lock; couriers look once a second.
+        if not await self._look(PostgresTables.backlog, now, 1):
+            return ()
+        taken: Sequence[Due] = await self._submit(steps.take_due, now, lease, most)
+        if not taken:
+            await asyncio.sleep(HELD)
+        return taken
+
+    async def settle(self, due: Due, settlement: Settlement) -> None:
+        def wants(tables: PostgresTables) -> None:
+            tables.verifications.want(due.verification.id)
+            tables.outbox.want_groups(due.verification.id)
+
+        await self._submit(steps.settle_due, due, settlement, wants=wants)
+
+    async def next_due(self) -> Instant | None:
+        due: Instant | None = await self._look(PostgresTables.next_due)
+        return due
+
+    async def backlog(self, *, now: Instant) -> int:
+        count: int = await self._look(PostgresTables.backlog, now, MOST_COUNTED)
+        return count
+
+    async def recent(self, most: int) -> Sequence[tuple[Verification, str, Delivery]]:
+        found: Sequence[tuple[Verification, str, Delivery]] = await self._look(PostgresTables.recent, most)
+        return found
+
+    async def guesses(self, key: bytes) -> Guesses:
+        found: Guesses = await self._look(PostgresTables.guesses, key)
+        return found
+
+    async def note_guess(self, key: bytes, *, wrong: bool, limits: GuessLimits, now: Instant) -> None:
+        await self._submit(guess_steps.note_guess, key, wrong, limits, now)
+
+    async def app(self, app: bytes) -> App | None:
+        found: App | None = await self._look(PostgresTables.app, app)
+        return found
+
+    async def add_app(self, app: App) -> None:
+        await self._submit(steps.add_app, app)
+
+    async def apps(self) -> Sequence[tuple[App, Sequence[ApiKey]]]:
+        found: Sequence[tuple[App, Sequence[ApiKey]]] = await self._look(PostgresTables.apps)
+        return found
+
+    async def update_app(self, app: App) -> None:
+        await self._submit(steps.update_app, app)
+
+    async def add_key(self, key: ApiKey, *, replace: bool = False) -> None:
+        await self._submit(steps.add_key, key, replace)
+
+    async def revoke_key(self, app: bytes, hint: str) -> int:
+        revoked: int = await self._submit(PostgresTables.remove_keys, app, hint)
+        return revoked
+
+    async def app_by_key(self, key_hash: bytes) -> App | None:
+        found: App | None = await self._look(PostgresTables.app_by_key, key_hash)
+        return found
+
+    async def purge(self, *, made_before: Instant, now: Instant, step: int) -> int:
+        return await purge(self._purging, made_before=made_before, now=now, most=step)
+
+    def _lane(self, *, writes: bool) -> Batcher[Call]:
+        link = Link(self._address)
+        self._links.append(link)
+        return Batcher(Lane(link, writes=writes).execute, waiting=self._waiting)
+
+    async def _judged(self, verification: bytes, step: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - as below
+        """Submit a step that decides on a verification and its bucket of wrong guesses."""
+        return await self._changes.submit(
+            Call(
+                lambda tables: step(tables, *arguments),
+                lambda tables: tables.verifications.want(verification),
+                lambda tables: tables.want_guesses_of(verification),
+            )
+        )
+
+    async def _submit(self, step: Callable[..., Any], *arguments: object, wants: Wants | None = None) -> Any:  # noqa: ANN401 - any step, its own result
+        return await self._changes.submit(Call(lambda tables: step(tables, *arguments), wants))
+
+    async def _look(self, step: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - as above
+        return await self._looks.submit(Call(lambda tables: step(tables, *arguments)))

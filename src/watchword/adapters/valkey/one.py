@@ -1,0 +1,93 @@
+"""One server: every key is there, so that one script reaches all that a verb needs (``Wire``)."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Awaitable, Sequence
+from typing import Any, Protocol
+
+from watchword.adapters.valkey.address import Server
+from watchword.adapters.valkey.connection import Argument
+from watchword.adapters.valkey.layout import BEAT, Layout
+from watchword.adapters.valkey.link import FastServer, Link
+from watchword.adapters.valkey.scripts import Script
+from watchword.errors import SettingsError
+
+
+class Wire(Protocol):
+    """What the verbs speak over, whether there is one server or many."""
+
+    layout: Layout
+
+    def run(self, script: Script, keys: Sequence[bytes], *arguments: Argument) -> Awaitable[Any]:
+        """Run a script where its keys are. All of them lie together.
+
+        Raises:
+            StoreError, OverloadedError: it may or may not have been carried out, and is not sent again.
+        """
+        ...
+
+    def command(self, key: bytes, word: bytes, *arguments: Argument) -> Awaitable[Any]:
+        """Call a command on one key."""
+        ...
+
+    def term(self, key: bytes) -> bytes:
+        """The term of the server that has this key."""
+        ...
+
+    async def open(self) -> None:
+        """Connect."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go."""
+        ...
+
+    async def ping(self) -> None:
+        """Write a heartbeat wherever keys may lie."""
+        ...
+
+    async def servers(self) -> Sequence[FastServer]:
+        """How every server that has keys of ours is set up."""
+        ...
+
+    def facts(self) -> tuple[int, int, int]:
+        """Calls under way now; writes and calls since the start."""
+        ...
+
+
+BEAT_LIES = 60_000  # milliseconds
+
+
+class OneServer:
+    """One server."""
+
+    def __init__(self, server: Server, tls: ssl.SSLContext | None, waiting: int) -> None:
+        self.layout = Layout(1)
+        self._link = Link(server, tls=tls, waiting=waiting)
+        self.aclose = self._link.aclose
+
+    async def open(self) -> None:
+        await self._link.open()
+        if b"cluster_enabled:1" in await self._link.command(b"INFO", b"cluster"):
+            await self._link.aclose()
+            detail = "The server in WATCHWORD_FAST_STORE is part of a cluster: write valkey+cluster:// before it."
+            raise SettingsError(detail, setting="WATCHWORD_FAST_STORE")
+
+    def run(self, script: Script, keys: Sequence[bytes], *arguments: Argument) -> Awaitable[Any]:
+        return self._link.run(script, keys, arguments)
+
+    def command(self, key: bytes, word: bytes, *arguments: Argument) -> Awaitable[Any]:
+        return self._link.command(word, key, *arguments)
+
+    def term(self, key: bytes) -> bytes:  # noqa: ARG002 - every key is there
+        return self._link.term
+
+    async def servers(self) -> Sequence[FastServer]:
+        return [await self._link.describe()]
+
+    async def ping(self) -> None:
+        await self._link.command(b"SET", BEAT, b"1", b"PX", BEAT_LIES)
+
+    def facts(self) -> tuple[int, int, int]:
+        return self._link.facts

@@ -1,0 +1,29 @@
+-- VerificationStore.add, where one script reaches everything.
+--
+-- Keys: row, due list, idempotency key, bucket of guesses, then a bucket of sends each charge.
+-- Arguments: term, now, [3-8] what is made (making.lua), [9] the ceiling ('' for a binding), [10] the guesses that the
+-- durable store has, [11] their lifetime here, [12…] count and span of two windows each charge.
+
+local term, now = ARGV[1], tonumber(ARGV[2])
+local before = made_before(term, now, 3)
+if before then
+  return before
+end
+local guesses = load_guesses(KEYS[4], term, ARGV[10], ARGV[11])
+if ARGV[9] ~= '' and guesses.streak >= tonumber(ARGV[9]) then
+  return { 'closed' }
+end
+local longest, after = 0, {}
+for number = 5, #KEYS do
+  local arrivals, wait = charged(KEYS[number], now, 12 + 4 * (number - 5))
+  after[number] = arrivals
+  longest = math.max(longest, wait)
+end
+if longest > 0 then
+  return { 'limited', longest }
+end
+for number = 5, #KEYS do
+  save_arrivals(KEYS[number], after[number], now)
+end
+make(term, now, 3)
+return { 'made' }

@@ -1,0 +1,322 @@
+"""Magic links, hosted code pages, and the exchange that ends both.
+
+Not handled here: making verifications (``flows/verification.py``), what a mail looks like (``adapters/letter.py``),
+state rules (``core/verification.py``), atomicity (the store).
+
+Rules:
+
+* a proof is compared before anything is looked at, and a wrong one is an unknown id: one answer, counted nowhere;
+* ``open`` answers everybody in one shape, and only the link tells a context from nothing;
+* what a page does comes to ``confirmed`` at most; a hand-off is a promise of nothing without the verifier;
+* what a page is told of limits names no bucket: it is 30 seconds, or 300.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from watchword.core import magic_link, particulars, passcode, pkce
+from watchword.core.action import Action
+from watchword.core.app import App
+from watchword.core.envelope import IV_SIZE
+from watchword.core.handoff import LIFETIME, Kind, read_handoff, write_handoff
+from watchword.core.instant import SECOND, Instant, rfc3339
+from watchword.core.keyring import NONCE_SIZE, Keyring
+from watchword.core.particulars import Particulars
+from watchword.core.recipient import mask
+from watchword.core.verification import CODE, LINK, NOT_ELSEWHERE, Outcome, Status, Verification, over
+from watchword.core.words import is_sign
+from watchword.errors import (
+    ChannelClosedError,
+    ForbiddenError,
+    InvalidInputError,
+    KeyringError,
+    MismatchError,
+    RateLimitedError,
+    UnknownError,
+)
+from watchword.flows.keys import Keys
+from watchword.flows.source_limit import SourceLimit
+from watchword.flows.verification import NOT_ACCEPTED, Shown, Verifications, compare
+from watchword.ports import Audit, Clock, Entropy, VerificationStore
+
+SHORT_WAIT, LONG_WAIT = 30, 300  # seconds: all that a public route tells of any limit
+
+_EXCHANGED = "The exchange was not accepted."
+_LINKED = "This link is over."
+_TYPED = "The word was not accepted."
+_encode = msgspec.json.Encoder().encode
+
+
+class Context(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the landing page shows to whoever has the link."""
+
+    status: str
+    app: str
+    purpose: str
+    to: str
+    countersign: str
+    requested_at: str
+    expires_at: str
+    other_device: bool
+    code: bool
+    words_remaining: int
+    device: str | None = None
+    action: str | None = None
+
+
+class PageSeen(msgspec.Struct, frozen=True):
+    """What the hosted page shows to whoever has the ticket."""
+
+    shown: Shown
+    app: str
+    action: str
+
+
+class MagicLinks:
+    """The flow. ``limit`` counts what one source asks of the public routes."""
+
+    def __init__(
+        self,
+        store: VerificationStore,
+        keys: Keys,
+        clock: Clock,
+        entropy: Entropy,
+        audit: Audit,
+        verifications: Verifications,
+    ) -> None:
+        self._store = store
+        self._keys = keys
+        self._clock = clock
+        self._entropy = entropy
+        self._audit = audit
+        self._verifications = verifications
+        self.limit = SourceLimit(clock, verifications.rules.limits.public_requests)
+
+    async def open(self, verification: bytes | None, source: str) -> str:
+        """The sealed context of a link, or for an id that has none something that nobody can open.
+
+        Raises:
+            RateLimitedError, StoreError, KeyringError.
+        """
+        self.limit.charge(source)
+        random = self._entropy.draw(IV_SIZE + magic_link.TOKEN_SIZE)
+        iv, token = random[:IV_SIZE], random[IV_SIZE:]
+        context = b"{}"
+        found = None if verification is None else await self._found(verification)
+        if found is not None and found[0].methods & LINK:
+            row, app = found
+            token = self._keys.with_ring(lambda ring: magic_link.derive_token(ring, app.id, row.id))
+            context = _encode(self._context(row, app))
+        return magic_link.seal_context(token, context, iv=iv)
+
+    async def proceed(self, verification: bytes, proof: bytes, source: str) -> str:
+        """*Continue here*: where the browser goes, with a hand-off code. Spends nothing, however often.
+
+        Raises:
+            UnknownError: no verification with a link of that id and proof.
+            NotAcceptedError: it is over; one of its children says how.
+            RateLimitedError, StoreError, KeyringError.
+        """
+        row, app = await self._by_link(verification, proof, source)
+        ended = over(row, self._clock.now())
+        if ended is not None:
+            raise NOT_ACCEPTED[ended](_LINKED)
+        self._verifications.record("verification.continued", row)
+        return self._hand_off(row, app)
+
+    async def confirm(self, verification: bytes, proof: bytes, word: str, source: str) -> None:
+        """*I asked on another device*: the first word, which only the device that asked shows.
+
+        Raises:
+            UnknownError: no verification with a link of that id and proof.
+            InvalidInputError: this is no word of ours; nothing was counted.
+            ForbiddenError: not for this purpose.
+            NotAcceptedError: another word, or it is over; ``exhausted`` after three wrong ones.
+            RateLimitedError, StoreError, KeyringError.
+        """
+        row, app = await self._by_link(verification, proof, source)
+        if row.purpose in NOT_ELSEWHERE:
+            raise ForbiddenError("This can only be continued on the device that asked, or with the code.")
+        if not is_sign(word):
+            raise InvalidInputError("This is not one of our words: type the first word that you see.", field="word")
+        sign, _ = self._keys.with_ring(lambda ring: passcode.derive_watchword(ring, app.id, row.id))
+        matches = passcode.matches(sign, word.strip().casefold())
+        outcome, judged = await self._store.confirm_word(app.id, row.id, matches=matches, now=self._clock.now())
+        if outcome is not Outcome.CONFIRMED:
+            self._verifications.record("verification.refused", judged, reason=outcome.value)
+            raise NOT_ACCEPTED[outcome](_TYPED, attempts_remaining=judged.words_remaining)
+        self._verifications.record("verification.confirmed", judged, by="word")
+
+    async def look(self, verification: bytes, proof: bytes, source: str) -> PageSeen:
+        """What the hosted page shows.
+
+        Raises:
+            UnknownError: no verification with a hosted page of that id and proof.
+            RateLimitedError, StoreError, KeyringError.
+        """
+        row, app = await self._by_ticket(verification, proof, source)
+        return self._seen(self._verifications.show(row), app)
+
+    async def check(self, verification: bytes, proof: bytes, typed: str, source: str) -> str:
+        """A code that was typed at the hosted page: where the browser goes, with a hand-off code.
+
+        Raises:
+            InvalidInputError: the input cannot be a code; nothing was counted.
+            UnknownError: no verification with a hosted page of that id and proof.
+            NotAcceptedError: one of its children says why.
+            RateLimitedError, StoreError, KeyringError: nothing was evaluated.
+        """
+        digits = passcode.read_digits(typed)
+        row, app = await self._by_ticket(verification, proof, source)
+        judgement = await self._store.confirm_code(
+            app.id,
+            row.id,
+            digits=len(digits),
+            matches=self._keys.with_ring(lambda ring: compare(ring, app.id, row.id, digits)),
+            guesses=self._verifications.rules.guesses,
+            now=self._clock.now(),
+        )
+        outcome, judged = judgement.outcome, judgement.verification
+        if outcome is Outcome.CONFIRMED:
+            if row.status is not Status.CONFIRMED:
+                self._verifications.record("verification.confirmed", judged, by="code")
+            return self._hand_off(judged, app)
+        self._verifications.record("verification.refused", judged, reason=outcome.value)
+        if outcome in {Outcome.CLOSED, Outcome.LIMITED}:
+            raise _later(judgement.retry_after // SECOND if outcome is Outcome.LIMITED else LONG_WAIT)
+        raise NOT_ACCEPTED[outcome](attempts_remaining=judged.attempts_remaining)
+
+    async def resend(self, verification: bytes, proof: bytes, source: str) -> PageSeen:
+        """Send the message again, as the hosted page asks.
+
+        Raises:
+            UnknownError: no verification with a hosted page of that id and proof.
+            EndedError, SendsSpentError, RateLimitedError, StoreError, KeyringError.
+        """
+        row, app = await self._by_ticket(verification, proof, source)
+        try:
+            shown = await self._verifications.resend(app, row.id, source=source)
+        except RateLimitedError as error:
+            raise _later(error.retry_after) from None
+        except ChannelClosedError:
+            raise _later(LONG_WAIT) from None
+        return self._seen(shown, app)
+
+    async def exchange(
+        self,
+        app: App,
+        verification: bytes | None,
+        code: str | None,
+        verifier: str,
+        *,
+        purpose: str | None = None,
+        to: str | None = None,
+        action: Action | None = None,
+    ) -> Shown:
+        """Collect what was confirmed, or what a hand-off code is of. Returns only where this call alone approved it.
+
+        Raises:
+            InvalidInputError: not exactly one of id and hand-off code, or no verifier.
+            UnknownError: no such verification in this app.
+            NotAcceptedError: one of its children says why; nothing was spent.
+            ChannelClosedError, StoreError, KeyringError: nothing was spent.
+        """
+        challenge = pkce.challenge_of(verifier)
+        if (verification is None) == (code is None):
+            raise InvalidInputError("Give the hand-off code, or the id of what was confirmed.", field="code")
+        now = self._clock.now()
+        raw = verification if verification is not None else self._read_handoff(app, code or "", now)
+        judgement = await self._store.exchange(
+            app.id,
+            raw,
+            challenge=challenge,
+            expected=self._verifications.expect(app, raw, purpose, to, action),
+            handed_over=code is not None,
+            guesses=self._verifications.rules.guesses,
+            now=now,
+        )
+        outcome, judged = judgement.outcome, judgement.verification
+        if outcome is Outcome.APPROVED:
+            self._verifications.record("verification.approved", judged)
+            return self._verifications.show(judged)
+        replayed = outcome is Outcome.USED
+        event = "verification.exchange_replayed" if replayed else "verification.refused"
+        self._verifications.record(event, judged, **({} if replayed else {"reason": outcome.value}))
+        if outcome is Outcome.CLOSED:
+            raise ChannelClosedError
+        raise NOT_ACCEPTED[outcome](_EXCHANGED if outcome is not Outcome.PENDING else "")
+
+    def _read_handoff(self, app: App, code: str, now: Instant) -> bytes:
+        try:
+            return self._keys.with_ring(lambda ring: read_handoff(ring, app.id, Kind.VERIFICATION, code, now=now))
+        except KeyringError:
+            raise MismatchError(_EXCHANGED) from None  # nobody sealed it who has our keys: a made-up number
+
+    async def _found(self, verification: bytes) -> tuple[Verification, App] | None:
+        try:
+            return await self._store.look(verification)
+        except UnknownError:
+            return None
+
+    async def _by_link(self, verification: bytes, proof: bytes, source: str) -> tuple[Verification, App]:
+        self.limit.charge(source)
+        row, app = await self._store.look(verification)
+        token = self._keys.with_ring(lambda ring: magic_link.derive_token(ring, app.id, row.id))
+        if not magic_link.is_proof(magic_link.link_proof(token), proof) or not row.methods & LINK:
+            raise UnknownError
+        return row, app
+
+    async def _by_ticket(self, verification: bytes, proof: bytes, source: str) -> tuple[Verification, App]:
+        self.limit.charge(source)
+        row, app = await self._store.look(verification)
+        ticket = self._keys.with_ring(lambda ring: magic_link.derive_ticket(ring, app.id, row.id))
+        paged = row.challenge is not None and row.methods & CODE
+        if not magic_link.is_proof(magic_link.page_proof(ticket), proof) or not paged:
+            raise UnknownError
+        return row, app
+
+    def _hand_off(self, row: Verification, app: App) -> str:
+        expires_at, nonce = self._clock.now() + LIFETIME, self._entropy.draw(NONCE_SIZE)
+
+        def sealed(ring: Keyring) -> str:
+            kept = _kept(ring, row)
+            code = write_handoff(ring, app.id, Kind.VERIFICATION, row.id, expires_at=expires_at, nonce=nonce)
+            return magic_link.redirect_to(kept.redirect_uri, code, kept.state)
+
+        return self._keys.with_ring(sealed)
+
+    def _context(self, row: Verification, app: App) -> Context:
+        status = row.status_at(self._clock.now())
+
+        def told(ring: Keyring) -> Context:
+            address, kept = particulars.read(ring.open(row.sealed, bound_to=row.app + row.id))
+            here_only = row.purpose in NOT_ELSEWHERE or row.words_remaining <= 0
+            return Context(
+                status=status.value,
+                app=app.name,
+                purpose=row.purpose,
+                to=mask(address),
+                countersign=passcode.derive_watchword(ring, row.app, row.id)[1],
+                requested_at=rfc3339(row.created_at),
+                expires_at=rfc3339(row.expires_at),
+                other_device=status is Status.PENDING and not here_only,
+                code=bool(row.methods & CODE),
+                words_remaining=row.words_remaining,
+                device=kept.device or None,
+                action=kept.action or None,
+            )
+
+        return self._keys.with_ring(told)
+
+    def _seen(self, shown: Shown, app: App) -> PageSeen:
+        action = self._keys.with_ring(lambda ring: _kept(ring, shown.verification)).action
+        return PageSeen(shown, app.name, action)
+
+
+def _kept(ring: Keyring, row: Verification) -> Particulars:
+    return particulars.read(ring.open(row.sealed, bound_to=row.app + row.id))[1]
+
+
+def _later(seconds: int) -> RateLimitedError:
+    return RateLimitedError(retry_after=SHORT_WAIT if seconds <= SHORT_WAIT else LONG_WAIT)

@@ -1,0 +1,149 @@
+"""Magic links, hosted code pages and the exchange over HTTP.
+
+Not handled here: shapes (``wire_magic_link.py``), every rule about them (``flows/magic_link.py``), the pages
+themselves (``pages.py``).
+
+Rules: proofs come in bodies, never in an address; an unknown id, an id of something that has no such page and a
+wrong proof get one and the same answer; ``open`` of a link answers everybody alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from msgspec import UNSET
+
+from watchword.core import ids
+from watchword.core.magic_link import PROOF_SIZE
+from watchword.errors import UnauthenticatedError, UnknownError
+from watchword.flows.magic_link import MagicLinks, PageSeen
+from watchword.web import wire, wire_magic_link
+from watchword.web.api.verification import UNKNOWN, read_action, show
+from watchword.web.exchange import Answer, Request
+from watchword.web.wire_secret import read_binary
+
+NOTHING = "There is nothing to open here. Is the address complete?"
+
+
+class MagicLinkApi:
+    """The endpoints of links, hosted pages and the exchange."""
+
+    def __init__(self, magic_links: MagicLinks) -> None:
+        self._flow = magic_links
+
+    async def open(self, request: Request) -> Answer:
+        """Give what the landing page shows, sealed under a key that follows from the link.
+
+        Everybody is answered alike: without the link the answer cannot be told from that for an id that nobody made.
+        """
+        try:
+            raw = ids.from_text(ids.VERIFICATION, request.key)
+        except UnknownError:
+            raw = None
+        context = await self._flow.open(raw, request.client)
+        return Answer(200, wire.encode(wire_magic_link.LinkContext(context)))
+
+    async def proceed(self, request: Request) -> Answer:
+        """Say where the browser goes on. Spends nothing: only the session that asked can do something with it."""
+        asked: wire_magic_link.LinkProof = request.payload
+        proof = _proof(asked.proof)
+        with _nothing_here():
+            to = await self._flow.proceed(_id(request), proof, request.client)
+        return Answer(200, wire.encode(wire_magic_link.Redirect(to)))
+
+    async def confirm(self, request: Request) -> Answer:
+        """Confirm from another device, with the first word, which the device that asked shows.
+
+        Three wrong words close this way, and no other. This browser gets nothing: the session that asked collects.
+        """
+        asked: wire_magic_link.LinkWord = request.payload
+        proof = _proof(asked.proof)
+        with _nothing_here():
+            await self._flow.confirm(_id(request), proof, asked.word, request.client)
+        return Answer(200, wire.encode(wire_magic_link.Confirmed()))
+
+    async def look(self, request: Request) -> Answer:
+        """Give what the hosted code page shows. Changes nothing."""
+        asked: wire_magic_link.PageProof = request.payload
+        proof = _proof(asked.proof)
+        with _nothing_here():
+            seen = await self._flow.look(_id(request), proof, request.client)
+        return Answer(200, wire.encode(_seen(seen)))
+
+    async def check(self, request: Request) -> Answer:
+        """Confirm with a right code, and say where the browser goes on.
+
+        Wrong codes count in the same attempts and budgets as those that the app checks. A right one may be given again
+        until the app has collected, so that a reload loses nothing.
+        """
+        asked: wire_magic_link.PageCode = request.payload
+        proof = _proof(asked.proof)
+        with _nothing_here():
+            to = await self._flow.check(_id(request), proof, asked.code, request.client)
+        return Answer(200, wire.encode(wire_magic_link.CodeConfirmed(to)))
+
+    async def resend(self, request: Request) -> Answer:
+        """Send the message again, with the same code and link."""
+        asked: wire_magic_link.PageProof = request.payload
+        proof = _proof(asked.proof)
+        with _nothing_here():
+            seen = await self._flow.resend(_id(request), proof, request.client)
+        return Answer(200, wire.encode(_seen(seen)))
+
+    async def exchange(self, request: Request) -> Answer:
+        """Approve, once, for the session that asked: its verifier, with a hand-off code or the id of what is confirmed.
+
+        Everything else is a problem that says why, for your backend and not the person. A later exchange is `used`, so
+        that a reload of your callback undoes nothing.
+        """
+        asked: wire_magic_link.Exchange = request.payload
+        if request.app is None:
+            raise UnauthenticatedError
+        try:
+            raw = None if asked.id is None else ids.from_text(ids.VERIFICATION, asked.id)
+            shown = await self._flow.exchange(
+                *(request.app, raw, asked.code, asked.code_verifier),
+                purpose=asked.purpose,
+                to=asked.to,
+                action=read_action(asked.action),
+            )
+        except UnknownError:
+            raise UnknownError(UNKNOWN) from None
+        return Answer(200, wire.encode(show(ids.to_text(ids.VERIFICATION, shown.verification.id), shown)))
+
+
+def _proof(text: str) -> bytes:
+    return read_binary(text, PROOF_SIZE, "proof")
+
+
+def _id(request: Request) -> bytes:
+    return ids.from_text(ids.VERIFICATION, request.key)
+
+
+@contextmanager
+def _nothing_here() -> Iterator[None]:
+    """One answer for everything that is not there, or not for whoever asks."""
+    try:
+        yield
+    except UnknownError:
+        raise UnknownError(NOTHING) from None
+
+
+def _seen(seen: PageSeen) -> wire_magic_link.PageShown:
+    shown = seen.shown
+    verification = shown.verification
+    return wire_magic_link.PageShown(
+        status=shown.status.value,
+        app=seen.app,
+        purpose=verification.purpose,
+        to=shown.to,
+        watchword=shown.watchword,
+        digits=verification.digits,
+        created_at=wire.time_text(verification.created_at),
+        expires_at=wire.time_text(verification.expires_at),
+        resend_at=wire.time_text(verification.resend_at),
+        sends_remaining=verification.sends_remaining,
+        attempts_remaining=verification.attempts_remaining,
+        action=seen.action or UNSET,
+    )

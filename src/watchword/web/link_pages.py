@@ -1,0 +1,29 @@
+"""The pages around magic links and codes: where a mail's link leads, and where an app sends people to type a code.
+
+Not handled here: what the scripts of these pages ask for (the API's routes below ``/v1/links`` and ``/v1/pages``).
+
+Rules: shells, as those of secret links (``secret_pages.py``): no look at a page changes anything, and a page is the
+same for every id, whether it exists or not, so that robots, link previews and mail scanners see the shell and learn
+nothing. They never redirect: a browser would carry the fragment along.
+"""
+
+from __future__ import annotations
+
+from watchword.web.exchange import PAGE, Answer, Request
+from watchword.web.pages import Pages
+
+
+class LinkPages:
+    """The shells."""
+
+    def __init__(self, pages: Pages) -> None:
+        self._link = pages.render("link.html.jinja")
+        self._code = pages.render("code.html.jinja")
+
+    async def link(self, _: Request) -> Answer:
+        """Where the link in a mail leads."""
+        return Answer(200, self._link, PAGE)
+
+    async def code(self, _: Request) -> Answer:
+        """Where a code is typed, for an app that has no page of its own for that."""
+        return Answer(200, self._code, PAGE)

@@ -1,0 +1,482 @@
+/**
+ * <watchword-code>: the field for a code, with everything around it, for the hosted code page and for pages of apps.
+ *
+ * How to use it: docs/reference/element.md. One file without imports, so that an app can serve a copy of its own; what
+ * it derives is the `page` proof of docs/spec/magic-link.md, the same as in token.js.
+ *
+ * Not handled here: where the address of the page came from, and what it opens: a right code brings the verification to
+ * `confirmed` and the browser back to its app, which alone can approve.
+ *
+ * Rules:
+ *
+ * * no markup is ever parsed and no style attribute set, so that the strictest policies of pages let it be;
+ * * the ticket leaves the page's markup as soon as it was read, and only its proof is sent, in bodies, without cookies;
+ * * what ticks is no live region; an error is said once, in words that tell a guesser nothing.
+ */
+
+const TEXTS = {
+  looking: "One moment…",
+  login: "To sign in to {app}, type the code that was sent to {to}.",
+  step_up: "To approve this at {app}, type the code that was sent to {to}.",
+  address_confirmation: "To confirm your address for {app}, type the code that was sent to {to}.",
+  recovery: "To get back into your account at {app}, type the code that was sent to {to}.",
+  binding: "To add this address to your account at {app}, type the code that was sent to {to}.",
+  words: "The message must show “{word}”, the second of your two words. If it shows another one, it is not for this page.",
+  code: "Code",
+  submit: "Continue",
+  checking: "Checking…",
+  resend: "Send it again",
+  resend_in: "Send it again in {time}",
+  resent: "Sent again. It is the same code.",
+  spent: "It cannot be sent again.",
+  until: "Valid until {time}.",
+  form: "The code has {n} digits. Nothing was sent, and no try was counted.",
+  mismatch: "That is not the code.",
+  left_1: "One more try.",
+  left_n: "{n} more tries.",
+  paused: "Too many tries for now. Nothing is lost: try again in {time}.",
+  offline: "The server cannot be reached. Nothing is lost: try again.",
+  odd: "This did not work. Nothing is lost: try again in a moment.",
+  again: "Try again",
+  confirmed: "This was confirmed already, and goes on in the window where you asked. To go on here, type the code again.",
+  expired: "This code has expired. Go back and ask for a new one.",
+  used: "This code was used. If you are not signed in, go back and ask for a new one.",
+  canceled: "This request was withdrawn. Go back and ask again if you still need it.",
+  exhausted: "Too many wrong codes. Go back and ask for a new one.",
+  failed: "The message could not be delivered. Go back and check the address.",
+  unknown: "This page does not belong to a request any more. Go back and ask again.",
+  insecure: "This needs https. Nothing was sent.",
+};
+
+// By day and by night as the page around it is, which may have one of them only: `light-dark` asks its color-scheme.
+const COLOURS = {
+  quiet: ["#566070", "#9aa7b8"],
+  surface: ["#ffffff", "#172130"],
+  sunken: ["#f3f0e9", "#121b28"],
+  line: ["#8c8678", "#5f6e82"],
+  next: ["#f2a93b", "#f5b95a"],
+  "on-next": ["#16202e", "#0f1620"],
+  accent: ["#8a5200", "#f5b95a"],
+  danger: ["#b3261e", "#ff9a90"],
+};
+
+/** @param {(day: string, night: string) => string} choose */
+function colours(choose) {
+  const lines = Object.entries(COLOURS).map(([name, [day = "", night = ""]]) => `--_${name}: var(--watchword-${name}, ${choose(day, night)});`);
+  return `:host { ${lines.join(" ")} }`;
+}
+
+const STYLE = `
+${colours((day) => day)}
+@supports (color: light-dark(#000, #fff)) { ${colours((day, night) => `light-dark(${day}, ${night})`)} }
+:host { --_round: var(--watchword-round, 10px); display: block; color: var(--watchword-text, inherit); font: inherit; line-height: 1.5; }
+:host([hidden]), [hidden] { display: none !important; }
+* { box-sizing: border-box; }
+p { margin: 0 0 1rem; text-wrap: pretty; }
+p:focus { outline: none; }
+form { margin: 0; }
+.action { padding: 0.875rem 1.125rem; border: 1px solid var(--_line); border-radius: var(--_round); font-weight: 620;
+  overflow-wrap: anywhere; white-space: pre-line; }
+.words { margin: 0 0 1.25rem; padding: 0.875rem 1.125rem; border-radius: var(--_round); background: var(--_sunken); }
+.words strong { display: block; font-size: 1.25rem; font-weight: 620; }
+.words p, .small { margin: 0; color: var(--_quiet); font-size: 0.875rem; }
+label { display: block; margin-block-end: 0.375rem; font-weight: 620; font-size: 0.875rem; }
+.row { display: flex; flex-wrap: wrap; gap: 0.75rem; }
+input, button { min-height: 3rem; border-radius: var(--_round); font: inherit; color: inherit; }
+input { flex: 0 1 13rem; min-width: 0; padding: 0.5rem 0.75rem; border: 1px solid var(--_line); background: var(--_surface);
+  direction: ltr; font-size: 1.375rem; letter-spacing: 0.08em; font-variant-numeric: slashed-zero tabular-nums;
+  font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
+button { cursor: pointer; padding: 0 1.5rem; border: 1px solid transparent; font-weight: 620; background: var(--_next);
+  color: var(--_on-next); }
+button.plain { min-height: 2.75rem; padding: 0 0.9375rem; border-color: var(--_line); font-weight: 400; background: var(--_surface);
+  color: inherit; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
+button:hover:enabled { box-shadow: inset 0 0 0 1px currentcolor; }
+button.plain:disabled { cursor: default; color: var(--_quiet); }
+button.next:disabled { cursor: progress; opacity: 0.75; }
+:focus-visible { outline: 2px solid var(--_accent); outline-offset: 2px; }
+.error { min-height: 1.5em; margin: 0.5rem 0; color: var(--_danger); }
+.foot { display: flex; flex-wrap: wrap; align-items: center; gap: 0.5rem 1rem; }
+.said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }`;
+
+const LOOK = 5000; // milliseconds between two looks at a request that may be confirmed elsewhere
+const ENDS = new Set(["expired", "used", "canceled", "exhausted", "failed", "unknown", "insecure"]);
+
+/** @typedef {{status: string, app: string, purpose: string, to: string, watchword: string, digits: number, created_at: string,
+ *   expires_at: string, resend_at: string, sends_remaining: number, attempts_remaining?: number, action?: string}} Seen */
+/** @typedef {{origin: string, id: string, proof: string}} Request where a request is, and what shows that one may see it */
+/** @typedef {{status: number, answer: any, retryAfter: number}} Heard `status` is 0 where nothing came back */
+
+/**
+ * The code in a text that somebody pasted, or null where there is none, or more than one.
+ *
+ * @param {string} text
+ * @param {number} digits
+ */
+export function codeIn(text, digits) {
+  const plain = text.replace(/[\uff10-\uff19]/g, (wide) => String.fromCharCode(wide.charCodeAt(0) - 0xfee0));
+  const runs = plain.match(/(?<![\p{L}\p{N}_-])[0-9](?:[ \u00a0\u2009\u202f-]?[0-9])*(?![\p{L}\p{N}_-])/gu) ?? [];
+  const codes = new Set(runs.map((run) => run.replace(/[^0-9]/g, "")).filter((run) => run.length === digits));
+  return codes.size === 1 ? String([...codes][0]) : null;
+}
+
+/**
+ * The request behind a `page_url`, or null where the address is none.
+ *
+ * @param {string} pageUrl
+ * @returns {Promise<Request | null>}
+ */
+export async function requestOf(pageUrl) {
+  const parts = /^(https?:\/\/[^/?#]+)\/v\/(vf_[A-Za-z0-9_-]{22})#([A-Za-z0-9_-]{43})$/.exec(pageUrl.trim());
+  if (!parts) return null;
+  const [, origin = "", id = "", ticket = ""] = parts;
+  const raw = Uint8Array.from(atob(`${ticket.replaceAll("-", "+").replaceAll("_", "/")}=`), (one) => one.charCodeAt(0));
+  const key = await crypto.subtle.importKey("raw", raw, "HKDF", false, ["deriveBits"]);
+  const info = new TextEncoder().encode("watchword/v1/page/proof");
+  const bits = await crypto.subtle.deriveBits({ name: "HKDF", hash: "SHA-256", salt: new Uint8Array(0), info }, key, 256);
+  const proof = btoa(String.fromCharCode(...new Uint8Array(bits))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  return { origin, id, proof };
+}
+
+export class WatchwordCode extends HTMLElement {
+  static observedAttributes = ["page-url"];
+
+  /** @type {Request | null} */
+  #request = null;
+  /** @type {Seen | null} */
+  #seen = null;
+  #texts = TEXTS;
+  #ahead = 0; // milliseconds by which this device's clock is ahead of the server's
+  #busy = false;
+  #clock = 0;
+  #looked = 0;
+  #root = this.attachShadow({ mode: "open", delegatesFocus: true });
+  #parts = build(this.#root);
+
+  constructor() {
+    super();
+    const { form, field, resend } = this.#parts;
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.#check();
+    });
+    field.addEventListener("paste", (event) => {
+      const code = codeIn(event.clipboardData?.getData("text") ?? "", this.#seen?.digits ?? 0);
+      if (code === null) return; // what it is then, a person sees in the field
+      event.preventDefault();
+      field.value = code;
+    });
+    resend.addEventListener("click", () => void this.#resend());
+    this.#parts.again.addEventListener("click", () => void this.#look());
+  }
+
+  connectedCallback() {
+    this.#clock = window.setInterval(() => this.#tick(), 1000);
+    document.addEventListener("visibilitychange", this.#returned);
+  }
+
+  disconnectedCallback() {
+    clearInterval(this.#clock);
+    document.removeEventListener("visibilitychange", this.#returned);
+  }
+
+  /**
+   * @param {string} _
+   * @param {string | null} __
+   * @param {string | null} value
+   */
+  attributeChangedCallback(_, __, value) {
+    if (value === null) return;
+    this.removeAttribute("page-url"); // whoever records pages is not to have it
+    this.pageUrl = value;
+  }
+
+  /** The `page_url` of the answer that made the verification. It can be given, and not read. */
+  set pageUrl(/** @type {string} */ address) {
+    void this.#open(address);
+  }
+
+  /** Sentences in place of ours, by their names. @param {Partial<typeof TEXTS>} texts */
+  set texts(texts) {
+    this.#texts = { ...TEXTS, ...texts };
+    if (this.#seen) this.#arrange(this.#seen);
+  }
+
+  /**
+   * Show a request of which one has the proof already.
+   *
+   * @param {Request} request
+   */
+  async start(request) {
+    this.#request = request;
+    this.#seen = null;
+    await this.#look();
+  }
+
+  /** @param {string} address */
+  async #open(address) {
+    if (!globalThis.crypto?.subtle) return this.end("insecure");
+    const request = await requestOf(address);
+    if (!request) return this.end("unknown");
+    await this.start(request);
+  }
+
+  /** Ask how the request stands. Changes nothing on the server. */
+  async #look() {
+    if (!this.#request) return;
+    this.#looked = Date.now();
+    const { status, answer, retryAfter } = await this.#ask("open", {});
+    if (status === 200) return this.#arrange(answer);
+    if (status === 404) return this.end("unknown");
+    if (this.#seen) return; // a later look may find more
+    this.#show("stuck");
+    this.#parts.stuck.textContent = this.#trouble(status, retryAfter);
+  }
+
+  /** @param {Seen} seen */
+  #arrange(seen) {
+    const before = this.#seen;
+    this.#seen = seen;
+    const ended = seen.status === "approved" ? "used" : seen.status;
+    if (ENDS.has(ended)) return this.end(ended);
+    const { asks, action, both, second, field, label, submit, until } = this.#parts;
+    const purpose = seen.status === "confirmed" ? seen.status : seen.purpose;
+    put(asks, this.#say(purpose in TEXTS ? /** @type {keyof typeof TEXTS} */ (purpose) : "login", { app: seen.app, to: seen.to }));
+    put(action, seen.action ?? "");
+    action.hidden = !seen.action;
+    put(both, seen.watchword);
+    put(second, this.#say("words", { word: seen.watchword.split(" ").at(-1) ?? "" }));
+    put(label, this.#say("code"));
+    if (!this.#busy) put(submit, this.#say("submit"));
+    field.size = seen.digits + 2;
+    put(until, this.#say("until", { time: hour(Date.parse(seen.expires_at) + this.#ahead) }));
+    if (before === null) this.#show("form");
+    this.#tick();
+    if (seen.status === "confirmed" && before?.status !== "confirmed") this.#tell("watchword-elsewhere", {});
+    if (before) return;
+    this.#tell("watchword-ready", { app: seen.app, to: seen.to, purpose: seen.purpose });
+    if (this.hasAttribute("autofocus")) field.focus();
+  }
+
+  /** Once a second: what is left to wait. */
+  #tick() {
+    if (!this.#seen || this.#parts.form.hidden) return;
+    const { resend } = this.#parts;
+    const wait = Math.ceil((Date.parse(this.#seen.resend_at) - Date.now() + this.#ahead) / 1000);
+    const spent = this.#seen.sends_remaining === 0;
+    resend.disabled = spent || wait > 0 || this.#busy;
+    put(resend, spent ? this.#say("spent") : wait > 0 ? this.#say("resend_in", { time: minutes(wait) }) : this.#say("resend"));
+    if (!document.hidden && !this.#busy && Date.now() - this.#looked >= LOOK) void this.#look();
+  }
+
+  #returned = () => {
+    if (!document.hidden && this.#seen && !this.#busy && !this.#parts.form.hidden) void this.#look();
+  };
+
+  async #check() {
+    const { field } = this.#parts;
+    if (!this.#seen || this.#busy) return;
+    const { digits } = this.#seen;
+    const code = codeIn(field.value, digits);
+    if (code === null) return this.#wrong(this.#say("form", { n: digits }));
+    this.#working(true);
+    const { status, answer, retryAfter } = await this.#ask("check", { code });
+    this.#working(false);
+    if (status === 200) return this.#confirmed(answer.redirect_to);
+    if (status === 404) return this.end("unknown");
+    if (answer.code !== "not_accepted") return this.#wrong(this.#trouble(status, retryAfter));
+    if (answer.reason !== "mismatch") return this.end(ENDS.has(answer.reason) ? answer.reason : "unknown");
+    const left = answer.attempts_remaining;
+    if (left === 0) return this.end("exhausted");
+    const more = left === undefined || left === null ? "" : this.#say(left === 1 ? "left_1" : "left_n", { n: left });
+    this.#wrong(`${this.#say("mismatch")} ${more}`.trim());
+  }
+
+  async #resend() {
+    const { field, said } = this.#parts;
+    if (!this.#seen || this.#busy) return;
+    this.#working(true);
+    const { status, answer, retryAfter } = await this.#ask("resend", {});
+    this.#working(false);
+    field.focus(); // the button that was pressed cannot be pressed for now
+    if (status === 200) {
+      this.#arrange(answer);
+      said.textContent = this.#say("resent");
+      this.#wrong("", { focus: false });
+    } else if (status === 404) {
+      this.end("unknown");
+    } else if (status === 409) {
+      await this.#look(); // it has ended, or was sent as often as it may be: that tells which
+    } else {
+      this.#wrong(this.#trouble(status, retryAfter));
+    }
+  }
+
+  /** @param {string} address */
+  #confirmed(address) {
+    if (!/^https?:$/.test(new URL(address).protocol)) throw new Error("this address is not one to go to");
+    this.#parts.field.value = "";
+    this.#request = null;
+    this.#show("looking");
+    const goes = this.#tell("watchword-confirmed", { redirectTo: address });
+    if (goes) location.replace(address); // what it holds is not to be one step back
+  }
+
+  /**
+   * Show an end, and nothing else any more.
+   *
+   * @param {string} reason
+   */
+  end(reason) {
+    this.#parts.field.value = "";
+    this.#request = null;
+    this.#parts.over.textContent = this.#say(/** @type {keyof typeof TEXTS} */ (reason));
+    this.#show("over");
+    if (this.#tell("watchword-ended", { reason })) this.#parts.over.focus({ preventScroll: true });
+  }
+
+  /**
+   * @param {string} name
+   * @param {Record<string, unknown>} detail
+   * @returns {boolean} false where the page takes over from here
+   */
+  #tell(name, detail) {
+    return this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true, cancelable: true }));
+  }
+
+  /** @param {"looking" | "form" | "stuck" | "over"} what */
+  #show(what) {
+    const { looking, form, stuck, again, over } = this.#parts;
+    looking.textContent = this.#say("looking");
+    again.textContent = this.#say("again");
+    looking.hidden = what !== "looking";
+    form.hidden = what !== "form";
+    stuck.hidden = again.hidden = what !== "stuck";
+    over.hidden = what !== "over";
+  }
+
+  /** @param {boolean} now */
+  #working(now) {
+    this.#busy = now;
+    const { submit, said } = this.#parts;
+    said.textContent = "";
+    submit.disabled = now;
+    submit.textContent = this.#say(now ? "checking" : "submit");
+    this.#tick();
+  }
+
+  /**
+   * @param {string} text
+   * @param {{focus?: boolean}} [how]
+   */
+  #wrong(text, { focus = true } = {}) {
+    const { error, field } = this.#parts;
+    error.textContent = "";
+    requestAnimationFrame(() => (error.textContent = text)); // the same sentence twice is said twice
+    field.setAttribute("aria-invalid", String(text !== ""));
+    if (focus) field.select();
+  }
+
+  /**
+   * @param {number} status
+   * @param {number} retryAfter
+   */
+  #trouble(status, retryAfter) {
+    if (status === 429) return this.#say("paused", { time: minutes(retryAfter || 30) });
+    return this.#say(status === 0 ? "offline" : "odd");
+  }
+
+  /**
+   * @param {keyof typeof TEXTS} name
+   * @param {Record<string, string | number>} [facts]
+   */
+  #say(name, facts = {}) {
+    return this.#texts[name].replace(/\{(\w+)\}/g, (whole, fact) => (fact in facts ? String(facts[fact]) : whole));
+  }
+
+  /**
+   * @param {"open" | "check" | "resend"} verb
+   * @param {Record<string, string>} more
+   * @returns {Promise<Heard>}
+   */
+  async #ask(verb, more) {
+    if (!this.#request) return { status: 404, answer: {}, retryAfter: 0 };
+    const { origin, id, proof } = this.#request;
+    /** @type {RequestInit} */
+    const how = { method: "POST", credentials: "omit", cache: "no-store", redirect: "error", referrerPolicy: "no-referrer" };
+    const content = { headers: { "Content-Type": "application/json" }, body: JSON.stringify({ proof, ...more }) };
+    try {
+      const response = await fetch(`${origin}/v1/pages/${id}/${verb}`, { ...how, ...content });
+      const server = Date.parse(response.headers.get("Date") ?? "");
+      if (!Number.isNaN(server)) this.#ahead = Date.now() - server;
+      const answer = await response.json();
+      return { status: response.status, answer, retryAfter: Number(response.headers.get("Retry-After") ?? 0) };
+    } catch {
+      return { status: 0, answer: {}, retryAfter: 0 }; // nothing came back, or not all of it: asking again is safe
+    }
+  }
+}
+
+/** @param {ShadowRoot} root */
+function build(root) {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(STYLE);
+  root.adoptedStyleSheets = [sheet];
+  const looking = make("p", { part: "looking", class: "small", "aria-busy": "true" });
+  const asks = make("p", { part: "asks", id: "asks" });
+  const action = make("p", { part: "action", class: "action" });
+  const both = make("strong", { part: "watchword", translate: "no" });
+  const second = make("p", { id: "second" });
+  const words = make("div", { part: "words", class: "words" }, both, second);
+  const label = make("label", { part: "label", for: "code" });
+  const how = { type: "text", inputmode: "numeric", autocomplete: "one-time-code", autocapitalize: "off", spellcheck: "false" };
+  const field = make("input", { part: "field", id: "code", ...how, "aria-describedby": "error second" });
+  const submit = make("button", { part: "submit", class: "next", type: "submit" });
+  const row = make("div", { class: "row" }, field, submit);
+  const error = make("p", { part: "error", class: "error", id: "error", role: "alert" });
+  const resend = make("button", { part: "resend", class: "plain", type: "button" });
+  const until = make("p", { part: "until", class: "small" });
+  const foot = make("div", { class: "foot" }, resend, until);
+  const said = make("p", { class: "said", role: "status" });
+  const form = make("form", { part: "form", novalidate: "", hidden: "" }, asks, action, words, label, row, error, foot, said);
+  const stuck = make("p", { part: "stuck", role: "alert", hidden: "" });
+  const again = make("button", { part: "again", class: "plain", type: "button", hidden: "" });
+  const over = make("p", { part: "over", tabindex: "-1", hidden: "" });
+  root.append(looking, form, stuck, again, over);
+  return { looking, asks, action, both, second, label, field, submit, error, resend, until, said, form, stuck, again, over };
+}
+
+/**
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Record<string, string>} attributes
+ * @param {Node[]} children
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
+function make(tag, attributes, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+/**
+ * Put a text where it is not yet: whoever reads the page aloud loses the place where a node changes.
+ *
+ * @param {HTMLElement} place
+ * @param {string} text
+ */
+function put(place, text) {
+  if (place.textContent !== text) place.textContent = text;
+}
+
+/** @param {number} seconds */
+function minutes(seconds) {
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+}
+
+/** @param {number} instant */
+function hour(instant) {
+  return new Date(instant).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+}
+
+if (!customElements.get("watchword-code")) customElements.define("watchword-code", WatchwordCode);

@@ -1,0 +1,268 @@
+"""Signing in by link and by code, as people do: the example app, the real mail, a real Chromium."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.link_people import (
+    Place,
+    at_the_shop,
+    confirm,
+    ends_with,
+    go_on,
+    is_signed_in,
+    is_signed_out,
+    open_link,
+    sign_in,
+    words,
+)
+from tests.e2e.secret_people import somebody
+from watchword.core.words import SIGNS
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+
+@pytest.fixture(scope="module")
+def place(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """One service and one app for all of this module."""
+    with at_the_shop(browser, tmp_path_factory.mktemp("links")) as place:
+        yield place
+
+
+@pytest.fixture(autouse=True)
+def on_time(place: Place) -> Iterator[None]:
+    """Whatever a test did to the clock, the next one begins now."""
+    yield
+    place.hands.set()
+
+
+def another_word(*words: str) -> str:
+    return next(sign for sign in SIGNS if sign not in words)
+
+
+def test_a_link_signs_in_on_the_device_that_asked(place: Place, page: Page, to: str) -> None:
+    sign_in(page, place, to)
+    tab = page.context.new_page()
+    open_link(tab, place.mail(to).link)
+    expect(tab.get_by_role("heading", name="Sign in to Harbour Shop?")).to_be_visible()
+    go_on(tab)
+    is_signed_in(tab, to)
+
+
+def test_the_page_says_who_asks_from_where_and_when_and_shows_the_second_word_alone(
+    place: Place, page: Page, to: str
+) -> None:
+    sign_in(page, place, to)
+    first, second = words(page)
+    open_link(page, place.mail(to).link)
+    told = page.locator("main")
+    expect(told).to_contain_text("Harbour Shop")
+    expect(told).to_contain_text("@example.org")
+    expect(told).to_contain_text("Chrome")
+    expect(told.locator("time")).to_have_count(2)
+    expect(page.locator("#countersign")).to_have_text(second)
+    assert first not in page.content()
+    assert to not in page.content()
+
+
+def test_the_fragment_leaves_address_and_history_and_a_reload_says_to_open_the_link_again(
+    place: Place, page: Page, to: str
+) -> None:
+    sign_in(page, place, to)
+    link = place.mail(to).link
+    open_link(page, link)
+    expect(page.get_by_role("button", name="Continue here")).to_be_visible()
+    assert link.partition("#")[0] == page.url
+    page.reload()
+    expect(page.get_by_role("heading", name="This link is not complete")).to_be_visible()
+    page.get_by_label("The whole link").fill(f"Here it is: <{link}>.")
+    page.keyboard.press("Enter")
+    go_on(page)
+    is_signed_in(page, to)
+
+
+def test_a_reload_of_the_apps_callback_undoes_no_login(place: Place, page: Page, to: str) -> None:
+    sign_in(page, place, to)
+    callbacks: list[str] = []
+    page.on("request", lambda request: callbacks.append(request.url) if "/callback?" in request.url else None)
+    open_link(page, place.mail(to).link)
+    go_on(page)
+    is_signed_in(page, to)
+    (callback,) = callbacks
+    for _ in range(2):
+        page.goto(callback)
+        is_signed_in(page, to)
+
+
+def test_a_link_on_another_device_is_confirmed_by_the_first_word_and_collected_where_it_was_asked(
+    place: Place, page: Page, to: str, browser: Browser
+) -> None:
+    verification = sign_in(page, place, to)
+    first, _ = words(page)
+    with somebody(browser) as phone:
+        theirs = phone.new_page()
+        open_link(theirs, place.mail(to).link)
+        confirm(theirs, f" {first.upper()} ")
+        expect(theirs.get_by_role("heading", name="Done. Go back to your other device")).to_be_visible()
+        is_signed_out(theirs, place)
+    assert "confirmed" == place.look(verification)["status"]
+    page.get_by_role("button", name="I confirmed it on another device").click()
+    is_signed_in(page, to)
+
+
+def test_going_on_in_a_browser_that_did_not_ask_signs_nobody_in_and_spends_nothing(
+    place: Place, page: Page, to: str, browser: Browser
+) -> None:
+    verification = sign_in(page, place, to)
+    link = place.mail(to).link
+    with somebody(browser) as other:
+        theirs = other.new_page()
+        open_link(theirs, link)
+        go_on(theirs)
+        expect(theirs.get_by_role("heading", name="You asked somewhere else")).to_be_visible()
+        is_signed_out(theirs, place)
+    assert "pending" == place.look(verification)["status"]
+    open_link(page, link)
+    go_on(page)
+    is_signed_in(page, to)
+
+
+def test_three_wrong_words_close_that_way_and_no_other(place: Place, page: Page, to: str, browser: Browser) -> None:
+    sign_in(page, place, to)
+    first, second = words(page)
+    link = place.mail(to).link
+    with somebody(browser) as phone:
+        theirs = phone.new_page()
+        open_link(theirs, link)
+        confirm(theirs, "no-such-word")
+        expect(theirs.locator("#word-said")).to_contain_text("no try was counted")
+        confirm(theirs, second)
+        expect(theirs.locator("#word-said")).to_contain_text("no try was counted")
+        wrong = another_word(first)
+        confirm(theirs, wrong)
+        expect(theirs.locator("#word-said")).to_have_text("That is not the word. 2 more tries.")
+        confirm(theirs, wrong)
+        expect(theirs.locator("#word-said")).to_have_text("That is not the word. One more try.")
+        confirm(theirs, wrong)
+        expect(theirs.locator("#problem")).to_contain_text("This way is closed now")
+        expect(theirs.get_by_role("button", name="I asked on another device")).to_be_hidden()
+        open_link(theirs, link)
+        expect(theirs.get_by_role("button", name="Continue here")).to_be_visible()
+        expect(theirs.get_by_role("button", name="I asked on another device")).to_be_hidden()
+    open_link(page, link)
+    go_on(page)
+    is_signed_in(page, to)
+
+
+@pytest.mark.parametrize("purpose", ["recovery", "binding"])
+def test_recovery_and_binding_go_on_where_they_were_asked_and_nowhere_else(
+    place: Place, page: Page, to: str, purpose: str
+) -> None:
+    challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"  # RFC 7636, appendix B
+    link = {"redirect_uri": f"{place.shop}/callback", "state": "s", "code_challenge": challenge}
+    place.ask(to=to, purpose=purpose, methods=["code", "link"], link=link | {"code_challenge_method": "S256"})
+    open_link(page, place.mail(to).link)
+    expect(page.get_by_role("button", name="Continue here")).to_be_visible()
+    expect(page.get_by_role("button", name="I asked on another device")).to_be_hidden()
+
+
+def test_a_link_that_expired_says_so(place: Place, page: Page, to: str) -> None:
+    sign_in(page, place, to)
+    link = place.mail(to).link
+    open_link(page, link)
+    expect(page.get_by_role("button", name="Continue here")).to_be_visible()
+    place.hands.set(minutes=11)
+    go_on(page)
+    ends_with(page, "expired")
+    open_link(page, link)
+    ends_with(page, "expired")
+
+
+def test_a_link_that_was_used_says_so_and_one_whose_code_was_used_does_as_well(
+    place: Place, page: Page, to: str
+) -> None:
+    sign_in(page, place, to)
+    mail = place.mail(to)
+    page.get_by_label("Code", exact=True).fill(mail.code)
+    page.keyboard.press("Enter")
+    is_signed_in(page, to)
+    open_link(page, mail.link)
+    ends_with(page, "used")
+
+
+def test_a_request_that_was_withdrawn_says_so(place: Place, page: Page, to: str) -> None:
+    verification = sign_in(page, place, to)
+    link = place.mail(to).link
+    place.call("POST", f"/v1/verifications/{verification}/cancel", {})
+    open_link(page, link)
+    ends_with(page, "canceled")
+
+
+def test_a_code_that_was_guessed_at_too_often_ends_its_link(place: Place, page: Page, to: str) -> None:
+    verification = sign_in(page, place, to)
+    mail = place.mail(to)
+    wrong = f"{(int(re.sub(r'[^0-9]', '', mail.code)) + 1) % 1_000_000:06}"
+    for _ in range(5):
+        place.call("POST", f"/v1/verifications/{verification}/check", {"code": wrong})
+    open_link(page, mail.link)
+    ends_with(page, "exhausted")
+
+
+def test_a_link_with_another_token_and_a_link_to_nothing_end_alike(place: Place, page: Page, to: str) -> None:
+    sign_in(page, place, to)
+    address, _, token = place.mail(to).link.partition("#")
+    for link in (f"{address}#{token[::-1][1:]}A", f"{place.site.url}/l/vf_{'A' * 22}#{token}"):
+        open_link(page, link)
+        ends_with(page, "unknown")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "{address}%23{token}",
+        "{address}%2523{token}",
+        "{address}#{token}#{token}",
+        "{address}#{token}.",
+        "{address}#{token}%3E",
+        "{address}?utm_source=mail#{token}",
+    ],
+)
+def test_a_link_that_a_mail_program_rewrote_still_signs_in(place: Place, page: Page, to: str, written: str) -> None:
+    sign_in(page, place, to)
+    address, _, token = place.mail(to).link.partition("#")
+    open_link(page, written.format(address=address, token=token))
+    go_on(page)
+    is_signed_in(page, to)
+
+
+def test_a_service_that_cannot_be_reached_loses_nothing(place: Place, page: Page, to: str) -> None:
+    sign_in(page, place, to)
+    link = place.mail(to).link
+    page.goto(link.partition("#")[0])
+    page.context.set_offline(True)
+    page.get_by_label("The whole link").fill(link)
+    page.keyboard.press("Enter")
+    ends_with(page, "unreachable")
+    page.context.set_offline(False)
+    page.get_by_role("button", name="Try again").click()
+    page.context.set_offline(True)
+    go_on(page)
+    expect(page.locator("#problem")).to_contain_text("Nothing was lost")
+    page.context.set_offline(False)
+    go_on(page)
+    is_signed_in(page, to)
+
+
+def test_without_scripts_the_page_says_to_type_the_code(place: Place, browser: Browser) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{place.site.url}/l/vf_{'A' * 22}#{'A' * 43}")
+    told = page.locator("main").inner_text()
+    context.close()
+    assert "Type the code from the mail" in told
+    assert "Continue here" not in told
+    assert "Looking at your link" not in told
