@@ -62,6 +62,9 @@ class Server(uvicorn.Server):
         self._ready()
 
 
+# Where a bench of another store says where that is.
+STORES = ("WATCHWORD_STORE", "WATCHWORD_FAST_STORE")
+
 # All secrets and links of a run come from one address; its buckets are looked up and written as any other, and never
 # full.
 CONFIG = """
@@ -84,7 +87,8 @@ def settings_of(folder: Path, **more: str) -> Settings:
         "WATCHWORD_SMTP": "smtps://nobody:nothing@localhost:1",
         "WATCHWORD_MAIL_FROM": "Bench <codes@bench.example.org>",
     }
-    return Settings.load(environ | more)
+    chosen = {name: os.environ[name] for name in STORES if name in os.environ}
+    return Settings.load(environ | chosen | more)
 
 
 async def new_app(settings: Settings, service: bootstrap.Service) -> tuple[App, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -37,7 +38,10 @@ def service(origin: str) -> Iterator[tuple[str, str]]:
         kept.write_bytes(key)
     serve = [WATCHWORD, "serve", "--json"]
     with subprocess.Popen(serve, env=environment, stdout=subprocess.PIPE) as process:
-        said = json.loads(process.stdout.readline() if process.stdout else b"")
+        line = process.stdout.readline() if process.stdout else b""
+        if not line:
+            sys.exit("The service did not start: it has said why.")
+        said = json.loads(line)
         print(f"Mails arrive at  {said['mailbox']}", file=sys.stderr)
         try:
             yield said["url"], kept.read_text().strip()
@@ -53,7 +57,8 @@ def serve(address: str, key: str, origin: str, listener: socket.socket) -> None:
 
 
 def main() -> None:
-    """Use the service that there is, or start one."""
+    """Use the service that there is, or start one, which ends with the shop."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     with socket.create_server(("127.0.0.1", int(os.environ.get("EXAMPLE_PORT", "8080")))) as listener:
         # Not the service's 127.0.0.1: cookies do not know ports, and it is not to be sent those of the shop.
         origin = f"http://localhost:{listener.getsockname()[1]}"

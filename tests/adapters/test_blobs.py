@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from watchword.adapters.blobs import PIECE, DiskBlobs
+from watchword.adapters.blobs import PIECE, ROOM, DiskBlobs, room_on
 from watchword.errors import ConflictError, StoreError
 
 ID = bytes(range(16))
@@ -69,3 +69,32 @@ def test_a_file_that_lost_its_end_is_told_and_not_served_short(tmp_path: Path) -
             assert [b"ab"] == [piece async for piece in blobs.read(ID, 0, 0, 4)]
 
     asyncio.run(journey())
+
+
+def test_a_disk_that_is_nearly_full_is_left_to_the_database(tmp_path: Path) -> None:
+    async def journey() -> None:
+        begun, tight = DiskBlobs(tmp_path), DiskBlobs(tmp_path, room=lambda disk: disk)
+        await begun.write(ID, 0, offset=0, size=2, pieces=pieces(b"a"))
+        with pytest.raises(StoreError, match="kept for the database"):
+            await tight.write(ID, 0, offset=1, size=2, pieces=pieces(b"b"))
+        assert (1, False) == await tight.received(ID, 0)  # it can go on when there is room again
+        assert 2 == await begun.write(ID, 0, offset=1, size=2, pieces=pieces(b"b"))
+
+    asyncio.run(journey())
+
+
+def test_a_file_of_which_every_byte_came_is_made_whole_on_any_disk(tmp_path: Path) -> None:
+    async def journey() -> None:
+        tight = DiskBlobs(tmp_path, room=lambda disk: disk)
+        part = tight._part(ID, 0)
+        part.parent.mkdir(parents=True)
+        part.write_bytes(b"ab")
+        assert 2 == await tight.write(ID, 0, offset=2, size=2, pieces=pieces())
+        assert (2, True) == await tight.received(ID, 0)
+
+    asyncio.run(journey())
+
+
+@pytest.mark.parametrize(("disk", "room"), [(1 << 40, ROOM), (1 << 30, (1 << 30) // 20)])
+def test_the_room_that_files_leave_is_half_a_gibibyte_or_a_twentieth(disk: int, room: int) -> None:
+    assert room == room_on(disk)

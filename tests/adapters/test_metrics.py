@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from watchword.adapters import metrics
+from watchword.adapters.batch import ENDS, Batcher, figures
 from watchword.adapters.metrics import Metrics
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -85,6 +88,25 @@ def test_the_store_and_the_outbox_are_shown() -> None:
     assert 70 == shown(source, "watchword_store_operations_total")
     assert 4 == shown(source, "watchword_outbox_due")
     assert 1 == shown(source, "watchword_workers")
+
+
+def test_round_trips_to_the_store_fall_into_buckets_and_the_outbox_has_an_age() -> None:
+    async def two(operations: Sequence[float]) -> Sequence[float]:
+        return operations
+
+    async def journey() -> Metrics:
+        batcher = Batcher(two)
+        assert [1.0] == [await batcher.submit(1.0)]
+        batcher.took[:] = [1.0, 0.0, 2.0, *[0.0] * (len(ENDS) - 2), 9.5]
+        return Metrics(lambda: figures(batcher, batcher))
+
+    source = asyncio.run(journey())
+    source.note_backlog(1, 2_500)
+
+    name = "watchword_store_batch_seconds"
+    assert (2, 2, 6, 6) == tuple(shown(source, f"{name}_bucket", le=le) for le in ("0.0005", "0.001", "0.0025", "+Inf"))
+    assert 0.019 == pytest.approx(shown(source, f"{name}_sum"))
+    assert 2.5 == shown(source, "watchword_outbox_age_seconds")
 
 
 def test_label_values_that_callers_could_make_up_do_not_grow_the_process(monkeypatch: pytest.MonkeyPatch) -> None:

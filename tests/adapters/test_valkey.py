@@ -128,7 +128,8 @@ def test_what_was_asked_for_under_a_key_can_be_asked_for_again_for_as_long_as_th
 
 def test_after_a_restart_no_code_from_before_is_accepted_and_no_wrong_guess_is_forgotten(tmp_path: Path) -> None:
     async def journey() -> None:
-        async with a_server(*PERSISTENT) as server, a_world(tmp_path, server.port) as world:
+        ten = Rules(limits=Limits((), (), (), (), (Rate(10, HOUR),)))
+        async with a_server(*PERSISTENT) as server, a_world(tmp_path, server.port, ten) as world:
             spent, code = await world.send()
             for _ in range(5):
                 with pytest.raises(MismatchError):

@@ -7,12 +7,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench import browser, courier, links, profile, report, store, totp
+from bench import browser, courier, links, profile, report, store, totp, valkey
 from bench.children import call, load, server
 from bench.footprint import Left, Moment, Started, leave
 from bench.load import Loaded
 from bench.requests import SECRETS
 from bench.rows import Row, summarise
+from tests.support.needs import needs
+from tests.support.valkeys import one_server
 
 NOTHING = profile.Profile(0, [], [], [])
 EMPTY = Moment(0, 50.0, 0.1)
@@ -153,3 +155,15 @@ def test_a_sample_belongs_to_the_innermost_frame_that_has_an_owner() -> None:
     assert [("SQLite statements (adapters/sqlite, steps)", 1.0)] == shown.owners
     assert [("digest (hmac.py)", 1.0)] == shown.functions
     assert [] == shown.native
+
+
+@needs("redis-benchmark", "redis-cli")
+def test_the_store_on_valkey_is_measured_beside_redis_benchmark() -> None:
+    valkey.OUT.mkdir(exist_ok=True)
+    rates = valkey.alone(one_server(), rounds=1, count=200)
+    rows = valkey.over_http(one_server(), rounds=1, seconds=0.3)
+    written = valkey.page(rates, rows)
+
+    assert all(rates.values())
+    assert "create + check" in written
+    assert "ours against it" in written

@@ -174,7 +174,7 @@ def test_doctor_closes_the_store_that_does_not_answer(command: Command, monkeypa
             closed.append(self)
 
     command("migrate")
-    monkeypatch.setattr("watchword.bootstrap.open_store", lambda _settings: Broken())
+    monkeypatch.setattr("watchword.bootstrap.open_durable", lambda _settings: Broken())
 
     assert ["It does not answer."] == findings(command, 4)["store error"]
     assert 1 == len(closed)

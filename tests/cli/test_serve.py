@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.cli.conftest import COMMAND, Command, Post, Serving, environment
+from watchword.adapters import key_file
+from watchword.adapters.system import SystemClock, SystemEntropy
 from watchword.cli.serve import CONNECTIONS, OWN_FILES, bounds_of
 from watchword.core.policy import PROFILES
 from watchword.settings import Settings
@@ -539,15 +541,19 @@ def workers_of(serving: Serving) -> set[str]:
     return set(Path(f"/proc/{serving.process.pid}/task/{serving.process.pid}/children").read_text().split())
 
 
-@pytest.mark.parametrize("wrong", ["settings", "keys"])
+@pytest.mark.parametrize("wrong", ["settings", "keys", "other keys"])
 def test_a_hangup_with_something_wrong_leaves_the_workers_be(start: Start, tmp_path: Path, wrong: str) -> None:
     config, keys = tmp_path / "watchword.toml", tmp_path / "watchword-data" / "keys.json"
     config.write_text("")
     serving = start("--workers", "2", WATCHWORD_CONFIG=str(config))
     before = workers_of(serving)
+    assert 201 == ask(serving, "/v1/verifications", LOGIN, serving.welcome["api_key"])[0]
 
     if wrong == "settings":
         config.write_text("[limits]\nrecipient_sends = 'none'\n")
+    elif wrong == "other keys":
+        keys.unlink()
+        key_file.ensure(keys, SystemEntropy().draw, SystemClock().now())
     else:
         keys.write_text("{}")
     serving.process.send_signal(signal.SIGHUP)

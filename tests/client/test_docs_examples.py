@@ -19,7 +19,7 @@ def test_every_example_of_the_page_runs(capsys: pytest.CaptureFixture[str], monk
     text = PAGE.read_text(encoding="utf-8")
     examples = list(_EXAMPLE.finditer(text))
     assert len(examples) >= 10
-    with RunningApp() as app:
+    with RunningApp(redirect_uris=["https://shop.example/signed-in"]) as app:
         monkeypatch.setenv("CODES_URL", app.address)
         monkeypatch.setenv("CODES_API_KEY", app.key)
         page: dict[str, Any] = {"input": lambda _: app.delivered()}
@@ -33,6 +33,7 @@ def test_every_example_of_the_page_runs(capsys: pytest.CaptureFixture[str], monk
     printed = capsys.readouterr().out
     assert "We sent a code to" in printed
     assert "Welcome." in printed
+    assert "Open the link in your mail." in printed
     assert "It was withdrawn." in printed
     assert printed.endswith("Not approved.\n")
 

@@ -21,7 +21,11 @@ from tests.e2e.link_people import (
 )
 from tests.e2e.secret_people import somebody
 
-pytestmark = pytest.mark.xdist_group("browser")
+# What a page does is the same on every screen: that every state fits its screen is in test_link_access.py.
+pytestmark = [
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.parametrize("page", [(1280, "dark")], ids=["desktop-night"], indirect=True),
+]
 
 COUNTDOWN = re.compile(r"Send it again in [0-5]:\d\d")
 

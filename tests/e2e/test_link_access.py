@@ -156,3 +156,14 @@ def test_the_pages_read_from_right_to_left(place: Place, page: Page, to: str) ->
     expect(page.get_by_role("button", name="Continue here")).to_be_visible()
     page.evaluate("document.documentElement.dir = 'rtl'")
     check(page)
+
+
+def test_without_scripts_the_page_says_to_type_the_code(place: Place, browser: Browser) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{place.site.url}/l/vf_{'A' * 22}#{'A' * 43}")
+    told = page.locator("main").inner_text()
+    context.close()
+    assert "Type the code from the mail" in told
+    assert "Continue here" not in told
+    assert "Looking at your link" not in told

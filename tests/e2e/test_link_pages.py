@@ -21,9 +21,14 @@ from tests.e2e.link_people import (
     words,
 )
 from tests.e2e.secret_people import somebody
+from tests.e2e.test_secret_attacks import WITHOUT_CRYPTO
 from watchword.core.words import SIGNS
 
-pytestmark = pytest.mark.xdist_group("browser")
+# What a page does is the same on every screen: that every state fits its screen is in test_link_access.py.
+pytestmark = [
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.parametrize("page", [(390, "light")], ids=["phone-day"], indirect=True),
+]
 
 
 @pytest.fixture(scope="module")
@@ -257,12 +262,19 @@ def test_a_service_that_cannot_be_reached_loses_nothing(place: Place, page: Page
     is_signed_in(page, to)
 
 
-def test_without_scripts_the_page_says_to_type_the_code(place: Place, browser: Browser) -> None:
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
-    page.goto(f"{place.site.url}/l/vf_{'A' * 22}#{'A' * 43}")
-    told = page.locator("main").inner_text()
-    context.close()
-    assert "Type the code from the mail" in told
-    assert "Continue here" not in told
-    assert "Looking at your link" not in told
+def test_without_the_browsers_cryptography_nothing_is_asked_and_nothing_is_lost(
+    place: Place, page: Page, to: str, browser: Browser
+) -> None:
+    sign_in(page, place, to)
+    link = place.mail(to).link
+    with somebody(browser) as other:
+        other.add_init_script(WITHOUT_CRYPTO)
+        theirs, posted = other.new_page(), list[str]()
+        theirs.on("request", lambda request: posted.append(request.url) if request.method == "POST" else None)
+        for address in (link, link.replace("/l/", "/v/")):
+            open_link(theirs, address)
+            ends_with(theirs, "insecure")
+        assert [] == posted
+    open_link(page, link)
+    go_on(page)
+    is_signed_in(page, to)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
+from cryptography.exceptions import InvalidTag
 
 from tests.support.link import CHALLENGE, REDIRECT, VERIFIER, Holder, handed_off
 from tests.support.world import World, a_keyring
@@ -17,10 +18,14 @@ from watchword.core.limit import Rate
 from watchword.core.magic_link import LinkWanted
 from watchword.core.policy import BALANCED, Limits, Rules
 from watchword.errors import (
+    AlreadyUsedError,
+    CanceledError,
     ChannelClosedError,
     ExhaustedError,
+    ForbiddenError,
     InvalidInputError,
     MismatchError,
+    NotConfirmedError,
     RateLimitedError,
     UnknownError,
 )
@@ -173,6 +178,143 @@ def test_a_sentence_that_grows_too_long_is_refused() -> None:
             await world.create(purpose="step_up", action=Action("long", dict.fromkeys("abcd", "x" * 80)))
         assert "action.params" == caught.value.field
         assert "xxxx" not in repr(Action("long", {"a": "xxxx"}))
+
+    run(journey())
+
+
+def test_the_context_is_for_the_link_alone_and_noise_for_all_others() -> None:
+    async def journey() -> None:
+        world = await a_shop(Rules(actions={"Acme": {"close": Template({}, {"en": "Close the account"})}}))
+        shown, _, _ = await asked(
+            world, purpose="step_up", action=Action("close", {}), user_agent="Firefox/147.0 (Windows)"
+        )
+        link = Holder(world.outbox.mails[-1][1].link)
+        context = link.read(await world.magic_links.open(shown.verification.id, HERE))
+        assert ("Firefox on Windows", "Close the account", True) == tuple(
+            context[name] for name in ("device", "action", "other_device")
+        )
+        for raw in (None, bytes(16), (await world.create()).verification.id):
+            with pytest.raises(InvalidTag):
+                link.read(await world.magic_links.open(raw, HERE))
+
+    run(journey())
+
+
+def test_each_of_link_and_page_wants_its_own_proof() -> None:
+    async def journey() -> None:
+        world = await a_shop()
+        shown, proof, page = await asked(world)
+        raw, flow = shown.verification.id, world.magic_links
+        works: list[Callable[[bytes], Coroutine[Any, Any, object]]] = [
+            lambda given: flow.proceed(raw, given, HERE),
+            lambda given: flow.confirm(raw, given, "amber", HERE),
+        ]
+        pages: list[Callable[[bytes], Coroutine[Any, Any, object]]] = [
+            lambda given: flow.look(raw, given, HERE),
+            lambda given: flow.check(raw, given, "123456", HERE),
+            lambda given: flow.resend(raw, given, HERE),
+        ]
+        for work, others in ((works, page), (pages, proof)):
+            for each in work:
+                for given in (others, bytes(32)):
+                    with pytest.raises(UnknownError):
+                        await each(given)
+        assert (await world.store.look(raw))[0] == shown.verification
+
+    run(journey())
+
+
+def test_the_hosted_page_shows_confirms_and_confirms_again() -> None:
+    async def journey() -> None:
+        world = await a_shop()
+        shown, _, page = await asked(world)
+        seen = await world.magic_links.look(shown.verification.id, page, HERE)
+        assert ("Acme", "", shown.watchword) == (seen.app, seen.action, seen.shown.watchword)
+        for _ in range(2):
+            await world.magic_links.check(shown.verification.id, page, world.outbox.last_code, HERE)
+        assert 1 == world.journal.names().count("verification.confirmed")
+        approved = await world.magic_links.exchange(world.app, shown.verification.id, None, VERIFIER)
+        assert "approved" == approved.status.value
+        with pytest.raises(AlreadyUsedError):
+            await world.magic_links.exchange(world.app, shown.verification.id, None, VERIFIER)
+
+    run(journey())
+
+
+def test_a_word_from_another_device_confirms_where_it_may() -> None:
+    async def journey() -> None:
+        world = await a_shop()
+        shown, proof, _ = await asked(world)
+        with pytest.raises(NotConfirmedError):
+            await world.magic_links.exchange(world.app, shown.verification.id, None, VERIFIER)
+        with pytest.raises(InvalidInputError):
+            await world.magic_links.confirm(shown.verification.id, proof, "password", HERE)
+        await world.magic_links.confirm(shown.verification.id, proof, shown.watchword.split()[0].upper(), HERE)
+        approved = await world.magic_links.exchange(world.app, shown.verification.id, None, VERIFIER)
+        assert "approved" == approved.status.value
+        bound, proof, _ = await asked(world, purpose="binding")
+        with pytest.raises(ForbiddenError):
+            await world.magic_links.confirm(bound.verification.id, proof, "amber", HERE)
+
+    run(journey())
+
+
+def test_a_step_up_by_code_alone_says_what_it_approves_and_wants_it_repeated() -> None:
+    async def journey() -> None:
+        action = Action("close", {})
+        world = await a_shop(Rules(actions={"Acme": {"close": Template({}, {"en": "Close the account"})}}))
+        raw, code = await world.send(purpose="step_up", action=action)
+        assert "Close the account" == world.outbox.mails[-1][1].action
+        with pytest.raises(MismatchError):
+            await world.check(raw, code)
+        assert "approved" == (await world.check(raw, code, action=action)).status.value
+
+    run(journey())
+
+
+def test_what_is_over_hands_nothing_off() -> None:
+    async def journey() -> None:
+        world = await a_shop()
+        shown, proof, page = await asked(world)
+        await world.verifications.cancel(world.app, shown.verification.id)
+        for work in (
+            world.magic_links.proceed(shown.verification.id, proof, HERE),
+            world.magic_links.check(shown.verification.id, page, "123456", HERE),
+        ):
+            with pytest.raises(CanceledError):
+                await work
+
+    run(journey())
+
+
+def test_an_exchange_names_one_thing_and_a_purpose_that_is_one() -> None:
+    async def journey() -> None:
+        world = await a_shop()
+        shown, _, _ = await asked(world)
+        for raw, code, purpose, field in (
+            (None, None, None, "code"),
+            (shown.verification.id, "x", None, "code"),
+            (shown.verification.id, None, "marketing", "purpose"),
+        ):
+            with pytest.raises(InvalidInputError) as caught:
+                await world.magic_links.exchange(world.app, raw, code, VERIFIER, purpose=purpose)
+            assert field == caught.value.field
+        with pytest.raises(InvalidInputError):
+            await world.create(action=Action("close", {}))
+
+    run(journey())
+
+
+def test_a_resend_shows_the_page_anew() -> None:
+    async def journey() -> None:
+        world = await a_shop(Rules(limits=UNLIMITED))
+        shown, _, page = await asked(world)
+        with pytest.raises(RateLimitedError) as caught:
+            await world.magic_links.resend(shown.verification.id, page, HERE)
+        assert 30 == caught.value.retry_after
+        world.clock.move(30 * SECOND)
+        seen = await world.magic_links.resend(shown.verification.id, page, HERE)
+        assert 2 == seen.shown.verification.sends
 
     run(journey())
 

@@ -60,7 +60,6 @@ class Gateway:
         page.clock.install()
         page.goto(link, wait_until="networkidle")
         page.clock.run_for(PATIENCE)
-        page.wait_for_load_state("networkidle")
         page.evaluate(UNCOVER)
         return page
 
@@ -86,7 +85,6 @@ class Gateway:
         page.close()
 
     def _leave(self, page: Page) -> None:
-        """Let whatever was set off come to its end, and press on where that is."""
+        """Let whatever was set off come to its end, and wait there as well."""
         page.wait_for_load_state("networkidle")
         page.clock.run_for(PATIENCE)
-        page.wait_for_load_state("networkidle")

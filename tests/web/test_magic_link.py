@@ -246,6 +246,32 @@ def test_a_decoy_shows_its_page_and_takes_no_code(shop: Site) -> None:
     )
 
 
+def test_whoever_has_the_mail_alone_is_shown_the_first_word_by_no_route(shop: Site) -> None:
+    asked = Asked(shop)
+    told: list[Any] = [asked.mail.read(asked.call(asked.mail, "open").json["context"])]
+    others = [sign for sign in SIGNS if sign != asked.sign][:3]
+    for verb, body in (
+        ("open", {}),
+        ("continue", {}),
+        *(("confirm", {"word": word}) for word in others),
+        ("confirm", {"word": asked.sign[:-1]}),
+    ):
+        told.append(asked.call(asked.mail, verb, **body).json)
+    for verb, body in (("open", {}), ("check", {"code": asked.code}), ("resend", {})):
+        told.append(shop.call("POST", f"/v1/pages/{asked.id}/{verb}", {"proof": asked.mail.proof, **body}).json)
+    told += [shop.call("GET", f"/v1/verifications/{asked.id}").json, shop.call("GET", f"/v/{asked.id}").text]
+    mail = shop.world.outbox.mails[-1][1]
+    assert asked.sign not in repr((told, mail, mail.code, mail.link, mail.action, mail.countersign))
+
+
+def test_new_actions_and_limits_hold_from_a_reload_on(shop: Site) -> None:
+    world = shop.world
+    closing = a_request(purpose="step_up", action={"template": "close", "params": {}})
+    assert (422, "invalid") == refused(shop.post(V, closing))[:2]
+    world.verifications.rules = Rules(limits=UNLIMITED, actions={"Acme": {"close": Template({}, {"en": "Close it"})}})
+    assert 201 == shop.post(V, closing).status
+
+
 # --- what is refused ----------------------------------------------------------------------------------
 
 

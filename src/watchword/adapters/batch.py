@@ -14,6 +14,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
@@ -21,6 +22,8 @@ from typing import Any, Generic, TypeVar
 from watchword.errors import OverloadedError, StoreError
 
 Operation = TypeVar("Operation")
+
+ENDS = (0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 1_000, 5_000)  # of buckets, in milliseconds
 
 # What execute returns for each operation, in order: its result, or the exception that its caller shall see.
 Results = Sequence[Any]
@@ -44,6 +47,9 @@ class Batcher(Generic[Operation]):
         self._worker: asyncio.Task[None] | None = None
         self.batches = 0
         self.operations = 0
+        self.took = [0.0] * (
+            len(ENDS) + 2
+        )  # round trips by bucket, the last beyond all; then their sum in milliseconds
 
     @property
     def depth(self) -> int:
@@ -82,11 +88,15 @@ class Batcher(Generic[Operation]):
         batch = [queue.popleft() for _ in range(min(len(queue), self._most))]
         self.batches += 1
         self.operations += len(batch)
+        began = self._loop.time()
         try:
             results = await self._execute([operation for operation, _ in batch])
         except Exception as error:  # noqa: BLE001 - whatever it is, every caller must hear of it
             failure = error if isinstance(error, StoreError) else StoreError(f"a batch failed: {type(error).__name__}")
             results = [failure] * len(batch)
+        milliseconds = (self._loop.time() - began) * 1_000
+        self.took[bisect_left(ENDS, milliseconds)] += 1
+        self.took[-1] += milliseconds
         for (_, future), result in zip(batch, results, strict=True):
             if future.done():  # cancelled: the caller has gone
                 continue
@@ -94,3 +104,18 @@ class Batcher(Generic[Operation]):
                 future.set_exception(result)
             else:
                 future.set_result(result)
+
+
+def figures(*batchers: Batcher[Any]) -> dict[str, float]:
+    """What a store tells of its batchers: how many wait now; since the start, batches, operations and how long it took.
+
+    ``took_0`` to the last are the parts of ``Batcher.took``, which metrics put together again.
+    """
+    took = {
+        f"took_{place}": sum(parts) for place, parts in enumerate(zip(*(each.took for each in batchers), strict=True))
+    }
+    return took | {
+        "queue_depth": sum(each.depth for each in batchers),
+        "batches": sum(each.batches for each in batchers),
+        "operations": sum(each.operations for each in batchers),
+    }

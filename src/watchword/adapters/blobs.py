@@ -9,7 +9,8 @@ Rules:
 
 * memory is constant: a piece at a time, in threads, never a whole file;
 * one writer a file, held by a lock that dies with its process;
-* names are made of our own ids and numbers, so that nothing a client sends becomes a path.
+* names are made of our own ids and numbers, so that nothing a client sends becomes a path;
+* files leave room on their disk: whoever may upload must not be able to stop the database beside them, and all codes.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import asyncio
 import fcntl
 import os
 import shutil
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -26,20 +27,27 @@ from typing import BinaryIO
 from watchword.errors import ConflictError, StoreError, TooLargeError
 
 PIECE = 256 * 1024  # bytes written or read in one go
+ROOM = 512 * 1024 * 1024  # bytes that files leave free, or a twentieth of a small disk
+
+
+def room_on(disk: int) -> int:
+    """The bytes that files leave free on a disk of that size."""
+    return min(ROOM, disk // 20)
 
 
 class DiskBlobs:
     """A folder of sealed files. It is made with the first of them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, room: Callable[[int], int] = room_on) -> None:
         self._folder = folder
+        self._room = room
 
     async def received(self, secret: bytes, number: int) -> tuple[int, bool]:
         return await asyncio.to_thread(self._received, secret, number)
 
     async def write(self, secret: bytes, number: int, *, offset: int, size: int, pieces: AsyncIterator[bytes]) -> int:
         with _our_words():
-            file = await asyncio.to_thread(self._begin, secret, number, offset)
+            file = await asyncio.to_thread(self._begin, secret, number, offset, size)
         at, pending = offset, bytearray()
         try:
             async for piece in pieces:
@@ -94,9 +102,15 @@ class DiskBlobs:
                 return path.stat().st_size, whole
         return 0, False
 
-    def _begin(self, secret: bytes, number: int, offset: int) -> BinaryIO:
+    def _demand_room(self, more: int) -> None:
+        disk = shutil.disk_usage(self._folder)
+        if more > 0 and disk.free - more < self._room(disk.total):
+            raise StoreError("sealed files: what is left of the disk is kept for the database.")
+
+    def _begin(self, secret: bytes, number: int, offset: int, size: int) -> BinaryIO:
         part = self._part(secret, number)
         part.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._demand_room(size - offset)
         descriptor = os.open(part, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         file = os.fdopen(descriptor, "r+b", 0)
         try:

@@ -18,12 +18,14 @@ from __future__ import annotations
 import os
 import tempfile
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
+
+from watchword.adapters.batch import ENDS
 
 if TYPE_CHECKING:
     # Imported where it is used: half a megabyte of code that a process needs only once somebody scrapes it.
@@ -50,6 +52,7 @@ class Counts(msgspec.Struct, array_like=True):
     events: dict[str, int] = msgspec.field(default_factory=dict)
     store: dict[str, float] = msgspec.field(default_factory=dict)
     outbox_due: int = 0
+    outbox_age: int = 0
 
 
 class Metrics:
@@ -79,9 +82,9 @@ class Metrics:
             events = self.counts.events
             events[event] = events.get(event, 0) + 1
 
-    def note_backlog(self, due: int) -> None:
-        """Note how many messages were due a moment ago."""
-        self.counts.outbox_due = due
+    def note_backlog(self, due: int, age: int = 0) -> None:
+        """Note how many messages were due a moment ago, and for how many milliseconds the first of them was."""
+        self.counts.outbox_due, self.counts.outbox_age = due, age
 
     def publish(self) -> None:
         """Write the counts for the other workers. A full disk costs this worker's share of the sums, nothing else."""
@@ -203,7 +206,11 @@ class _Shown:
         return shown
 
     def _store(self) -> Iterator[Metric]:
-        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily  # noqa: PLC0415 (see above)
+        from prometheus_client.core import (  # noqa: PLC0415 (see above)
+            CounterMetricFamily,
+            GaugeMetricFamily,
+            HistogramMetricFamily,
+        )
 
         living = [counts for counts in self._everyone if _lives(counts.pid)]
         for name, text in _STORE_COUNTERS.items():
@@ -212,9 +219,17 @@ class _Shown:
         for name, text in _STORE_GAUGES.items():
             now = sum(counts.store.get(name, 0) for counts in living)
             yield GaugeMetricFamily(f"watchword_store_{name}", text, value=now)
+        took = [sum(each.store.get(f"took_{place}", 0.0) for each in self._everyone) for place in range(len(ENDS) + 2)]
+        shown = HistogramMetricFamily("watchword_store_batch_seconds", "Time of one round trip to the store.")
+        shown.add_metric((), _cumulated(took, ENDS), took[-1] / 1_000)
+        yield shown
         # All workers look at the same outbox, so the figures are one figure, seen at different moments.
         due = max((counts.outbox_due for counts in living), default=0)
         yield GaugeMetricFamily("watchword_outbox_due", "Messages due; counting stops at 10 000.", value=due)
+        age = max((counts.outbox_age for counts in living), default=0) / 1_000
+        yield GaugeMetricFamily(
+            "watchword_outbox_age_seconds", "For how long the first of them has been due.", value=age
+        )
         yield GaugeMetricFamily("watchword_workers", "Workers that live.", value=len(living))
 
 
@@ -225,8 +240,8 @@ _STORE_COUNTERS = {"batches": "Round trips to the store.", "operations": "Operat
 _STORE_GAUGES = {"queue_depth": "Operations that wait for the next round trip."}
 
 
-def _cumulated(histogram: list[float]) -> list[tuple[str, float]]:
-    ends = [*(str(end / 1_000) for end in BUCKETS), "+Inf"]
+def _cumulated(histogram: list[float], buckets: Sequence[float] = BUCKETS) -> list[tuple[str, float]]:
+    ends = [*(str(end / 1_000) for end in buckets), "+Inf"]
     total = 0.0
     shown = []
     for end, count in zip(ends, histogram, strict=False):

@@ -124,17 +124,15 @@ def tie(tables: Tables, verification: Verification, now: Instant) -> None:
 
     More than a subject may have are not tied: an owner must not be pushed out by whoever adds addresses.
     """
-    subject, contact = verification.subject, verification.contact
-    if subject is None or contact is None:
+    subject = verification.subject
+    if subject is None:
         return
-    rows = tables.notices
-    known = rows.addresses(subject)
+    known = tables.notices.addresses(subject)
     is_new = all(each.address != verification.address for each in known)
-    if not is_new or len(known) < rules.MOST_ADDRESSES:
-        rows.put_address(_address(verification, subject, contact, now))
+    if verification.contact is not None and (not is_new or len(known) < rules.MOST_ADDRESSES):
+        tables.notices.put_address(_address(verification, subject, verification.contact, now))
         if is_new:
-            added = Happened(verification.id, subject, Kind.ADDRESS_ADDED, now)
-            tell(tables, added, but=verification.address)
+            tell(tables, Happened(verification.id, subject, Kind.ADDRESS_ADDED, now), but=verification.address)
     if verification.purpose == "recovery":
         tell(tables, Happened(verification.id, subject, Kind.ACCOUNT_RECOVERED, now))
 

@@ -1,23 +1,40 @@
 """A store in two halves (``ports.Store``): what is short-lived on a fast store, what must last on a durable one.
 
-    fast        verifications, their outbox, buckets of sends
-    durable     apps and keys, secrets, authenticators, recovery codes, confirmed addresses, notices, wrong guesses
+    fast        verifications by email, their outbox, buckets of their sends
+    durable     apps and keys, secrets, authenticators, recovery codes, confirmed addresses, notices, wrong guesses,
+                verifications by SMS
+
+Messages that cost money are few, and what is counted about them must outlive any restart, so they lie in the durable
+half as a whole. An id does not tell its channel: what is not in the fast half is looked for in the other one.
 
 Not handled here: how either keeps its half; that wrong guesses reach the durable one before they are answered is the
 fast store's own duty (``adapters/valkey/guesses.py``).
 
-Rule: the durable half is opened first and closed last, because the fast one leans on it.
+Rules:
+
+* the durable half is opened first and closed last, because the fast one leans on it;
+* a verification of a fast channel is worth nothing in the durable half, where one may lie from before there were two:
+  its recipient's wrong guesses would be counted in two places;
+* a courier that cannot reach one half still works off the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, TypeVar
 
 from watchword.core.app import ApiKey, App
-from watchword.core.instant import Instant
-from watchword.core.limit import Guesses, GuessLimits
-from watchword.core.verification import Expected, Judgement, Outcome
-from watchword.ports import FastStore, Store
+from watchword.core.delivery import Delivery, Due, Settlement
+from watchword.core.instant import Instant, Span
+from watchword.core.limit import Charge, Guesses, GuessLimits
+from watchword.core.verification import Expected, Judgement, Outcome, Verification
+from watchword.errors import UnavailableError, UnknownError
+from watchword.ports import Added, FastStore, Idempotency, Store
+
+FAST_CHANNELS: Final = frozenset({"email"})
+MOST_COUNTED: Final = 10_000
+
+Result = TypeVar("Result")
 
 
 class SplitStore:
@@ -30,18 +47,6 @@ class SplitStore:
         self.authenticators = durable.authenticators
         self.handovers = durable.handovers
         self.notices = durable.notices
-        self.add = fast.add
-        self.find = fast.find
-        self.look = fast.look
-        self.confirm_code = fast.confirm_code
-        self.confirm_word = fast.confirm_word
-        self.resend = fast.resend
-        self.cancel = fast.cancel
-        self.claim = fast.claim
-        self.settle = fast.settle
-        self.next_due = fast.next_due
-        self.backlog = fast.backlog
-        self.recent = fast.recent
 
     async def open(self) -> None:
         """Open both, or none."""
@@ -57,55 +62,6 @@ class SplitStore:
         await self.fast.aclose()
         await self.durable.aclose()
 
-    async def attempt(
-        self,
-        app: bytes,
-        verification: bytes,
-        *,
-        digits: int,
-        matches: bool,
-        expected: Expected,
-        guesses: GuessLimits,
-        now: Instant,
-    ) -> Judgement:
-        judgement = await self.fast.attempt(
-            app, verification, digits=digits, matches=matches, expected=expected, guesses=guesses, now=now
-        )
-        return await self._tied(judgement, now)
-
-    async def exchange(
-        self,
-        app: bytes,
-        verification: bytes,
-        *,
-        challenge: bytes,
-        expected: Expected,
-        handed_over: bool,
-        guesses: GuessLimits,
-        now: Instant,
-    ) -> Judgement:
-        judgement = await self.fast.exchange(
-            app,
-            verification,
-            challenge=challenge,
-            expected=expected,
-            handed_over=handed_over,
-            guesses=guesses,
-            now=now,
-        )
-        return await self._tied(judgement, now)
-
-    async def _tied(self, judgement: Judgement, now: Instant) -> Judgement:
-        """Tie the address of whoever was approved just now, before anybody hears of it.
-
-        Fails closed: where the durable half is gone in between, nobody is told that it was approved, and the person
-        asks for a new code.
-        """
-        approved = judgement.outcome is Outcome.APPROVED
-        if approved and judgement.verification.subject is not None:
-            await self.durable.notices.tie(judgement.verification, now=now)
-        return judgement
-
     async def ping(self) -> None:
         """Both can be read and written."""
         await self.durable.ping()
@@ -119,6 +75,137 @@ class SplitStore:
     async def purge(self, *, made_before: Instant, now: Instant, step: int) -> int:
         """Purge the durable half. In the fast one everything has a lifetime and leaves by itself."""
         return await self.durable.purge(made_before=made_before, now=now, step=step)
+
+    async def add(
+        self,
+        verification: Verification,
+        *,
+        charges: Sequence[Charge],
+        guesses: GuessLimits,
+        idempotency: Idempotency | None,
+        now: Instant,
+    ) -> Added:
+        half = self._of(verification)
+        return await half.add(verification, charges=charges, guesses=guesses, idempotency=idempotency, now=now)
+
+    async def find(self, app: bytes, verification: bytes) -> tuple[Verification, Sequence[Delivery]]:
+        return await self._wherever(verification, lambda half: half.find(app, verification))
+
+    async def look(self, verification: bytes) -> tuple[Verification, App]:
+        return await self._wherever(verification, lambda half: half.look(verification))
+
+    async def attempt(
+        self,
+        app: bytes,
+        verification: bytes,
+        *,
+        digits: int,
+        matches: bool,
+        expected: Expected,
+        guesses: GuessLimits,
+        now: Instant,
+    ) -> Judgement:
+        try:  # as ``_wherever``, without its cost on the way of every login
+            judgement = await self.fast.attempt(
+                *(app, verification), digits=digits, matches=matches, expected=expected, guesses=guesses, now=now
+            )
+            return await self._tied(judgement, now)
+        except UnknownError:
+            half = await self._other(verification)
+        return await half.attempt(
+            *(app, verification), digits=digits, matches=matches, expected=expected, guesses=guesses, now=now
+        )
+
+    async def confirm_code(
+        self,
+        app: bytes,
+        verification: bytes,
+        *,
+        digits: int,
+        matches: bool,
+        guesses: GuessLimits,
+        now: Instant,
+    ) -> Judgement:
+        return await self._wherever(
+            verification,
+            lambda half: half.confirm_code(app, verification, digits=digits, matches=matches, guesses=guesses, now=now),
+        )
+
+    async def confirm_word(
+        self, app: bytes, verification: bytes, *, matches: bool, now: Instant
+    ) -> tuple[Outcome, Verification]:
+        return await self._wherever(
+            verification, lambda half: half.confirm_word(app, verification, matches=matches, now=now)
+        )
+
+    async def exchange(
+        self,
+        app: bytes,
+        verification: bytes,
+        *,
+        challenge: bytes,
+        expected: Expected,
+        handed_over: bool,
+        guesses: GuessLimits,
+        now: Instant,
+    ) -> Judgement:
+        judgement = await self._wherever(
+            verification,
+            lambda half: half.exchange(
+                *(app, verification),
+                challenge=challenge,
+                expected=expected,
+                handed_over=handed_over,
+                guesses=guesses,
+                now=now,
+            ),
+        )
+        return await self._tied(judgement, now)
+
+    async def resend(
+        self,
+        app: bytes,
+        verification: bytes,
+        *,
+        charges: Sequence[Charge],
+        schedule: tuple[Span, ...],
+        guesses: GuessLimits,
+        now: Instant,
+    ) -> Verification:
+        return await self._wherever(
+            verification,
+            lambda half: half.resend(app, verification, charges=charges, schedule=schedule, guesses=guesses, now=now),
+        )
+
+    async def cancel(self, app: bytes, verification: bytes, *, now: Instant) -> Verification:
+        return await self._wherever(verification, lambda half: half.cancel(app, verification, now=now))
+
+    async def claim(self, *, now: Instant, lease: Span, most: int) -> Sequence[Due]:
+        trouble: UnavailableError | None = None
+        taken: list[Due] = []
+        for half in (self.fast, self.durable):
+            try:
+                if len(taken) < most:
+                    taken += await half.claim(now=now, lease=lease, most=most - len(taken))
+            except UnavailableError as error:
+                trouble = error
+        if trouble is not None and not taken:
+            raise trouble
+        return taken
+
+    async def settle(self, due: Due, settlement: Settlement) -> None:
+        await self._of(due.verification).settle(due, settlement)
+
+    async def next_due(self) -> Instant | None:
+        found = [await self.fast.next_due(), await self.durable.next_due()]
+        return min((due for due in found if due is not None), default=None)
+
+    async def backlog(self, *, now: Instant) -> int:
+        return min(MOST_COUNTED, await self.fast.backlog(now=now) + await self.durable.backlog(now=now))
+
+    async def recent(self, most: int) -> Sequence[tuple[Verification, str, Delivery]]:
+        found = [*await self.fast.recent(most), *await self.durable.recent(most)]
+        return sorted(found, key=lambda sent: (sent[2].at, sent[2].verification, sent[2].number), reverse=True)[:most]
 
     async def guesses(self, key: bytes) -> Guesses:
         return await self.durable.guesses(key)
@@ -146,3 +233,33 @@ class SplitStore:
 
     async def app_by_key(self, key_hash: bytes) -> App | None:
         return await self.durable.app_by_key(key_hash)
+
+    async def _tied(self, judgement: Judgement, now: Instant) -> Judgement:
+        """Tie the address of whoever was approved just now, before anybody hears of it.
+
+        Fails closed: where the durable half is gone in between, nobody is told that it was approved, and the person
+        asks for a new code.
+        """
+        verification = judgement.verification
+        elsewhere = verification.subject is not None and verification.channel in FAST_CHANNELS
+        if elsewhere and judgement.outcome is Outcome.APPROVED:
+            await self.durable.notices.tie(verification, now=now)
+        return judgement
+
+    def _of(self, verification: Verification) -> FastStore:
+        return self.fast if verification.channel in FAST_CHANNELS else self.durable
+
+    async def _wherever(self, verification: bytes, verb: Callable[[FastStore], Awaitable[Result]]) -> Result:
+        """Have a verb done by the half that knows the verification. Neither changes anything where it knows it not."""
+        try:
+            return await verb(self.fast)
+        except UnknownError:
+            half = await self._other(verification)
+        return await verb(half)
+
+    async def _other(self, verification: bytes) -> FastStore:
+        """The durable half, where it has that verification and may."""
+        found, _ = await self.durable.look(verification)
+        if found.channel in FAST_CHANNELS:
+            raise UnknownError
+        return self.durable

@@ -195,6 +195,8 @@ class Service(Wiring):
     async def _tell_figures(self) -> None:
         while True:
             with suppress(UnavailableError):
-                self.metrics.note_backlog(await self.store.backlog(now=self._clock.now()))
+                now = self._clock.now()
+                due, first = await self.store.backlog(now=now), await self.store.next_due()
+                self.metrics.note_backlog(due, 0 if first is None else max(0, now - first))
             self.metrics.publish()
             await asyncio.sleep(TICK)

@@ -15,7 +15,7 @@ from watchword.adapters.memory import MemoryStore
 from watchword.adapters.sqlite.look import Schema, holds_verifications, look_at_schema, newest_sealed
 from watchword.adapters.sqlite.store import SqliteStore
 from watchword.adapters.system import SystemClock, SystemEntropy
-from watchword.errors import KeyringError, SettingsError, TamperedError
+from watchword.errors import KeyringError, SettingsError, StoreError, TamperedError
 from watchword.flows.app import Apps
 from watchword.ports import Audit, Store
 from watchword.settings import Settings
@@ -49,12 +49,15 @@ def try_keys(settings: Settings) -> None:
     """Open something in the store with the key file, changing nothing.
 
     A file of another machine, or one from before a rotation, would make every right code a wrong one, in silence.
+    A store that cannot be read is for whoever opens it to tell.
 
     Raises:
         SettingsError: it cannot be used, or is not the one that the store was written with.
-        StoreError: the store cannot be read.
     """
-    place, sample = _newest_sealed(settings)
+    try:
+        place, sample = _newest_sealed(settings)
+    except StoreError:
+        return
     if sample is None:
         return
     try:

@@ -85,8 +85,6 @@ def _key_file(settings: Settings) -> Iterator[Finding]:
     yield Finding("ok", "keys", f"{len(keys)} in {path}, current {current}")
     try:
         bootstrap.try_keys(settings)
-    except UnavailableError:  # of the store, which has a finding of its own
-        pass
     except SettingsError as error:
         yield Finding("error", "keys", error.detail, exits.USAGE)
     database = settings.storage.database

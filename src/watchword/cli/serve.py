@@ -331,7 +331,9 @@ def _serve_together(
     log.start()
 
     def check() -> None:
-        bootstrap.build(again.settings(), minted=minted, courier=False)
+        settings = again.settings()
+        bootstrap.try_keys(settings)
+        bootstrap.build(settings, minted=minted, courier=False)
 
     with tempfile.TemporaryDirectory(prefix="watchword-run-") as counts:
         worker = Worker(again, minted, Path(counts))

@@ -308,8 +308,12 @@ class Verifications:
             challenge=challenge,
             action=None if request.action is None else digest(ring, app.id, raw, request.action),
             subject=subject,
-            contact=subject and seal_contact(ring, app.id, subject, address, self._entropy.draw(NONCE_SIZE)),
+            # Notices go by mail alone; a number that was approved is told of nothing.
+            contact=self._contact(ring, app, subject, address) if subject and request.channel == "email" else None,
         )
+
+    def _contact(self, ring: Keyring, app: App, subject: bytes, address: str) -> bytes:
+        return seal_contact(ring, app.id, subject, address, self._entropy.draw(NONCE_SIZE))
 
     def _particulars(self, app: App, request: Request) -> Particulars:
         link, action = request.link, request.action

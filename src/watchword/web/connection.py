@@ -11,6 +11,8 @@ Rules:
 * a head has at most ``Bounds.head`` bytes and ``Bounds.headers`` lines; so have trailers, which nobody reads;
 * whoever only holds on is let go by the watch (``watch.py``);
 * requests that come before the last one was answered wait, and nothing more is read meanwhile;
+* what cannot be read after a request ends the connection, and takes no answer from the request;
+* trailers are nobody's headers: a proxy adds what it knows of a client before them, and a client could add after it.
 """
 
 from __future__ import annotations
@@ -92,6 +94,7 @@ class Connection(asyncio.Protocol):
         self._url = b""
         self._headers: Headers = []
         self._reading: Turn | None = None  # the one whose body arrives
+        self._framing: Headers = []  # what tells how long the body is of a request to speak another protocol
         self._waiting: deque[tuple[Request, Turn]] = deque()
         self._paused = False
         self._full: asyncio.Future[None] | None = None  # while the client does not take what it was sent
@@ -136,10 +139,10 @@ class Connection(asyncio.Protocol):
         self._whole = False
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._end_after_this()
+        except httptools.HttpParserUpgrade as told:
+            self._stay_in_this_protocol(data[told.args[0] :])
         except httptools.HttpParserError:
-            self._refuse(self._refusal or MalformedError("This is not HTTP as this server reads it."))
+            self._refuse_malformed()
         if self._whole:
             self._before = self._came
             return
@@ -185,9 +188,9 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """Serve a request whose head is within bounds."""
         self._whole = True
-        headers = self._headers
+        headers, self._headers = self._headers, []
         if len(headers) > self._most_headers or (
-            self._before + self._came > self._most and self._head_size() > self._most
+            self._before + self._came > self._most and self._head_size(headers) > self._most
         ):
             # The parser stops at any exception, and says only that there was one.
             self._refusal = HeadTooLargeError()
@@ -197,8 +200,10 @@ class Connection(asyncio.Protocol):
         version = parser.get_http_version()
         turn = Turn(self, keep=version != "1.0" and parser.should_keep_alive())
         request = Request(parser.get_method().decode(), path, query, version, headers, self._peer, turn)
-        turn.expects = request.headers.get(b"expect", b"").lower() == b"100-continue"
+        turn.expects = version != "1.0" and request.headers.get(b"expect", b"").lower() == b"100-continue"
         self._reading = turn
+        if parser.should_upgrade():
+            self._framing = [header for header in headers if header[0] in _FRAMING]
         if self.turn is None or (self.turn.over and self._full is None and not self._waiting):
             self._start(request, turn)
         else:
@@ -212,8 +217,8 @@ class Connection(asyncio.Protocol):
             self._reading.take(body)
 
     def on_message_complete(self) -> None:
-        """Note that a body is whole."""
-        if self._reading is not None:
+        """Note that a body is whole. The parser leaves out that of a request to speak another protocol."""
+        if self._reading is not None and not self._framing:
             self._reading.complete()
 
     # --- what a turn calls (``turn.Line``) ---------------------------------------------------------
@@ -260,6 +265,9 @@ class Connection(asyncio.Protocol):
 
     async def _see_through(self, request: Request, turn: Turn) -> None:
         try:
+            if turn.fault is not None:  # known before it began: nothing is done that could not be told
+                await turn.answer(problems.answer(turn.fault), _PLAIN, bare=request.method == "HEAD")
+                return
             await self._serve(request)
         except Exception as error:  # noqa: BLE001 - the gate ends every request; this is for a fault of its own
             _log.error("A request broke outside of everything: %s", type(error).__name__)
@@ -291,8 +299,22 @@ class Connection(asyncio.Protocol):
         else:
             self.transport.close()
 
+    def _stay_in_this_protocol(self, rest: bytes) -> None:
+        """Answer as if nothing else had been offered (RFC 9110, 7.8): read the body, if there is one, and close."""
+        framing, self._framing = self._framing, []
+        self._end_after_this()
+        if not framing:
+            return
+        # A parser that hears of the body alone, under a head that says only how long it is.
+        self._parser = httptools.HttpRequestParser(_Body(self))
+        self.resume_reading()
+        try:
+            self._parser.feed_data(b"POST / HTTP/1.1\r\n" + write_lines(framing) + b"connection: close\r\n\r\n" + rest)
+        except httptools.HttpParserError:
+            self._refuse_malformed()
+
     def _end_after_this(self) -> None:
-        """Answer as if nothing else had been offered (RFC 9110, 7.8), and close: what follows may be no HTTP."""
+        """Take no further request: what follows may be no HTTP."""
         self.pause_reading()
         last = self._waiting[-1][1] if self._waiting else self.turn
         if last is not None and not last.over:
@@ -300,11 +322,22 @@ class Connection(asyncio.Protocol):
         else:
             self.transport.close()
 
+    def _refuse_malformed(self) -> None:
+        self._refuse(self._refusal or MalformedError("This is not HTTP as this server reads it."))
+
     def _refuse(self, error: WatchwordError) -> None:
-        """Answer with a problem and close; only close where that answer would fall into another one."""
+        """Answer with a problem and close; only close where that answer would fall into another one.
+
+        A request that is owed its answer gets it first. It may have been done.
+        """
         if self.transport.is_closing():
             return
         self._watch.count_refusal()
+        last = self._waiting[-1][1] if self._waiting else self.turn
+        if self.is_owed and last is not None and not last.began:
+            self._end_after_this()
+            last.spoil(error)
+            return
         if not self.is_owed:
             self.transport.write(self._written(error))
         self.transport.close()
@@ -313,8 +346,16 @@ class Connection(asyncio.Protocol):
         answer = problems.answer(error)
         return write_head(answer, _PLAIN, self.dates(), keep=False) + answer.body
 
-    def _head_size(self) -> int:
-        return len(self._url) + sum(len(name) + len(value) + 4 for name, value in self._headers)
+    def _head_size(self, headers: Headers) -> int:
+        return len(self._url) + sum(len(name) + len(value) + 4 for name, value in headers)
+
+
+class _Body:
+    """What a parser of a body alone calls."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.on_body = connection.on_body
+        self.on_message_complete = connection.on_message_complete
 
 
 def _split(url: bytes) -> tuple[str, bytes]:
@@ -325,6 +366,8 @@ def _split(url: bytes) -> tuple[str, bytes]:
     parsed = httptools.parse_url(url)
     return (parsed.path or b"").decode("latin-1"), parsed.query or b""
 
+
+_FRAMING = (b"content-length", b"transfer-encoding")
 
 # What is refused before it was a request is answered without the headers of a route's answer.
 _PLAIN = Head([(b"content-type", PROBLEM.media.encode()), *ALWAYS])

@@ -19,6 +19,7 @@ import asyncio
 from http import HTTPStatus
 from typing import Protocol
 
+from watchword.errors import WatchwordError
 from watchword.web.exchange import CLOSE, Answer, GoneError, Head, write_lines
 
 STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
@@ -53,15 +54,17 @@ class Turn:
     """A request's turn (``exchange.Caller``).
 
     ``keep`` tells whether the connection outlives it, ``expects`` that the client waits to be told to send its body
-    (RFC 9110, 10.1.1), ``began`` and ``over`` how far its answer is, ``gone`` that the client left.
+    (RFC 9110, 10.1.1), ``fault`` why the rest of its body cannot be read, ``began`` and ``over`` how far its answer is,
+    ``gone`` that the client left.
     """
 
-    __slots__ = ("_body", "_line", "_more", "_owed", "_waiting", "began", "expects", "gone", "keep", "over")
+    __slots__ = ("_body", "_line", "_more", "_owed", "_waiting", "began", "expects", "fault", "gone", "keep", "over")
 
     def __init__(self, line: Line, *, keep: bool) -> None:
         self._line = line
         self._body = b""
         self._more = True
+        self.fault: WatchwordError | None = None
         self._waiting: asyncio.Future[None] | None = None
         self._owed = 0  # bytes of the answer still to come
         self.keep = keep
@@ -86,6 +89,12 @@ class Turn:
         self._more = False
         self._wake()
 
+    def spoil(self, error: WatchwordError) -> None:
+        """Note that the rest of the body cannot be read. Whoever asks for it is told; a whole body is left alone."""
+        if self._more:
+            self.fault = error
+            self._wake()
+
     def leave(self) -> None:
         """Note that the client left."""
         self.gone = True
@@ -109,12 +118,14 @@ class Turn:
         if self.expects:
             self.expects = False
             self._line.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        while self._more and not self._body and not self.gone:
+        while self._more and not self._body and not self.gone and self.fault is None:
             self._line.resume_reading()
             self._waiting = self._line.loop.create_future()
             await self._waiting
         if self.gone:
             raise GoneError
+        if self.fault is not None:
+            raise self.fault
         body, self._body = self._body, b""
         return body, self._more
 

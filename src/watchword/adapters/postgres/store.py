@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from watchword.adapters import guess_steps, steps
-from watchword.adapters.batch import Batcher
+from watchword.adapters.batch import Batcher, figures
 from watchword.adapters.postgres.address import PostgresAddress
 from watchword.adapters.postgres.authenticator import PostgresAuthenticators
 from watchword.adapters.postgres.handover import PostgresHandovers
@@ -77,12 +77,7 @@ class PostgresStore:
 
     def facts(self) -> Mapping[str, float]:
         """Queue depth now; batches and operations since the start."""
-        lanes = (self._adds, self._changes, self._looks)
-        return {
-            "queue_depth": sum(lane.depth for lane in lanes),
-            "batches": sum(lane.batches for lane in lanes),
-            "operations": sum(lane.operations for lane in lanes),
-        }
+        return figures(self._adds, self._changes, self._looks)
 
     async def add(
         self,

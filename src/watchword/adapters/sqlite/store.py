@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from watchword.adapters import guess_steps, steps
-from watchword.adapters.batch import Batcher
+from watchword.adapters.batch import Batcher, figures
 from watchword.adapters.sqlite.authenticator import SqliteAuthenticators
 from watchword.adapters.sqlite.checkpoint import Checkpointer
 from watchword.adapters.sqlite.database import connect, our_words, prepare
@@ -79,8 +79,7 @@ class SqliteStore:
 
     def facts(self) -> Mapping[str, float]:
         """Queue depth now; batches and operations since the start."""
-        batcher = self._batcher
-        return {"queue_depth": batcher.depth, "batches": batcher.batches, "operations": batcher.operations}
+        return figures(self._batcher)
 
     async def add(
         self,

@@ -92,9 +92,8 @@ class Cluster:
     async def servers(self) -> Sequence[FastServer]:
         return await asyncio.gather(*(link.describe() for link in self._masters()))
 
-    def facts(self) -> tuple[int, int, int]:
-        told = [link.facts for link in self._links.values()]
-        return sum(each[0] for each in told), sum(each[1] for each in told), sum(each[2] for each in told)
+    def links(self) -> Iterable[Link]:
+        return self._links.values()
 
     async def _beat(self, due: bytes) -> None:
         beat = due.removesuffix(b"due") + b"beat"

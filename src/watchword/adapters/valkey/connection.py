@@ -17,12 +17,14 @@ Rules:
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
 import hiredis
 
+from watchword.adapters.batch import ENDS
 from watchword.adapters.valkey.scripts import Script
 from watchword.errors import OverloadedError, StoreError
 
@@ -47,10 +49,19 @@ class MovedError(StoreError):
         self.address = address
 
 
+class Tally:
+    """What a process has said to one server since the start, over however many connections."""
+
+    def __init__(self) -> None:
+        self.batches = 0
+        self.operations = 0
+        self.took = [0.0] * (len(ENDS) + 2)  # batches by how long the last answer took, and their sum, as ``batch.py``
+
+
 class Connection(asyncio.Protocol):
     """The protocol of one connection. ``term`` is set by whoever made it, before any script is called."""
 
-    def __init__(self, waiting: int) -> None:
+    def __init__(self, waiting: int, tally: Tally) -> None:
         self._loop = asyncio.get_running_loop()
         self._waiting = waiting
         self._reader = hiredis.Reader(notEnoughData=_UNFINISHED)
@@ -63,8 +74,9 @@ class Connection(asyncio.Protocol):
         self._why = "the connection was lost"
         self.lost: asyncio.Future[None] = self._loop.create_future()
         self.term = b""
-        self.batches = 0
-        self.operations = 0
+        self._tally = tally
+        self._sent = self._answered = 0
+        self._batches: deque[tuple[int, float]] = deque()  # how many were sent with each and before, and when
 
     @property
     def depth(self) -> int:
@@ -109,12 +121,14 @@ class Connection(asyncio.Protocol):
         try:
             while (answer := reader.gets()) is not _UNFINISHED:
                 future, script, words = calls.popleft()
+                self._answered += 1
                 if isinstance(answer, hiredis.ReplyError):
                     self._refused(future, script, words, str(answer))
                 elif not future.done():  # else its caller has gone
                     future.set_result(answer)
         except (hiredis.ProtocolError, IndexError):
             self.close("what answers there is no Valkey")
+        self._note_batches()
 
     def _call(self, packed: bytes, script: Script | None, words: Sequence[Argument]) -> asyncio.Future[Any]:
         if len(self._calls) >= self._waiting:
@@ -135,10 +149,19 @@ class Connection(asyncio.Protocol):
         if self.lost.done():
             outgoing.clear()
             return
-        self.batches += 1
-        self.operations += len(outgoing)
+        self._tally.batches += 1
+        self._tally.operations += len(outgoing)
+        self._sent += len(outgoing)
+        self._batches.append((self._sent, self._loop.time()))
         self._transport.write(b"".join(outgoing) if len(outgoing) > 1 else outgoing[0])
         outgoing.clear()
+
+    def _note_batches(self) -> None:
+        batches, took = self._batches, self._tally.took
+        while batches and batches[0][0] <= self._answered:
+            milliseconds = (self._loop.time() - batches.popleft()[1]) * 1_000
+            took[bisect_left(ENDS, milliseconds)] += 1
+            took[-1] += milliseconds
 
     def _refused(
         self, future: asyncio.Future[Any], script: Script | None, words: Sequence[Argument], text: str

@@ -21,7 +21,7 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from watchword.adapters.valkey.address import Server
-from watchword.adapters.valkey.connection import Argument, Connection
+from watchword.adapters.valkey.connection import Argument, Connection, Tally
 from watchword.adapters.valkey.scripts import ALL, Script
 from watchword.errors import OverloadedError, StoreError
 
@@ -53,7 +53,7 @@ class Link:
         self._keeping: asyncio.Task[None] | None = None
         self._trouble = f"Valkey at {server.name}: not connected"
         self._ready = asyncio.Event()
-        self._before = (0, 0)  # batches and operations of connections that are gone
+        self.tally = Tally()
 
     @property
     def term(self) -> bytes:
@@ -61,13 +61,9 @@ class Link:
         return self._connection.term if self._connection is not None else b""
 
     @property
-    def facts(self) -> tuple[int, int, int]:
-        """Calls under way now; writes and calls since the start."""
-        batches, operations = self._before
-        connection = self._connection
-        if connection is None:
-            return 0, batches, operations
-        return connection.depth, batches + connection.batches, operations + connection.operations
+    def depth(self) -> int:
+        """How many calls are under way."""
+        return self._connection.depth if self._connection is not None else 0
 
     async def open(self) -> None:
         """Connect, and stay connected from now on.
@@ -152,8 +148,6 @@ class Link:
                 continue
             pause = _FIRST_PAUSE
             await self._watch(connection)
-            _, *before = self.facts
-            self._before = (before[0], before[1])
             self._connection = None
             self._ready.clear()
             self._trouble = f"Valkey at {self.server.name}: the connection was lost"
@@ -175,7 +169,7 @@ class Link:
                 await connection.lost
 
     async def _connect(self) -> Connection:
-        connection = await _connected(self.server, self._tls, self._waiting, _introduce)
+        connection = await _connected(self.server, self._tls, lambda: Connection(self._waiting, self.tally), _introduce)
         self._connection = connection
         self._ready.set()
         return connection
@@ -193,7 +187,7 @@ async def read_slots(server: Server, tls: ssl.SSLContext | None) -> Sequence[Any
         nonlocal slots
         *_, slots = await asyncio.gather(*_credentials(connection, server), connection.command(b"CLUSTER", b"SLOTS"))
 
-    connection = await _connected(server, tls, len(ALL), ask)
+    connection = await _connected(server, tls, lambda: Connection(len(ALL), Tally()), ask)
     connection.close()
     await connection.lost
     return slots
@@ -202,14 +196,14 @@ async def read_slots(server: Server, tls: ssl.SSLContext | None) -> Sequence[Any
 async def _connected(
     server: Server,
     tls: ssl.SSLContext | None,
-    waiting: int,
+    make: Callable[[], Connection],
     begin: Callable[[Connection, Server], Awaitable[None]],
 ) -> Connection:
     """Connect and do what comes first, all within one span."""
     try:
         async with asyncio.timeout(INTRODUCTION):
             _, connection = await asyncio.get_running_loop().create_connection(
-                lambda: Connection(waiting),
+                make,
                 *(server.host, server.port),
                 ssl=tls,
                 server_hostname=server.host if tls else None,

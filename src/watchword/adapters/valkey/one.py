@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any, Protocol
 
 from watchword.adapters.valkey.address import Server
@@ -51,8 +51,8 @@ class Wire(Protocol):
         """How every server that has keys of ours is set up."""
         ...
 
-    def facts(self) -> tuple[int, int, int]:
-        """Calls under way now; writes and calls since the start."""
+    def links(self) -> Iterable[Link]:
+        """The way to every server that has keys of ours, for figures."""
         ...
 
 
@@ -89,5 +89,5 @@ class OneServer:
     async def ping(self) -> None:
         await self._link.command(b"SET", BEAT, b"1", b"PX", BEAT_LIES)
 
-    def facts(self) -> tuple[int, int, int]:
-        return self._link.facts
+    def links(self) -> Iterable[Link]:
+        return (self._link,)

@@ -77,9 +77,14 @@ class ValkeyStore:
         return await self._wire.servers()
 
     def facts(self) -> Mapping[str, float]:
-        """Calls under way now; writes and calls since the start."""
-        depth, batches, operations = self._wire.facts()
-        return {"queue_depth": depth, "batches": batches, "operations": operations}
+        """Calls under way now; writes, calls and how long answers took since the start, as ``batch.figures``."""
+        links = [*self._wire.links()]
+        took = zip(*(link.tally.took for link in links), strict=True)
+        return {f"took_{place}": sum(parts) for place, parts in enumerate(took)} | {
+            "queue_depth": sum(link.depth for link in links),
+            "batches": sum(link.tally.batches for link in links),
+            "operations": sum(link.tally.operations for link in links),
+        }
 
     async def add(
         self,
