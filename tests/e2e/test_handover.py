@@ -71,7 +71,9 @@ def test_a_colleague_scans_types_the_first_code_and_the_sender_sees_when(
     expect(page.locator("#state")).to_have_text("Waiting")
     with somebody(browser) as other:
         theirs = other.new_page()
-        reveal(theirs, made["url"])
+        theirs.goto(made["url"])
+        expect(theirs.locator("#privacy")).to_contain_text("This server made the key")
+        theirs.get_by_role("button", name="Reveal").click()
         assert [] == complaints(theirs)
         key = scanned(theirs)
         assert ("ACME", "desk") == (key.issuer, key.account)

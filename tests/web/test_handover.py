@@ -31,6 +31,8 @@ def opened(site: Site, made: dict[str, Any]) -> tuple[str, AuthenticatorKey]:
     """Claim the link without any key: the proof, and what was in it."""
     found = read_link(made["url"])
     proof = binary.encode(link_proof(found.key))
+    seen = site.call("POST", f"/v1/secrets/{made['secret_id']}/open", {"link": proof})
+    assert (200, True) == (seen.status, seen.json["handover"])
     granted = site.call("POST", f"/v1/secrets/{made['secret_id']}/claim", {"link": proof, "claim": CLAIM})
     assert (200, True) == (granted.status, granted.json["handover"])
     key = secret_content.of_document(open_envelope(read_envelope(granted.json["envelope"]), found.key))

@@ -112,6 +112,7 @@ class SecretSeen(Struct, frozen=True, omit_defaults=True):
     kdf: str | UnsetType = UNSET
     opened_at: Time | UnsetType = UNSET
     ended_at: Time | UnsetType = UNSET
+    handover: Annotated[bool, Meta(description="It is an authenticator, whose key this service knows.")] = False
 
 
 class NewClaim(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

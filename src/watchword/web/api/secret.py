@@ -179,6 +179,7 @@ def _seen(opened: Opened) -> wire_secret.SecretSeen:
         kdf=secret.kdf or UNSET,
         opened_at=_time(secret.opened_at),
         ended_at=_time(secret.over_at(opened.now)),
+        handover=secret.handover,
     )
 
 

@@ -20,7 +20,7 @@ import { element, forgetOnLeaving, make, say, show, timeOf } from "./dom.js";
 import { EnvelopeError, deriveKeys, linkProof, unseal } from "./envelope.js";
 
 /** @typedef {{state: string, nonce?: string, kdf?: string, expires_at: string, views_remaining: number, locked?: boolean,
- *   opened_at?: string, ended_at?: string}} Seen */
+ *   opened_at?: string, ended_at?: string, handover?: boolean}} Seen */
 
 let L = "";
 let id = "";
@@ -84,7 +84,8 @@ function end_of({ state, opened_at, ended_at, expires_at }) {
  * @param {Seen} found
  * @param {boolean} mine
  */
-function ready({ views_remaining, expires_at, kdf }, mine) {
+function ready({ views_remaining, expires_at, kdf, handover }, mine) {
+  if (handover) element("privacy", HTMLElement).textContent = "It is opened here, in your browser. This server made the key in it, and will check its codes.";
   const often = views_remaining === 1 ? "You can open this once" : `It can be opened ${views_remaining} more times`;
   const terms = mine
     ? ["You opened this in this tab a moment ago. You can see it again."]
