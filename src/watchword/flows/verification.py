@@ -23,8 +23,8 @@ from watchword.core.action import Action, digest, say
 from watchword.core.app import App
 from watchword.core.delivery import Delivery
 from watchword.core.device import describe
-from watchword.core.instant import DAY, Instant, seconds_until
-from watchword.core.keyring import INDEX_IDEMPOTENCY, INDEX_SOURCE, NONCE_SIZE, Keyring
+from watchword.core.instant import Instant, seconds_until
+from watchword.core.keyring import INDEX_SOURCE, NONCE_SIZE, Keyring
 from watchword.core.limit import Charge
 from watchword.core.magic_link import LinkWanted
 from watchword.core.particulars import Particulars
@@ -44,13 +44,11 @@ from watchword.errors import (
     RateLimitedError,
     UndeliverableError,
 )
-from watchword.flows.authenticator_seal import subject_key
+from watchword.flows.idempotency import read_idempotency
 from watchword.flows.keys import Keys
-from watchword.flows.notice_seal import seal_contact
+from watchword.flows.notice_seal import named
 from watchword.ports import Audit, Clock, Entropy, Idempotency, VerificationStore
 
-IDEMPOTENCY_LIFETIME = DAY
-MAX_IDEMPOTENCY_KEY = 255
 DEFAULT_LOCALE = "en"
 
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
@@ -142,7 +140,7 @@ class Verifications:
         now = self._clock.now()
         ring = self._keys.ring
         address = self._address(request)
-        idempotency = _idempotency(ring, app, request)
+        idempotency = read_idempotency(ring, app, request.idempotency_key, request.fingerprint)
         new = self._draw(ring, app, request, address, idempotency, now)
         shown = self._show(
             new, now, address=address, made=True
@@ -286,7 +284,7 @@ class Verifications:
             # are left to an id, which is no secret and opens nothing.
             chance = chance[:-1] + idempotency.key[:1]
         raw = ids.verification_id(now, ring.current, chance)
-        subject = None if request.subject is None else subject_key(ring, app, request.subject)
+        subject, contact = named(ring, app, request.subject, request.channel, address, self._entropy)
         return Verification(
             id=raw,
             app=app.id,
@@ -308,12 +306,8 @@ class Verifications:
             challenge=challenge,
             action=None if request.action is None else digest(ring, app.id, raw, request.action),
             subject=subject,
-            # Notices go by mail alone; a number that was approved is told of nothing.
-            contact=self._contact(ring, app, subject, address) if subject and request.channel == "email" else None,
+            contact=contact,
         )
-
-    def _contact(self, ring: Keyring, app: App, subject: bytes, address: str) -> bytes:
-        return seal_contact(ring, app.id, subject, address, self._entropy.draw(NONCE_SIZE))
 
     def _particulars(self, app: App, request: Request) -> Particulars:
         link, action = request.link, request.action
@@ -394,18 +388,3 @@ def compare(ring: Keyring, app: bytes, verification: bytes, digits: str) -> bool
     usable = passcode.MIN_DIGITS <= length <= passcode.MAX_DIGITS
     expected = passcode.derive_code(ring, app, verification, length if usable else passcode.MAX_DIGITS)
     return passcode.matches(expected, digits) and usable
-
-
-def _idempotency(ring: Keyring, app: App, request: Request) -> Idempotency | None:
-    key = request.idempotency_key
-    if key is None:
-        return None
-    if not 1 <= len(key) <= MAX_IDEMPOTENCY_KEY or not key.isascii() or not key.isprintable():
-        raise InvalidInputError(
-            f"An idempotency key has 1 to {MAX_IDEMPOTENCY_KEY} printable ASCII characters.", field="Idempotency-Key"
-        )
-    return Idempotency(
-        ring.lookup(INDEX_IDEMPOTENCY, app.id + b"key" + key.encode()),
-        ring.lookup(INDEX_IDEMPOTENCY, app.id + b"request" + request.fingerprint),
-        IDEMPOTENCY_LIFETIME,
-    )
