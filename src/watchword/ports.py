@@ -15,15 +15,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from watchword.core.app import ApiKey, App
+from watchword.core.app import App
 from watchword.core.delivery import Delivery, Due, Report, Settlement
 from watchword.core.guard import ALLOWED, Plan, Verdict
 from watchword.core.instant import Instant, Span
 from watchword.core.limit import Charge, GuessLimits
 from watchword.core.message import PasscodeMessage, Receipt
 from watchword.core.verification import Expected, Judgement, Outcome, Verification
+from watchword.ports_app import AppStore
 from watchword.ports_authenticator import AuthenticatorStore
+from watchword.ports_handover import HandoverStore
 from watchword.ports_limit import GuessStore, LimitStore
+from watchword.ports_notice import NoticeStore
 from watchword.ports_secret import SecretStore
 
 
@@ -132,6 +135,8 @@ class VerificationStore(Protocol):
         """Run ``core.verification.judge`` on row and bucket and write what it changes, in one step.
 
         Of any number of simultaneous right checks exactly one is ``approved``; wrong ones never exceed a limit.
+        With the approval the address is tied to the verification's subject, if it has one, and what that changes is
+        queued to be told (``ports_notice.py``), in the same step.
 
         Raises:
             UnknownError: there is none of that id in that app.
@@ -278,51 +283,6 @@ class RecentStore(Protocol):
         ...
 
 
-class AppStore(Protocol):
-    """Apps and their API keys."""
-
-    async def app(self, app: bytes) -> App | None:
-        """An app by its id."""
-        ...
-
-    async def add_app(self, app: App) -> None:
-        """Write a new app.
-
-        Raises:
-            InvalidInputError: the name is taken.
-        """
-        ...
-
-    async def apps(self) -> Sequence[tuple[App, Sequence[ApiKey]]]:
-        """Every app with its valid keys, oldest first."""
-        ...
-
-    async def update_app(self, app: App) -> None:
-        """Replace name and redirect URIs of the app with that id.
-
-        Raises:
-            UnknownError: there is no such app.
-            InvalidInputError: the name is taken.
-        """
-        ...
-
-    async def add_key(self, key: ApiKey, *, replace: bool = False) -> None:
-        """Write a key; with ``replace``, all other keys of its app are revoked in the same step.
-
-        Raises:
-            UnknownError: there is no such app.
-        """
-        ...
-
-    async def revoke_key(self, app: bytes, hint: str) -> int:
-        """Revoke the keys of an app that have this hint; returns how many."""
-        ...
-
-    async def app_by_key(self, key_hash: bytes) -> App | None:
-        """The app a valid key belongs to."""
-        ...
-
-
 class PurgeStore(Protocol):
     """Removing what is over."""
 
@@ -369,6 +329,16 @@ class Store(VerificationStore, CourierStore, RecentStore, AppStore, GuessStore, 
     @property
     def authenticators(self) -> AuthenticatorStore:
         """The part of it that keeps authenticators. Usable while the store is open."""
+        ...
+
+    @property
+    def handovers(self) -> HandoverStore:
+        """Authenticators and secrets together, where one becomes the other. Usable while the store is open."""
+        ...
+
+    @property
+    def notices(self) -> NoticeStore:
+        """The part of it that keeps confirmed addresses and notices. Usable while the store is open."""
         ...
 
     async def open(self) -> None:

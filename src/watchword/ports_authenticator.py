@@ -34,7 +34,11 @@ class Resealed(NamedTuple):
 
 
 class AuthenticatorStore(Protocol):
-    """Authenticators, their budgets and recovery codes. ``subject`` is the keyed hash of app and subject."""
+    """Authenticators, their budgets and recovery codes. ``subject`` is the keyed hash of app and subject.
+
+    Verbs that change a subject's ways in queue a notice to its confirmed addresses in the same step; ``notice`` is the
+    id it is given (``ports_notice.py``).
+    """
 
     async def add(self, authenticator: Authenticator) -> None:
         """Write a pending authenticator. Of more than a few pending ones of its subject the oldest go.
@@ -65,7 +69,14 @@ class AuthenticatorStore(Protocol):
         ...
 
     async def confirm(
-        self, app: bytes, authenticator: bytes, *, match: Match | None, codes: Sequence[bytes], now: Instant
+        self,
+        app: bytes,
+        authenticator: bytes,
+        *,
+        match: Match | None,
+        codes: Sequence[bytes],
+        notice: bytes,
+        now: Instant,
     ) -> Bound:
         """Run ``core.authenticator.confirm`` and write what it changes, in one step.
 
@@ -77,11 +88,14 @@ class AuthenticatorStore(Protocol):
         """
         ...
 
-    async def check(self, subject: bytes, *, matches: Matches, lane: int, limits: GuessLimits, now: Instant) -> Judged:
+    async def check(
+        self, subject: bytes, *, matches: Matches, lane: int, limits: GuessLimits, notice: bytes, now: Instant
+    ) -> Judged:
         """Run ``core.authenticator.judge`` on rows and bucket and write what it changes, in one step.
 
         Of any number of simultaneous right checks of one step exactly one is ``approved``, whichever of the
-        subject's authenticators they match; wrong ones never exceed a budget. ``stale`` changes nothing.
+        subject's authenticators they match; wrong ones never exceed a budget. ``stale`` changes nothing. The failure
+        that reaches the ceiling, and no other, queues a notice.
         """
         ...
 
@@ -89,19 +103,19 @@ class AuthenticatorStore(Protocol):
         """Write new seals of one authenticator. False where it changed meanwhile."""
         ...
 
-    async def revoke(self, app: bytes, authenticator: bytes) -> Authenticator:
-        """Remove one, with its seed.
+    async def revoke(self, app: bytes, authenticator: bytes, *, notice: bytes, now: Instant) -> Authenticator:
+        """Remove one, with its seed. Only the end of an active one is told.
 
         Raises:
             UnknownError: there is none of that id in that app.
         """
         ...
 
-    async def set_codes(self, subject: bytes, codes: Sequence[bytes]) -> None:
+    async def set_codes(self, subject: bytes, codes: Sequence[bytes], *, notice: bytes, now: Instant) -> None:
         """Replace all recovery codes of a subject, used or not, by hashes of new ones."""
         ...
 
-    async def burn_code(self, subject: bytes, code: bytes, *, now: Instant) -> Burnt:
+    async def burn_code(self, subject: bytes, code: bytes, *, notice: bytes, now: Instant) -> Burnt:
         """Use up a recovery code, by its hash. Of any number at once exactly one is accepted."""
         ...
 

@@ -87,6 +87,7 @@ class SecretStore(Protocol):
         """End a claim's lease; the ciphertext goes in the same step where nobody else may fetch it.
 
         Raises:
+            ConflictError: it is a hand-over, which a right code ends.
             UnknownError: there is none of that id and link, or no such claim on it.
         """
         ...

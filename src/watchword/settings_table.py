@@ -49,6 +49,7 @@ ENVIRONMENT: tuple[Setting, ...] = (
     Setting("WATCHWORD_SMS_GATEWAY", "https://user:password@host/path, or file:PATH", "", "the same: your own gateway"),
     Setting("WATCHWORD_SMS_SIGNALS", "https://user:password@host/path, or file:PATH", "", "who knows of changed SIMs"),
     Setting("WATCHWORD_SMS_CA", "path", "the system's authorities", "for a gateway with a certificate of your own CA"),
+    Setting("WATCHWORD_NOTICE_URL", "https:// URL", "", "the one link in a notice: what to do if it was not you"),
     Setting("WATCHWORD_TRUSTED_PROXIES", "networks, separated by commas", "", "only these may say who the client is"),
     Setting("WATCHWORD_PROFILE", ", ".join(PROFILES), "balanced", "the policy: purposes, lifetimes, tries"),
     Setting("WATCHWORD_SECRETS", ", ".join(CREATION), "on", "who may share: anybody, nobody, or who has an API key"),

@@ -33,6 +33,8 @@ def services_of(world: World) -> Services:
         magic_links=world.magic_links,
         authenticators=world.authenticators,
         recovery_codes=world.recovery_codes,
+        handovers=world.handovers,
+        addresses=world.addresses,
         secrets=world.secrets,
         secret_files=world.secret_files,
         apps=world.apps,

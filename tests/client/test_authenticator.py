@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ import msgspec
 import pytest
 
 from tests.client.running import RunningApp
-from watchword.client import AsyncAuthenticatorClient, AuthenticatorClient, Enrolment
+from watchword.client import AsyncAuthenticatorClient, AuthenticatorClient, Client, Enrolment, SecretClient
 from watchword.core.instant import MINUTE, rfc3339
 from watchword.core.totp import totp
 from watchword.errors import (
     AlreadyUsedError,
+    ConflictError,
     EndedError,
     InvalidInputError,
     MismatchError,
@@ -113,6 +115,42 @@ def test_an_authenticator_lives_its_life(shell: Shell, app: RunningApp) -> None:
 
 
 @both
+def test_an_authenticator_is_handed_over(shell: Shell, app: RunningApp) -> None:
+    client, subject = shell(app.address, app.key), f"desk & {shell.__name__}"
+    made = client.call(
+        "hand_over", subject, label="Desk", expires_in=timedelta(hours=1), rotate_by=datetime(2100, 5, 31, tzinfo=UTC)
+    )
+    assert ("pending", subject, "Desk") == (made.status, made.subject, made.label)
+    assert made.url not in repr(made)
+    with SecretClient(app.address) as theirs:
+        revealed = theirs.reveal(made.url.replace("https://codes.example.org", app.address))
+    assert "Desk" == revealed.label
+    assert (True, 2100) == ((shown := client.call("get", made.id)).shared, shown.rotate_by.year)
+    with pytest.raises(ConflictError):
+        client.call("confirm", made.id, "123456")
+    with pytest.raises(InvalidInputError):
+        client.call("hand_over", subject, rotate_by=datetime(2100, 5, 31))  # noqa: DTZ001 - what is tested
+    client.close()
+
+
+@both
+def test_confirmed_addresses_are_listed_and_untied(shell: Shell, app: RunningApp) -> None:
+    client, subject = shell(app.address, app.key), f"told & {shell.__name__}"
+    assert () == client.call("addresses", subject)
+    with Client(app.address, app.key) as mail:
+        to = f"{shell.__name__}@example.com"
+        asked = mail.create(to=to, purpose="address_confirmation", subject=subject)
+        mail.check(asked.id, app.delivered(), purpose="address_confirmation", to=to)
+    (told,) = client.call("addresses", subject)
+    assert f"{to[0]}***@example.com" == told.to
+    with pytest.raises(UnknownError):
+        client.call("remove_address", subject, "nobody@example.com")
+    assert 1 == client.call("remove_address", subject, to)
+    assert 0 == client.call("remove_address", subject)
+    client.close()
+
+
+@both
 def test_refusals_are_told_apart(shell: Shell, app: RunningApp) -> None:
     client, subject = shell(app.address, app.key), f"nobody-{shell.__name__}"
     for _ in range(5):
@@ -155,6 +193,9 @@ FALSE = [
     ("rename", (ID, "a"), shown(id=OTHER)),
     ("revoke", (ID,), shown(status="active")),
     ("of_subject", ("ann",), {"authenticators": [shown(subject="bob")], "recovery_codes_remaining": 0}),
+    ("hand_over", ("ann",), {"id": ID}),
+    ("addresses", ("ann",), {"addresses": [{"to": "a***@example.com"}]}),
+    ("remove_address", ("ann",), {}),
     ("enrol", ("ann",), shown(subject="bob", secret="A", otpauth_uri="o", qr_svg="<svg>")),
     ("renew_codes", ("ann",), {"subject": "bob", "codes": []}),
     ("check_code", ("ann", "0"), {"status": "refused", "subject": "ann", "remaining": 1}),
@@ -217,7 +258,7 @@ def test_the_examples_of_the_how_to_run(app: RunningApp, monkeypatch: pytest.Mon
     monkeypatch.setenv("CODES_API_KEY", app.key)
     text = HOW_TO.read_text(encoding="utf-8")
     examples = list(re.finditer(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
-    assert len(examples) == 4
+    assert len(examples) == 5
 
     def typed(_: str) -> str:
         app.world.clock.move(MINUTE)

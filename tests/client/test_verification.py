@@ -52,6 +52,7 @@ def create(**changes: Any) -> Steps[Verification]:
         "link": None,
         "action": None,
         "decoy": False,
+        "subject": None,
         "idempotency_key": "k",
         "jitter": lambda: 0.0,
     }
@@ -80,6 +81,7 @@ def test_create_sends_every_field_in_its_place() -> None:
             user_agent="Firefox",
             known_device=False,
             decoy=True,
+            subject="user-4711",
         )
     )
 
@@ -92,6 +94,7 @@ def test_create_sends_every_field_in_its_place() -> None:
         "digits": 8,
         "requester": {"ip": "192.0.2.7", "user_agent": "Firefox", "known_device": False},
         "decoy": True,
+        "subject": "user-4711",
     }
 
 

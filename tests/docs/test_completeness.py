@@ -24,7 +24,7 @@ from watchword.core.delivery import DeliveryStatus
 from watchword.core.departure import CHOICES
 from watchword.core.policy import BALANCED, PROFILES, PURPOSES, Limits
 from watchword.core.verification import Outcome, Status
-from watchword.web import problems, wire, wire_authenticator, wire_magic_link, wire_secret
+from watchword.web import problems, wire, wire_authenticator, wire_magic_link, wire_notice, wire_secret
 from watchword.web.app import routes
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +38,7 @@ COMMANDS: dict[str, Any] = getattr(commands, "commands")  # noqa: B009 - a group
 STANDARDS = (DOCS / "explanation" / "standards.md").read_text(encoding="utf-8")
 
 _EVENT = re.compile(
-    r"(?:http|verification|guard|support|authenticator|recovery|reseal|secret|delivery|courier|purge|app|key|keys|rules|task|worker|log)\.[a-z_]+"
+    r"(?:http|verification|guard|support|address|notice|authenticator|recovery|reseal|secret|delivery|courier|purge|app|key|keys|rules|task|worker|log)\.[a-z_]+"
 )
 _COMMAND = re.compile(r"(?:^(?:\$ )?(?:\.venv/bin/)?|`)watchword ([a-z]+)(?: ([a-z]+))?([^`\n]*)", re.MULTILINE)
 _EXPORT = re.compile(r"^(?:\$ )?export (WATCHWORD_\w+)='?([^'\n]*)'?$", re.MULTILINE)
@@ -82,6 +82,8 @@ def test_every_route_is_in_the_reference_and_no_other() -> None:
         *(wire_authenticator.NewAuthenticator, wire_authenticator.AuthenticatorShown),
         *(wire_authenticator.AuthenticatorEnrolled, wire_authenticator.AuthenticatorList),
         *(wire_authenticator.RecoverySet, wire_authenticator.RecoveryUsed, wire_authenticator.SubjectCheck),
+        *(wire_authenticator.NewHandover, wire_authenticator.AuthenticatorHandedOver, wire_secret.NewCode),
+        *(wire_notice.AddressShown, wire_notice.AddressList, wire_notice.AddressNamed, wire_notice.AddressesRemoved),
         *(wire_secret.SecretGranted, wire_secret.NewAck, wire_secret.SecretStatus, wire_secret.BlobArrived),
     ],
 )

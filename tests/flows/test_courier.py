@@ -15,7 +15,8 @@ from watchword.core.instant import MINUTE, SECOND
 from watchword.core.message import PasscodeMessage, Receipt, TlsFacts
 from watchword.core.verification import Status
 from watchword.errors import DeliveryError, StoreError, UndeliverableError
-from watchword.flows.courier import HAND_OVER, LEASE, POLL, Courier
+from watchword.flows.courier import Courier
+from watchword.flows.delivering import HAND_OVER, LEASE, POLL
 from watchword.ports import CourierStore, Mailer
 
 

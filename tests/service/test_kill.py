@@ -33,7 +33,8 @@ from watchword.core.delivery import POSSIBLE_DUPLICATE, DeliveryStatus
 from watchword.core.keyring import Keyring
 from watchword.core.policy import Rules
 from watchword.core.verification import Expected, Outcome, Status, Verification
-from watchword.flows.courier import LEASE, Courier
+from watchword.flows.courier import Courier
+from watchword.flows.delivering import LEASE
 from watchword.flows.keys import Keys
 
 ALONE = 33  # kills of a service of one process

@@ -102,6 +102,8 @@ class Site:
             magic_links=world.magic_links,
             authenticators=world.authenticators,
             recovery_codes=world.recovery_codes,
+            handovers=world.handovers,
+            addresses=world.addresses,
             secrets=world.secrets,
             secret_files=world.secret_files,
             apps=world.apps,

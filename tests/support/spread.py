@@ -30,6 +30,8 @@ class _Spread(_Turns):
         self.stores = stores
         self.secrets = _Turns([store.secrets for store in stores])
         self.authenticators = _Turns([store.authenticators for store in stores])
+        self.handovers = _Turns([store.handovers for store in stores])
+        self.notices = _Turns([store.notices for store in stores])
 
     async def open(self) -> None:
         for store in self.stores:

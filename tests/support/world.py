@@ -17,7 +17,7 @@ from watchword.adapters.sms_gateway import read_status
 from watchword.core.app import App
 from watchword.core.instant import Instant, Span
 from watchword.core.keyring import Keyring
-from watchword.core.message import PasscodeMessage, Receipt
+from watchword.core.message import NoticeMessage, PasscodeMessage, Receipt
 from watchword.core.policy import Rules
 from watchword.core.secret import SecretRules
 from watchword.errors import DeliveryError
@@ -25,8 +25,11 @@ from watchword.flows.app import Apps
 from watchword.flows.authenticator import Authenticators
 from watchword.flows.authenticator_keeping import Resealing
 from watchword.flows.courier import Courier
+from watchword.flows.handover import Handovers
 from watchword.flows.keys import Keys
 from watchword.flows.magic_link import MagicLinks
+from watchword.flows.notice import Addresses
+from watchword.flows.notice_courier import NoticeCourier
 from watchword.flows.purge import Purge
 from watchword.flows.recovery import RecoveryCodes
 from watchword.flows.report import Reports
@@ -84,12 +87,20 @@ class Outbox:
 
     mails: list[tuple[str, PasscodeMessage]] = field(default_factory=list)
     trouble: Callable[[], DeliveryError | None] = lambda: None
+    notices: list[tuple[str, NoticeMessage]] = field(default_factory=list)
 
     async def deliver(self, recipient: str, message: PasscodeMessage) -> Receipt:
         error = self.trouble()
         if error is not None:
             raise error
         self.mails.append((recipient, message))
+        return Receipt("T1", "relay.example")
+
+    async def notify(self, recipient: str, message: NoticeMessage) -> Receipt:
+        error = self.trouble()
+        if error is not None:
+            raise error
+        self.notices.append((recipient, message))
         return Receipt("T1", "relay.example")
 
     @property
@@ -128,7 +139,19 @@ class World:
         kept = self.store.authenticators
         self.authenticators = Authenticators(kept, self.keys, self.clock, self.dice, self.journal, ceiling=50)
         self.recovery_codes = RecoveryCodes(kept, self.keys, self.clock, self.dice, self.journal)
-        self.resealing = Resealing(kept, self.keys, self.dice, self.journal)
+        told = self.store.notices
+        self.addresses = Addresses(told, self.keys, self.clock, self.dice, self.journal)
+        self.notices = NoticeCourier(told, self.outbox, self.keys, self.clock, self.dice, self.journal)
+        self.resealing = Resealing(kept, told, self.keys, self.dice, self.journal)
+        self.handovers = Handovers(
+            self.store.handovers,
+            self.secrets,
+            self.keys,
+            self.clock,
+            self.dice,
+            self.journal,
+            "https://codes.example.org",
+        )
         folder = Path(tempfile.mkdtemp())
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self.blobs = DiskBlobs(folder / "blobs")

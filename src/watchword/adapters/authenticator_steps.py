@@ -10,13 +10,17 @@ from typing import Protocol
 
 import msgspec
 
+from watchword.adapters.notice_steps import NoticeRows, tell
+from watchword.adapters.secret_steps import SecretRows, take_back
 from watchword.core import authenticator as rules
 from watchword.core.authenticator import Authenticator, Judged, Match, Matches, Outcome
 from watchword.core.instant import Instant
-from watchword.core.limit import Guesses, GuessLimits, note_right
+from watchword.core.limit import Arrivals, Guesses, GuessLimits, note_right
+from watchword.core.notice import Happened, Kind
 from watchword.errors import ConflictError, UnknownError
 from watchword.ports_authenticator import Bound, Burnt, Resealed
 
+ELSEWHERE = "Its recipient confirms it, at the link that was handed over."
 FULL = f"A subject has at most {rules.MOST_ACTIVE} active authenticators: revoke one first."
 
 
@@ -31,12 +35,20 @@ class AuthenticatorRows(Protocol):
         """All rows of a subject, oldest first."""
         ...
 
+    def at_link(self, secret: bytes) -> Authenticator | None:
+        """The row that is confirmed at that secret link."""
+        ...
+
     def add(self, row: Authenticator) -> None:
         """Write a new row."""
         ...
 
     def change(self, row: Authenticator) -> None:
         """Write everything about it that changes."""
+        ...
+
+    def accept(self, row: Authenticator) -> None:
+        """Write what an accepted code changes: when, its step, and where its clock is."""
         ...
 
     def remove(self, authenticator: bytes) -> None:
@@ -69,11 +81,29 @@ class AuthenticatorRows(Protocol):
 
 
 class Tables(Protocol):
-    """What a step reads and writes: authenticators, and the buckets of wrong guesses."""
+    """What a step reads and writes: authenticators, the buckets of wrong guesses, and notices of what it did."""
 
     @property
     def authenticators(self) -> AuthenticatorRows:
         """Authenticators."""
+        ...
+
+    @property
+    def secrets(self) -> SecretRows:
+        """Secrets, of which a hand-over has one."""
+        ...
+
+    @property
+    def notices(self) -> NoticeRows:
+        """Addresses and notices."""
+        ...
+
+    def arrivals(self, key: bytes) -> Arrivals:
+        """A bucket that notices pay into."""
+        ...
+
+    def set_arrivals(self, key: bytes, arrivals: Arrivals) -> None:
+        """Write such a bucket."""
         ...
 
     def guesses(self, key: bytes) -> Guesses:
@@ -99,7 +129,7 @@ def add(tables: Tables, new: Authenticator) -> None:
     others = rows.of(new.subject)
     if rules.may_bind(new, others) is Outcome.FULL:
         raise ConflictError(FULL)
-    pending = [row.id for row in others if not row.is_active]
+    pending = [row.id for row in others if not row.is_active and row.link is None]
     for oldest in pending[: max(0, len(pending) - rules.MOST_PENDING + 1)]:
         rows.remove(oldest)
     rows.add(new)
@@ -124,20 +154,33 @@ def add_active(tables: Tables, new: Sequence[Authenticator]) -> list[bool]:
     return added
 
 
-def confirm(tables: Tables, app: bytes, raw: bytes, match: Match | None, codes: Sequence[bytes], now: Instant) -> Bound:
+def confirm(
+    tables: Tables, app: bytes, raw: bytes, match: Match | None, codes: Sequence[bytes], notice: bytes, now: Instant
+) -> Bound:
     """``AuthenticatorStore.confirm``."""
     rows = tables.authenticators
     row = known(rows, app, raw)
-    confirmed = rules.confirm(row, rows.of(row.subject), match, now)
-    if confirmed.authenticator is not row:
-        rows.change(confirmed.authenticator)
+    if row.is_shared and not row.is_active:
+        raise ConflictError(ELSEWHERE)
+    confirmed = bind(tables, row, match, notice, now)
     if confirmed.outcome is not Outcome.APPROVED:
         return Bound(confirmed, coded=False)
-    _end_streaks(tables, row.subject)
     coded = not left(rows, row.subject)
     if coded:
         rows.set_codes(row.subject, codes)
     return Bound(confirmed, coded)
+
+
+def bind(tables: Tables, row: Authenticator, match: Match | None, notice: bytes, now: Instant) -> rules.Confirmed:
+    """Decide a code for a pending authenticator, and write what that changes."""
+    rows = tables.authenticators
+    confirmed = rules.confirm(row, rows.of(row.subject), match, now)
+    if confirmed.authenticator is not row:
+        rows.change(confirmed.authenticator)
+    if confirmed.outcome is Outcome.APPROVED:
+        _end_streaks(tables, row.subject)
+        tell(tables, Happened(notice, row.subject, Kind.AUTHENTICATOR_ADDED, now))
+    return confirmed
 
 
 def _end_streaks(tables: Tables, subject: bytes) -> None:
@@ -149,22 +192,30 @@ def _end_streaks(tables: Tables, subject: bytes) -> None:
             tables.set_guesses(key, note_right(guesses))
 
 
-def check(tables: Tables, subject: bytes, matches: Matches, lane: int, limits: GuessLimits, now: Instant) -> Judged:
+def check(
+    tables: Tables, subject: bytes, matches: Matches, lane: int, limits: GuessLimits, notice: bytes, now: Instant
+) -> Judged:
     """``AuthenticatorStore.check``."""
     rows, key = tables.authenticators, rules.bucket(subject, lane)
     guesses = tables.guesses(key)
     judged = rules.judge(rows.of(subject), matches, guesses, limits, now)
     for row in judged.changed:
-        rows.change(row)
+        rows.accept(row)
     if judged.guesses != guesses:
         tables.set_guesses(key, judged.guesses)
+        if guesses.streak < limits.ceiling <= judged.guesses.streak:
+            tell(tables, Happened(notice, subject, Kind.AUTHENTICATORS_LOCKED, now))
     return judged
 
 
-def revoke(tables: Tables, app: bytes, raw: bytes) -> Authenticator:
+def revoke(tables: Tables, app: bytes, raw: bytes, notice: bytes, now: Instant) -> Authenticator:
     """``AuthenticatorStore.revoke``."""
     row = known(tables.authenticators, app, raw)
     tables.authenticators.remove(raw)
+    if row.link is not None and not row.is_active:
+        take_back(tables, row.link, now)
+    if row.is_active:
+        tell(tables, Happened(notice, row.subject, Kind.AUTHENTICATOR_REMOVED, now))
     return row
 
 
@@ -190,12 +241,13 @@ def _with_seals(row: Authenticator, new: Authenticator) -> Authenticator:
     return msgspec.structs.replace(row, seed=new.seed, names=new.names, key_number=new.key_number)
 
 
-def set_codes(tables: Tables, subject: bytes, codes: Sequence[bytes]) -> None:
+def set_codes(tables: Tables, subject: bytes, codes: Sequence[bytes], notice: bytes, now: Instant) -> None:
     """``AuthenticatorStore.set_codes``."""
     tables.authenticators.set_codes(subject, codes)
+    tell(tables, Happened(notice, subject, Kind.RECOVERY_CODES_RENEWED, now))
 
 
-def burn_code(tables: Tables, subject: bytes, code: bytes, now: Instant) -> Burnt:
+def burn_code(tables: Tables, subject: bytes, code: bytes, notice: bytes, now: Instant) -> Burnt:
     """``AuthenticatorStore.burn_code``."""
     rows = tables.authenticators
     codes = rows.codes(subject)
@@ -203,6 +255,7 @@ def burn_code(tables: Tables, subject: bytes, code: bytes, now: Instant) -> Burn
     accepted = known_code and codes[code] is None
     if accepted:
         rows.use_code(subject, code, now)
+        tell(tables, Happened(notice, subject, Kind.RECOVERY_CODE_USED, now))
     return Burnt(accepted, known_code, left(rows, subject))
 
 

@@ -19,6 +19,7 @@ from typing import Final, Self
 from markupsafe import Markup, escape
 
 from watchword.core.instant import HOUR, MINUTE, Span
+from watchword.core.notice import Kind
 from watchword.core.policy import PURPOSES
 from watchword.errors import SettingsError
 
@@ -30,13 +31,16 @@ PLACEHOLDERS: Final = frozenset({"app", "countersign", "duration"})
 BODY: Final = {name: f"body.{name}" for name in ("countersign", "label", "validity", "not_you", "warning", "action")}
 LINK: Final = {name: f"link.{name}" for name in ("countersign", "before", "button", "label", "not_you", "warning")}
 _BY_PURPOSE: Final = ("subject", "purpose", "link_subject", "link_purpose", "both_purpose")
+NOTICE: Final = {name: f"notice.{name}" for name in ("heading", "was_you", "was_not_you", "where", "warning")}
 
 _HELD: Final = re.compile(r"\{([a-z]+)\}")
 _REQUIRED: Final = (
     {"meta.language", "meta.dir", "duration.moment"}
-    | {*BODY.values(), *LINK.values()}
+    | {*BODY.values(), *LINK.values(), *NOTICE.values()}
     | {f"{section}.{purpose}" for section in _BY_PURPOSE for purpose in PURPOSES}
     | {f"sms.{name}" for name in (*PURPOSES, "word", "warning")}
+    | {f"{section}.{kind.value}" for section in ("notice_subject", "notice_line") for kind in Kind}
+    | {"notice_subject.several"}
 )
 _UNITS: Final = ("duration.minutes.", "duration.hours.")
 _NUMBERS: Final = re.compile(r"[0-9]{1,3}(-[0-9]{1,3})?( [0-9]{1,3}(-[0-9]{1,3})?)*")

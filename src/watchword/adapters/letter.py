@@ -1,4 +1,4 @@
-"""Mails with a code, a link or both: a message as data becomes a letter that a relay can send and a page can show.
+"""Mails with a code, a link or both, and notices: a message as data becomes a letter for a relay and for a page.
 
 Not handled here: deriving code and link (``flows/courier.py``), delivery (``adapters/smtp.py``), the development inbox
 (``adapters/mailbox.py``). The words are in ``adapters/catalogue.py``, the layout in ``adapters/letters/``.
@@ -8,7 +8,8 @@ Rules:
 1. Code and link are in both bodies, once each and alone, and in no header: lock screens show subjects and header-only
    bounces carry them (standards D3). No catalogue has a placeholder for them.
 2. One recipient, one sender, no line break from outside in any header; refused before anything is built (D2).
-3. Values are never read as templates, format strings or HTML. No other link, no remote content, no script (D1, D5).
+3. Values are never read as templates, format strings or HTML. No other link but the one that the operator gives
+   notices, no remote content, no script (D1, D5).
 4. Nothing is drawn and no clock is read: the same message is the same bytes, the same key the same Message-ID.
 
 The MIME is put together by hand, since ``EmailMessage`` takes over a millisecond a letter and the courier sends
@@ -31,9 +32,10 @@ from typing import Final, Self
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from watchword.adapters.catalogue import BODY, LINK, Catalogue, Catalogues
+from watchword.adapters.catalogue import BODY, LINK, NOTICE, Catalogue, Catalogues
 from watchword.core.instant import SECOND
-from watchword.core.message import MAX_APP_NAME, Envelope, PasscodeMessage
+from watchword.core.message import MAX_APP_NAME, Envelope, NoticeLine, NoticeMessage, PasscodeMessage
+from watchword.core.notice import Kind
 from watchword.core.policy import PURPOSES
 from watchword.core.recipient import is_sendable
 from watchword.errors import InvalidInputError, SettingsError
@@ -49,6 +51,10 @@ _MARKED: Final = {
     "duration": Markup("<bdi>{}</bdi>"),
 }
 _KEY: Final = re.compile(r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*")
+_KINDS: Final = frozenset(kind.value for kind in Kind)
+
+Message = PasscodeMessage | NoticeMessage
+Requirement = tuple[str, bool, str]
 _LINK: Final = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+/l/[A-Za-z0-9_-]+#[A-Za-z0-9_-]+")
 _NAMED: Final = re.compile(r'(?:"(?P<quoted>[^"\\<>]+)"|(?P<name>[^"\\<>@,;:()\[\]]+)) *<(?P<address>[^<>]+)>')
 
@@ -102,10 +108,14 @@ class Letter:
 
 
 class Letters:
-    """Composes letters from one sender in the languages of ``catalogues``. Templates are compiled here, once."""
+    """Composes letters from one sender in the languages of ``catalogues``. Templates are compiled here, once.
 
-    def __init__(self, mail_from: MailFrom, catalogues: Catalogues) -> None:
+    ``notice_url`` is the operator's page about what to do where something happened that was not oneself.
+    """
+
+    def __init__(self, mail_from: MailFrom, catalogues: Catalogues, notice_url: str = "") -> None:
         self._mail_from = mail_from
+        self._notice_url = notice_url
         self._from_header = mail_from.header()
         self._catalogues = catalogues
         environment = Environment(
@@ -117,6 +127,8 @@ class Letters:
         )
         self._text = environment.get_template("passcode.txt.jinja")
         self._html = environment.get_template("passcode.html.jinja")
+        self._notice_text = environment.get_template("notice.txt.jinja")
+        self._notice_html = environment.get_template("notice.html.jinja")
 
     def compose(self, recipient: str, message: PasscodeMessage) -> Letter:
         """Write the letter that carries a passcode. The same arguments give the same bytes.
@@ -127,7 +139,7 @@ class Letters:
         catalogue = self._catalogues.choose(message.locale)
         _check(recipient, message)
         values = {
-            "app": _display(message.app_name) or self._mail_from.name or self._mail_from.domain,
+            "app": self._app(message.app_name),
             "countersign": f"…\N{NO-BREAK SPACE}{_display(message.countersign)}",
             "duration": catalogue.duration(message.lifetime),
         }
@@ -137,6 +149,33 @@ class Letters:
         given = {"code": message.code, "link": message.link, "approved": message.action}
         text = self._text.render(plain, **given)
         html = self._html.render(markup, **given, app=values["app"], subject=subject, language=catalogue)
+        return self._letter(recipient, message, subject, catalogue, text, html)
+
+    def compose_notice(self, recipient: str, message: NoticeMessage) -> Letter:
+        """Write the letter that tells what happened to an account. The same arguments give the same bytes.
+
+        Raises:
+            InvalidInputError: the recipient is not one address, or a field of the message is not what it must be.
+        """
+        catalogue = self._catalogues.choose(message.locale)
+        _check_notice(recipient, message)
+        values = {"app": self._app(message.app_name)}
+        kind = message.lines[0].kind if len(message.lines) == 1 else "several"
+        subject = catalogue.plain[f"notice_subject.{kind}"].format_map(values)
+        plain, markup = _filled(catalogue, NOTICE, values)
+        lines = [_line(catalogue.plain, line) for line in message.lines]
+        text = self._notice_text.render(plain, lines=lines, url=self._notice_url)
+        html = self._notice_html.render(
+            markup, lines=lines, url=self._notice_url, app=values["app"], subject=subject, language=catalogue
+        )
+        return self._letter(recipient, message, subject, catalogue, text, html)
+
+    def _app(self, name: str) -> str:
+        return _display(name) or self._mail_from.name or self._mail_from.domain
+
+    def _letter(
+        self, recipient: str, message: Message, subject: str, catalogue: Catalogue, text: str, html: str
+    ) -> Letter:
         return Letter(
             sender=self._mail_from.address,
             recipient=recipient,
@@ -146,7 +185,7 @@ class Letters:
             source=self._source(recipient, message, subject, catalogue.tag, text, html),
         )
 
-    def _source(self, recipient: str, message: PasscodeMessage, subject: str, tag: str, text: str, html: str) -> bytes:
+    def _source(self, recipient: str, message: Message, subject: str, tag: str, text: str, html: str) -> bytes:
         """Put the MIME together.
 
         UTF-8 stands in a header only for a recipient that is not ASCII (RFC 6532). The boundary begins with ``=_``,
@@ -173,14 +212,29 @@ class Letters:
 
 def _check(recipient: str, message: PasscodeMessage) -> None:
     """Refuse what must not reach a header or a body, whatever was checked before."""
-    requirements = (
-        ("recipient", is_sendable(recipient), "The recipient is not one plain email address."),
-        ("key", len(message.key) <= MAX_KEY and _KEY.fullmatch(message.key), "A message's key must be an ASCII id."),
+    _require(
+        *_addressed(recipient, message),
         ("code", (message.code.isascii() and message.code.isdigit()) or not message.code, "A code is ASCII digits."),
-        ("link", _LINK.fullmatch(message.link) or (message.code and not message.link), "A link is one address."),
+        ("link", bool(_LINK.fullmatch(message.link) or (message.code and not message.link)), "A link is one address."),
         ("action", message.action.isprintable() and "://" not in message.action, "An action is one plain sentence."),
         ("purpose", message.purpose in PURPOSES, "There is no such purpose."),
     )
+
+
+def _check_notice(recipient: str, message: NoticeMessage) -> None:
+    known = bool(message.lines) and _KINDS.issuperset(line.kind for line in message.lines)
+    _require(*_addressed(recipient, message), ("lines", known, "There is nothing of that kind to tell."))
+
+
+def _addressed(recipient: str, message: Message) -> tuple[Requirement, Requirement]:
+    keyed = len(message.key) <= MAX_KEY and _KEY.fullmatch(message.key) is not None
+    return (
+        ("recipient", is_sendable(recipient), "The recipient is not one plain email address."),
+        ("key", keyed, "A message's key must be an ASCII id."),
+    )
+
+
+def _require(*requirements: Requirement) -> None:
     for name, met, detail in requirements:
         if not met:
             raise InvalidInputError(detail, field=name)
@@ -202,13 +256,26 @@ def _worded(
     The values stand isolated, so that a name in the other writing direction does not reorder the sentence round it;
     in text that takes invisible characters, so only right-to-left languages have them.
     """
-    shown = values if catalogue.dir == "ltr" else {name: f"\u2068{value}\u2069" for name, value in values.items()}
-    marked = {name: _MARKED[name].format(value) for name, value in values.items()}
     section = "purpose" if not message.link else "both_purpose" if message.code else "link_purpose"
     keys = {"purpose": f"{section}.{message.purpose}"} | BODY | (LINK if message.link else {})
+    return _filled(catalogue, keys, values)
+
+
+def _filled(
+    catalogue: Catalogue, keys: Mapping[str, str], values: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, Markup]]:
+    shown = values if catalogue.dir == "ltr" else {name: f"\u2068{value}\u2069" for name, value in values.items()}
+    marked = {name: _MARKED[name].format(value) for name, value in values.items()}
     # Values are arguments of the format, never part of it: "{0}" or "{{ x }}" in a name stays what it is.
     plain = {name: catalogue.plain[key].format_map(shown) for name, key in keys.items()}
     return plain, {name: catalogue.markup[key].format_map(marked) for name, key in keys.items()}
+
+
+def _line(sentences: Mapping[str, str], line: NoticeLine) -> tuple[str, str]:
+    """What happened, and when: a time that reads the same everywhere, in UTC."""
+    at = datetime.fromtimestamp(line.at // SECOND, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    often = "" if line.count == 1 else f" ({line.count}\N{MULTIPLICATION SIGN})"
+    return sentences[f"notice_line.{line.kind}"], at + often
 
 
 @lru_cache(maxsize=1024)

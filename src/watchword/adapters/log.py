@@ -66,11 +66,14 @@ LEVELS = {
     "guard.monitored": "warning",
     "guard.signal_failed": "warning",
     "delivery.delayed": "warning",
+    "notice.failed": "warning",
+    "notice.delayed": "warning",
     "log.dropped": "warning",
     "verification.replayed": "debug",
     "verification.continued": "debug",  # every gateway that presses the button causes one
     "verification.exchange_replayed": "warning",
     "authenticator.tampered": "error",
+    "address.tampered": "error",
     "reseal.failed": "error",
 }
 

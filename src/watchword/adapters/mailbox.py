@@ -10,15 +10,21 @@ from dataclasses import dataclass, field
 
 from watchword.adapters.letter import Letters
 from watchword.core.instant import Instant
-from watchword.core.message import PasscodeMessage, Receipt
+from watchword.core.message import NoticeMessage, PasscodeMessage, Receipt
 from watchword.errors import InvalidInputError
-from watchword.flows.mailbox import Mail, Mailbox
+from watchword.flows.mailbox import Mail, Mailbox, NoticeMail
 
 
 class DevelopmentMailbox:
-    """Takes every message and forgets it; the receipt says T0, not sent over a network (``ports.Mailer``)."""
+    """Takes every message and forgets it; the receipt says T0, not sent over a network.
+
+    ``ports.Mailer`` and ``ports_notice.NoticeMailer``.
+    """
 
     async def deliver(self, recipient: str, message: PasscodeMessage) -> Receipt:  # noqa: ARG002 (the port's arguments)
+        return Receipt("T0")
+
+    async def notify(self, recipient: str, message: NoticeMessage) -> Receipt:  # noqa: ARG002 (the port's arguments)
         return Receipt("T0")
 
 
@@ -44,11 +50,17 @@ class RenderedMailbox:
 
     async def mails(self) -> Sequence[RenderedMail]:
         """The latest mails, newest first, without any that no letter can be made of: one must not hide the others."""
-        return [shown for mail in await self._mailbox.mails() for shown in self._rendered(mail)]
+        sent: list[Mail | NoticeMail] = [*await self._mailbox.mails(), *await self._mailbox.notices()]
+        sent.sort(key=lambda mail: mail.at, reverse=True)
+        return [shown for mail in sent for shown in self._rendered(mail)]
 
-    def _rendered(self, mail: Mail) -> Iterator[RenderedMail]:
+    def _rendered(self, mail: Mail | NoticeMail) -> Iterator[RenderedMail]:
+        message = mail.message
         try:
-            letter = self._letters.compose(mail.to, mail.message)
+            if isinstance(message, NoticeMessage):
+                letter = self._letters.compose_notice(mail.to, message)
+            else:
+                letter = self._letters.compose(mail.to, message)
         except InvalidInputError:
             return
         source = letter.source.decode()

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from watchword.adapters import app_steps, guess_steps, limit_steps, steps
 from watchword.adapters.guard_steps import GuardRow
 from watchword.adapters.memory_authenticator import MemoryAuthenticatorRows, MemoryAuthenticators
+from watchword.adapters.memory_handover import MemoryHandovers
+from watchword.adapters.memory_notice import MemoryNoticeRows, MemoryNotices
 from watchword.adapters.memory_secret import MemorySecretRows, MemorySecrets
 from watchword.core import ids
 from watchword.core.app import ApiKey, App
@@ -38,6 +40,7 @@ class MemoryTables:
         self.keys: dict[bytes, ApiKey] = {}
         self.secrets = MemorySecretRows()
         self.authenticators = MemoryAuthenticatorRows()
+        self.notices = MemoryNoticeRows(lambda app: self.apps[app].name)
 
     def verification(self, app: bytes, verification: bytes) -> Verification | None:
         found = self.verifications.get(verification)
@@ -127,6 +130,8 @@ class MemoryStore:
         self.tables = MemoryTables()
         self.secrets = MemorySecrets(self.tables, self.tables.secrets)
         self.authenticators = MemoryAuthenticators(self.tables)
+        self.handovers = MemoryHandovers(self.tables)
+        self.notices = MemoryNotices(self.tables, self.tables.notices)
 
     async def open(self) -> None:
         """There is nothing to open."""

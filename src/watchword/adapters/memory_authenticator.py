@@ -27,10 +27,16 @@ class MemoryAuthenticatorRows:
     def of(self, subject: bytes) -> Sequence[Authenticator]:
         return sorted((row for row in self.rows.values() if row.subject == subject), key=lambda row: row.id)
 
+    def at_link(self, secret: bytes) -> Authenticator | None:
+        return next((row for row in self.rows.values() if row.link == secret), None)
+
     def add(self, row: Authenticator) -> None:
         self.rows[row.id] = row
 
     def change(self, row: Authenticator) -> None:
+        self.rows[row.id] = row
+
+    def accept(self, row: Authenticator) -> None:
         self.rows[row.id] = row
 
     def remove(self, authenticator: bytes) -> None:
@@ -76,24 +82,33 @@ class MemoryAuthenticators:
         return self._tables.authenticators.of(subject)
 
     async def confirm(
-        self, app: bytes, authenticator: bytes, *, match: Match | None, codes: Sequence[bytes], now: Instant
+        self,
+        app: bytes,
+        authenticator: bytes,
+        *,
+        match: Match | None,
+        codes: Sequence[bytes],
+        notice: bytes,
+        now: Instant,
     ) -> Bound:
-        return steps.confirm(self._tables, app, authenticator, match, codes, now)
+        return steps.confirm(self._tables, app, authenticator, match, codes, notice, now)
 
-    async def check(self, subject: bytes, *, matches: Matches, lane: int, limits: GuessLimits, now: Instant) -> Judged:
-        return steps.check(self._tables, subject, matches, lane, limits, now)
+    async def check(
+        self, subject: bytes, *, matches: Matches, lane: int, limits: GuessLimits, notice: bytes, now: Instant
+    ) -> Judged:
+        return steps.check(self._tables, subject, matches, lane, limits, notice, now)
 
     async def rename(self, app: bytes, resealed: Resealed) -> bool:
         return steps.rename(self._tables, app, resealed)
 
-    async def revoke(self, app: bytes, authenticator: bytes) -> Authenticator:
-        return steps.revoke(self._tables, app, authenticator)
+    async def revoke(self, app: bytes, authenticator: bytes, *, notice: bytes, now: Instant) -> Authenticator:
+        return steps.revoke(self._tables, app, authenticator, notice, now)
 
-    async def set_codes(self, subject: bytes, codes: Sequence[bytes]) -> None:
-        steps.set_codes(self._tables, subject, codes)
+    async def set_codes(self, subject: bytes, codes: Sequence[bytes], *, notice: bytes, now: Instant) -> None:
+        steps.set_codes(self._tables, subject, codes, notice, now)
 
-    async def burn_code(self, subject: bytes, code: bytes, *, now: Instant) -> Burnt:
-        return steps.burn_code(self._tables, subject, code, now)
+    async def burn_code(self, subject: bytes, code: bytes, *, notice: bytes, now: Instant) -> Burnt:
+        return steps.burn_code(self._tables, subject, code, notice, now)
 
     async def codes_left(self, subject: bytes) -> int:
         return steps.left(self._tables.authenticators, subject)

@@ -5,10 +5,11 @@ Not handled here: how a letter looks (``letter.py``), how the relay is spoken to
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from watchword.adapters.letter import Letters
-from watchword.core.message import PasscodeMessage, Receipt
+from watchword.adapters.letter import Letter, Letters
+from watchword.core.message import NoticeMessage, PasscodeMessage, Receipt
 from watchword.errors import DeliveryError, InvalidInputError
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Post:
-    """Renders a message and hands it to the relay (``ports.Mailer``)."""
+    """Renders a message and hands it to the relay (``ports.Mailer``, ``ports_notice.NoticeMailer``)."""
 
     def __init__(self, letters: Letters, relay: SmtpRelay) -> None:
         self._letters = letters
@@ -24,8 +25,15 @@ class Post:
 
     async def deliver(self, recipient: str, message: PasscodeMessage) -> Receipt:
         """As the port says."""
+        return await self._hand_over(lambda: self._letters.compose(recipient, message))
+
+    async def notify(self, recipient: str, message: NoticeMessage) -> Receipt:
+        """As the port says."""
+        return await self._hand_over(lambda: self._letters.compose_notice(recipient, message))
+
+    async def _hand_over(self, compose: Callable[[], Letter]) -> Receipt:
         try:
-            letter = self._letters.compose(recipient, message)
+            letter = compose()
         except InvalidInputError as error:
             raise DeliveryError(error.detail, reason="unsendable", permanent=True) from None
         return await self._relay.send(letter.envelope())

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import msgspec
+
 from watchword.core import limit
 from watchword.core import secret as rules
+from watchword.core.authenticator import Authenticator
 from watchword.core.instant import Instant, seconds_until
 from watchword.core.limit import Arrivals
 from watchword.core.secret import Claimed, Secret, State, Toll
-from watchword.errors import RateLimitedError, UnauthenticatedError, UnknownError
+from watchword.errors import ConflictError, RateLimitedError, UnauthenticatedError, UnknownError
 from watchword.ports_secret import Swept
+
+BY_CODE = "This is handed over: a right code of the authenticator ends it. Nothing was lost."
 
 _NOBODYS = bytes(16)
 
@@ -50,8 +55,25 @@ class SecretRows(Protocol):
         ...
 
 
+class HandedOver(Protocol):
+    """Authenticators that are confirmed at a secret (part of ``authenticator_steps.AuthenticatorRows``)."""
+
+    def at_link(self, secret: bytes) -> Authenticator | None:
+        """The row that is confirmed at that secret."""
+        ...
+
+    def change(self, row: Authenticator) -> None:
+        """Write everything about it that changes."""
+        ...
+
+
 class Tables(Protocol):
-    """What a step reads and writes: secrets, and the buckets that making them pays into."""
+    """What a step reads and writes: secrets, the buckets that making them pays into, and what they hand over."""
+
+    @property
+    def authenticators(self) -> HandedOver:
+        """Authenticators."""
+        ...
 
     @property
     def secrets(self) -> SecretRows:
@@ -122,32 +144,34 @@ def ack(tables: Tables, raw: bytes, link: bytes, mark: bytes, outcome: str, now:
     acked = rules.ack(secret, mark, outcome, now)
     if acked is None:
         raise UnknownError
-    return _write(tables.secrets, secret, acked)
+    if secret.handover and not secret.erased:
+        raise ConflictError(BY_CODE)
+    return write(tables, secret, acked)
 
 
 def burn(tables: Tables, raw: bytes, manage: bytes, now: Instant) -> Secret:
     """``SecretStore.burn``."""
     secret = managed(tables.secrets, raw, manage)
-    return _write(tables.secrets, secret, rules.burn(secret, now))
+    return write(tables, secret, rules.burn(secret, now))
 
 
 def unlock(tables: Tables, raw: bytes, manage: bytes) -> Secret:
     """``SecretStore.unlock``."""
     secret = managed(tables.secrets, raw, manage)
-    return _write(tables.secrets, secret, rules.unlock(secret))
+    return write(tables, secret, rules.unlock(secret))
 
 
 def arrive(tables: Tables, raw: bytes, manage: bytes, number: int) -> Secret:
     """``SecretStore.arrive``."""
     secret = managed(tables.secrets, raw, manage)
-    return _write(tables.secrets, secret, rules.arrive(secret, number))
+    return write(tables, secret, rules.arrive(secret, number))
 
 
 def stay(tables: Tables, raw: bytes, mark: bytes, now: Instant) -> None:
     """``SecretStore.stay``."""
     secret = tables.secrets.get(raw)
     if secret is not None:
-        _write(tables.secrets, secret, rules.stay(secret, mark, now))
+        write(tables, secret, rules.stay(secret, mark, now))
 
 
 def purge(tables: Tables, now: Instant, step: int) -> Swept:
@@ -160,14 +184,33 @@ def purge(tables: Tables, now: Instant, step: int) -> Swept:
             rows.erase(secret.id)
             rows.forget(secret.id)
             gone.append(secret.id)
-        elif _write(rows, secret, rules.settled(secret, now)).erased:
+        elif write(tables, secret, rules.settled(secret, now)).erased:
             gone.append(secret.id)
     return Swept(len(due), gone)
 
 
-def _write(rows: SecretRows, before: Secret, after: Secret) -> Secret:
+def take_back(tables: Tables, raw: bytes, now: Instant) -> None:
+    """End the hand-over of an authenticator that goes before it was confirmed."""
+    secret = tables.secrets.get(raw)
+    if secret is not None:
+        write(tables, secret, rules.burn(secret, now))
+
+
+def write(tables: Tables, before: Secret, after: Secret) -> Secret:
+    """Write what changed, and take the ciphertext with the last who could fetch it."""
+    rows = tables.secrets
     if after is not before:
         rows.change(after)
     if after.erased and not before.erased:
         rows.erase(after.id)
+        if after.handover:
+            _lapse(tables, after)
     return after
+
+
+def _lapse(tables: Tables, secret: Secret) -> None:
+    """An authenticator waits as long as the link at which it would be confirmed."""
+    row = tables.authenticators.at_link(secret.id)
+    if row is not None and not row.is_active:
+        ended = secret.burnt_at or secret.opened_at or secret.expires_at
+        tables.authenticators.change(msgspec.structs.replace(row, expires_at=ended))

@@ -1,7 +1,8 @@
 """A store in two halves (``ports.Store``): what is short-lived on a fast store, what must last on a durable one.
 
     fast        verifications by email, their outbox, buckets of their sends
-    durable     apps and keys, secrets, authenticators, recovery codes, wrong guesses; verifications by SMS
+    durable     apps and keys, secrets, authenticators, recovery codes, confirmed addresses, notices, wrong guesses,
+                verifications by SMS
 
 Messages that cost money are few, and what is counted about them must outlive any restart, so they lie in the durable
 half as a whole. An id does not tell its channel: what is not in the fast half is looked for in the other one.
@@ -46,6 +47,8 @@ class SplitStore:
         self.durable = durable
         self.secrets = durable.secrets
         self.authenticators = durable.authenticators
+        self.handovers = durable.handovers
+        self.notices = durable.notices
 
     async def open(self) -> None:
         """Open both, or none."""
@@ -107,9 +110,10 @@ class SplitStore:
         now: Instant,
     ) -> Judgement:
         try:  # as ``_wherever``, without its cost on the way of every login
-            return await self.fast.attempt(
+            judgement = await self.fast.attempt(
                 *(app, verification), digits=digits, matches=matches, expected=expected, guesses=guesses, now=now
             )
+            return await self._tied(judgement, now)
         except UnknownError:
             half = await self._other(verification)
         return await half.attempt(
@@ -149,7 +153,7 @@ class SplitStore:
         guesses: GuessLimits,
         now: Instant,
     ) -> Judgement:
-        return await self._wherever(
+        judgement = await self._wherever(
             verification,
             lambda half: half.exchange(
                 *(app, verification),
@@ -160,6 +164,7 @@ class SplitStore:
                 now=now,
             ),
         )
+        return await self._tied(judgement, now)
 
     async def resend(
         self,
@@ -247,6 +252,18 @@ class SplitStore:
 
     async def app_by_key(self, key_hash: bytes) -> App | None:
         return await self.durable.app_by_key(key_hash)
+
+    async def _tied(self, judgement: Judgement, now: Instant) -> Judgement:
+        """Tie the address of whoever was approved just now, before anybody hears of it.
+
+        Fails closed: where the durable half is gone in between, nobody is told that it was approved, and the person
+        asks for a new code.
+        """
+        verification = judgement.verification
+        elsewhere = verification.subject is not None and verification.channel in FAST_CHANNELS
+        if elsewhere and judgement.outcome is Outcome.APPROVED:
+            await self.durable.notices.tie(verification, now=now)
+        return judgement
 
     def _of(self, verification: Verification) -> FastStore:
         return self.fast if verification.channel in FAST_CHANNELS else self.durable

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from watchword.adapters import guard_steps
 from watchword.adapters.app_steps import AppTables
+from watchword.adapters.notice_steps import NoticeRows, tie
 from watchword.core import limit
 from watchword.core import verification as rules
 from watchword.core.delivery import Delivery, DeliveryStatus, Due, Report, Settlement, claim, heard, settle, settled
@@ -44,6 +45,11 @@ from watchword.ports import Added, Idempotency
 
 class Tables(AppTables, guard_steps.GuardTables, Protocol):
     """Rows, read and written inside one transaction. Nothing here decides anything."""
+
+    @property
+    def notices(self) -> NoticeRows:
+        """Addresses and notices."""
+        ...
 
     def verification(self, app: bytes, verification: bytes) -> Verification | None:
         """The row of that id, if it is that app's."""
@@ -261,6 +267,8 @@ def _written(
     }
     if right and verification.traits:
         guard_steps.note_verified(tables, verification.traits, verification.lane, now)
+    if judgement.verification.status is Status.APPROVED is not verification.status:
+        tie(tables, verification, now)
     return judgement
 
 

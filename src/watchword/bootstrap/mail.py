@@ -27,12 +27,17 @@ def letters_of(settings: Settings) -> Letters:
     Raises:
         SettingsError: the sender or a language file cannot be used.
     """
-    return Letters(MailFrom.parse(settings.mail.sender or DEVELOPMENT_SENDER), Catalogues.load())
+    sender = MailFrom.parse(settings.mail.sender or DEVELOPMENT_SENDER)
+    return Letters(sender, Catalogues.load(), settings.mail.notice_url)
 
 
-def mailer_of(letters: Letters, relay: SmtpRelay | None, texts: Mailer | None = None) -> Mailer:
-    """Letters by the relay; without one they are kept for the mailbox page. Texts where there are any."""
-    post: Mailer = Post(letters, relay) if relay else DevelopmentMailbox()
+def post_of(letters: Letters, relay: SmtpRelay | None) -> Post | DevelopmentMailbox:
+    """Letters by the relay; without one they are kept for the mailbox page."""
+    return Post(letters, relay) if relay else DevelopmentMailbox()
+
+
+def mailer_of(post: Mailer, texts: Mailer | None) -> Mailer:
+    """Whoever delivers codes: the post, and texts where there are any."""
     return post if texts is None else Channels({"email": post, "sms": texts})
 
 

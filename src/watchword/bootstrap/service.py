@@ -93,14 +93,17 @@ class Service(Wiring):
             self._valid_keys[core.hash_key(self.minted.api_key)] = await self._development_app()
         work = [("purge", self.purge.run), ("figures", self._tell_figures), ("reseal", self.resealing.run)]
         if self._delivers:
-            work.append(("courier", self.courier.run))
+            work += [("courier", self.courier.run), ("notices", self.notices.run)]
         self._tasks = [asyncio.create_task(self._keep(name, run), name=name) for name, run in work]
         self._warming = asyncio.get_running_loop().run_in_executor(None, self.metrics.warm)
 
     def begin_stop(self) -> None:
         """Let the time of a stop run from now on: nothing more is claimed, and requests may go on meanwhile."""
         if self._started and self._leaving is None:
-            self._leaving = asyncio.create_task(self.courier.stop(GRACE), name="leaving")
+            self._leaving = asyncio.create_task(self._stop_couriers(), name="leaving")
+
+    async def _stop_couriers(self) -> None:
+        await asyncio.gather(self.courier.stop(GRACE), self.notices.stop(GRACE))
 
     async def stop(self) -> None:
         """Finish what is being handed over, write what is left, let go of everything."""
@@ -153,6 +156,8 @@ class Service(Wiring):
             magic_links=self.magic_links,
             authenticators=self.authenticators,
             recovery_codes=self.recovery_codes,
+            handovers=self.handovers,
+            addresses=self.addresses,
             secrets=self.secrets,
             secret_files=self.secret_files,
             apps=self.apps,

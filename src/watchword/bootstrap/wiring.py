@@ -18,7 +18,7 @@ from watchword.adapters.log import Fanout, Log
 from watchword.adapters.metrics import Metrics
 from watchword.adapters.system import SystemClock, SystemEntropy, trim_memory
 from watchword.adapters.turn import FileTurn
-from watchword.bootstrap.mail import letters_of, mailer_of, open_relay
+from watchword.bootstrap.mail import letters_of, mailer_of, open_relay, post_of
 from watchword.bootstrap.sms import telephony_of
 from watchword.core.app import App
 from watchword.core.keyring import Keyring
@@ -29,8 +29,11 @@ from watchword.flows.authenticator import Authenticators
 from watchword.flows.authenticator_keeping import Resealing
 from watchword.flows.courier import Courier
 from watchword.flows.guard import SmsGuard
+from watchword.flows.handover import Handovers
 from watchword.flows.keys import Keys
 from watchword.flows.magic_link import MagicLinks
+from watchword.flows.notice import Addresses
+from watchword.flows.notice_courier import NoticeCourier
 from watchword.flows.purge import Purge
 from watchword.flows.recovery import RecoveryCodes
 from watchword.flows.report import Reports
@@ -57,8 +60,10 @@ class Wiring:
         self._wire_mail()
         self._wire_verifications()
         self._wire_magic_links()
+        self._wire_addresses()
         self._wire_authenticators()
         self._wire_secrets()
+        self._wire_handovers()
         self._wire_purge()
 
     def take(self, rules: Rules) -> None:
@@ -66,7 +71,7 @@ class Wiring:
         self.verifications.rules = rules
         self.magic_links.limit.rates = rules.limits.public_requests
         self.authenticators.ceiling = rules.profile.failure_ceiling
-        self.authenticators.skew = rules.profile.skew
+        self.authenticators.skew = self.handovers.skew = rules.profile.skew
 
     def _wire_apps(self) -> None:
         self._valid_keys: dict[bytes, App] = {}
@@ -76,17 +81,21 @@ class Wiring:
         self.letters = letters_of(self.settings)
         self.relay = open_relay(self.settings)
         self.telephony = telephony_of(self.settings, self._clock)
-        mailer = mailer_of(self.letters, self.relay, self.telephony.mailer)
+        post = post_of(self.letters, self.relay)
+        mailer = mailer_of(post, self.telephony.mailer)
         at_once = self.settings.mail.connections
+        world = (self.keys, self._clock, self._entropy, self.audit)
         public_url = self.settings.server.public_url
-        self.courier = Courier(
-            *(self.store, mailer, self.keys, self._clock, self._entropy, self.audit),
-            at_once=at_once,
-            public_url=public_url,
-        )
+        self.courier = Courier(self.store, mailer, *world, at_once=at_once, public_url=public_url)
+        self.notices = NoticeCourier(self.store.notices, post, *world)
+
+    def _wake(self) -> None:
+        """News for both couriers: an approval may leave notices."""
+        self.courier.wake()
+        self.notices.wake()
 
     def _wire_verifications(self) -> None:
-        rules, wake = self.settings.rules, self.courier.wake
+        rules, wake = self.settings.rules, self._wake
         sms = SmsGuard(self.audit, self.telephony.signals)
         self.verifications = Verifications(
             self.store, self.keys, self._clock, self._entropy, self.audit, rules, wake, sms
@@ -97,6 +106,10 @@ class Wiring:
             gateway=self.telephony.gateway,
         )
 
+    def _wire_addresses(self) -> None:
+        world, wake = (self.keys, self._clock, self._entropy, self.audit), self.notices.wake
+        self.addresses = Addresses(self.store.notices, *world, wake)
+
     def _wire_magic_links(self) -> None:
         clock, entropy = self._clock, self._entropy
         self.magic_links = MagicLinks(self.store, self.keys, clock, entropy, self.audit, self.verifications)
@@ -104,10 +117,11 @@ class Wiring:
     def _wire_authenticators(self) -> None:
         store, clock, entropy = self.store.authenticators, self._clock, self._entropy
         ceiling, skew = self.settings.rules.profile.failure_ceiling, self.settings.rules.profile.skew
-        self.authenticators = Authenticators(store, self.keys, clock, entropy, self.audit, ceiling)
+        wake = self.notices.wake
+        self.authenticators = Authenticators(store, self.keys, clock, entropy, self.audit, ceiling, wake)
         self.authenticators.skew = skew
-        self.recovery_codes = RecoveryCodes(store, self.keys, clock, entropy, self.audit)
-        self.resealing = Resealing(store, self.keys, entropy, self.audit)
+        self.recovery_codes = RecoveryCodes(store, self.keys, clock, entropy, self.audit, wake)
+        self.resealing = Resealing(store, self.store.notices, self.keys, entropy, self.audit)
 
     def _wire_secrets(self) -> None:
         store, clock = self.store.secrets, self._clock
@@ -115,6 +129,11 @@ class Wiring:
         blobs = DiskBlobs(self.settings.storage.directory / "blobs")
         self.secret_files = SecretFiles(store, blobs, self.secrets, clock, self.audit)
         self.secrets.erased = self.secret_files.erase
+
+    def _wire_handovers(self) -> None:
+        world, public_url = (self.keys, self._clock, self._entropy, self.audit), self.settings.server.public_url
+        self.handovers = Handovers(self.store.handovers, self.secrets, *world, public_url, self.notices.wake)
+        self.handovers.skew = self.authenticators.skew
 
     def _wire_purge(self) -> None:
         storage = self.settings.storage

@@ -317,6 +317,33 @@ def totp_import(
     totp.import_table(_settings(data), name, file, dry_run=dry_run, skip_bad=skip_bad, as_json=as_json)
 
 
+@_totp.command("handover", cls=_Plain)
+def totp_handover(  # noqa: PLR0913, PLR0917 - one argument an option
+    subject: Annotated[str, Argument(metavar="SUBJECT", help="Whose authenticator it will be: your app's own name.")],
+    label: Annotated[str | None, Option("--label", metavar="TEXT", help="What it is listed as.")] = None,
+    issuer: Annotated[
+        str | None, Option("--issuer", metavar="TEXT", help="What their app shows as the service.")
+    ] = None,
+    account: Annotated[str | None, Option("--account", metavar="TEXT", help="What it shows as the account.")] = None,
+    ttl: Annotated[
+        str | None, Option("--ttl", metavar="TIME", help="How long the link lives: 30m, 24h, 7d. Else a day.")
+    ] = None,
+    rotate_by: Annotated[
+        str | None, Option("--rotate-by", metavar="DAY", help="When you mean to make a new key: 2027-05-31.")
+    ] = None,
+    passphrase_file: PassphraseFile = None,
+    url: Url = _LOCAL,
+    key_file: KeyFile = None,
+    as_json: Json = False,
+) -> None:
+    """Make an authenticator for somebody and print the link at which they set it up and confirm it."""
+    from watchword.cli import handover  # noqa: PLC0415
+
+    handover.hand_over(
+        handover.Asked(url, subject, label, issuer, account, ttl, rotate_by, passphrase_file, key_file, as_json)
+    )
+
+
 @_keys.command("rotate")
 def keys_rotate(data: Directory = None, as_json: Json = False) -> None:
     """Add a key to the key file and make it current. Earlier keys stay valid for what they made."""

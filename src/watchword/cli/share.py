@@ -107,7 +107,7 @@ def _tell(asked: Asked, content: Content, made: MadeSecret, link_key: bytes, *, 
         _tell_code(content.key)
         console.say(f"Keep for yourself, to see when it is opened or to burn it: {status}")
     document = {"link": link, "status": status, "id": made.id, "views": made.views}
-    console.result(link, document | {"expires_at": _rfc3339(made.expires_at)}, as_json=asked.as_json)
+    console.result(link, document | {"expires_at": rfc3339_of(made.expires_at)}, as_json=asked.as_json)
 
 
 def _tell_code(key: AuthenticatorKey | None) -> None:
@@ -119,5 +119,6 @@ def _tell_code(key: AuthenticatorKey | None) -> None:
     console.say(f"An app with this key shows {code} for {seconds_left(now, key.period)} s: does yours?")
 
 
-def _rfc3339(at: datetime) -> str:
+def rfc3339_of(at: datetime) -> str:
+    """A time as the API writes it."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

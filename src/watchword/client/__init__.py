@@ -8,7 +8,9 @@ docs/how-to/use-the-python-client.md and add-authenticator-apps.md.
 from watchword.client.asynchronous import AsyncClient as AsyncClient
 from watchword.client.authenticator import Authenticator as Authenticator
 from watchword.client.authenticator import AuthenticatorList as AuthenticatorList
+from watchword.client.authenticator import ConfirmedAddress as ConfirmedAddress
 from watchword.client.authenticator import Enrolment as Enrolment
+from watchword.client.authenticator import Handover as Handover
 from watchword.client.authenticator_asynchronous import AsyncAuthenticatorClient as AsyncAuthenticatorClient
 from watchword.client.authenticator_blocking import AuthenticatorClient as AuthenticatorClient
 from watchword.client.blocking import Client as Client

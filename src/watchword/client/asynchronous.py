@@ -115,12 +115,14 @@ class AsyncClient(AsyncShell):
         link: BrowserSession | None = None,
         action: Mapping[str, object] | None = None,
         decoy: bool = False,
+        subject: str | None = None,
         idempotency_key: str | None = None,
     ) -> Verification:
         """Send a code, or with the session that asks a ``link``, too. Tried up to three times; one message goes out.
 
         ``methods`` are ``code`` and ``link``, both without it; ``action`` is what a ``step_up`` approves. ``decoy`` is
         for an account that does not exist: the same answer, but nothing is sent and nothing matches.
+        ``subject`` is your own name for the person: once approved, notices about their authenticators go to ``to``.
 
         Raises:
             InvalidInputError, ChannelForbiddenError, ChannelClosedError, RedirectForbiddenError, RateLimitedError,
@@ -141,6 +143,7 @@ class AsyncClient(AsyncShell):
                 link=link,
                 action=action,
                 decoy=decoy,
+                subject=subject,
                 idempotency_key=str(uuid4()) if idempotency_key is None else idempotency_key,
                 jitter=jitter,
             )

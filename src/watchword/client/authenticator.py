@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, TypeVar
 from urllib.parse import urlencode
 
@@ -25,6 +25,7 @@ from watchword.errors import InvalidInputError, UnavailableError
 
 _PATH = "/v1/authenticators"
 _CODES = "/v1/recovery-codes"
+_ADDRESSES = "/v1/notice-addresses"
 _APPROVED = "approved"
 _JSON = {"Content-Type": "application/json"}
 
@@ -45,6 +46,8 @@ class Authenticator:
     expires_at: _Aware | None = None
     confirmed_at: _Aware | None = None
     used_at: _Aware | None = None
+    shared: bool = False
+    rotate_by: _Aware | None = None
     recovery_codes: tuple[str, ...] = field(default=(), repr=False)
 
 
@@ -64,11 +67,45 @@ class Enrolment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Handover:
+    """A pending authenticator whose key is behind a link. ``url`` is for its recipient, the rest for you."""
+
+    id: str
+    status: str
+    subject: str
+    label: str
+    created_at: _Aware
+    expires_at: _Aware
+    url: str = field(repr=False)
+    secret_id: str
+    manage_token: str = field(repr=False)
+    status_url: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuthenticatorList:
     """All of a subject, and how many recovery codes are left."""
 
     authenticators: tuple[Authenticator, ...]
     recovery_codes_remaining: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmedAddress:
+    """An address that notices about a subject go to. ``to`` is masked."""
+
+    to: str
+    confirmed_at: _Aware
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Addresses:
+    addresses: tuple[ConfirmedAddress, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Removed:
+    removed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +129,12 @@ class _CodeUsed:
 
 _shown = msgspec.json.Decoder(Authenticator).decode
 _enrolled = msgspec.json.Decoder(Enrolment).decode
+_handed_over = msgspec.json.Decoder(Handover).decode
 _listed = msgspec.json.Decoder(AuthenticatorList).decode
 _approved = msgspec.json.Decoder(_Approved).decode
 _code_set = msgspec.json.Decoder(_CodeSet).decode
+_addresses = msgspec.json.Decoder(_Addresses).decode
+_removed = msgspec.json.Decoder(_Removed).decode
 _code_used = msgspec.json.Decoder(_CodeUsed).decode
 
 
@@ -123,6 +163,35 @@ def enrol(
         return _about(subject, _read(_enrolled, body))
 
     return once(_post(_PATH, asked), read)
+
+
+def hand_over(
+    subject: str,
+    *,
+    label: str | None,
+    issuer: str | None,
+    account: str | None,
+    expires_in: timedelta | None,
+    passphrase: str | None,
+    rotate_by: datetime | None,
+) -> Steps[Handover]:
+    """Ask for a hand-over. Not asked twice: a lost answer leaves a link that nobody has, which ends by itself."""
+    if rotate_by is not None and rotate_by.tzinfo is None:
+        raise InvalidInputError("A time needs its zone.", field="rotate_by")
+    asked = {
+        "subject": _text("subject", subject),
+        "label": label,
+        "issuer": issuer,
+        "account": account,
+        "expires_in": None if expires_in is None else int(expires_in / timedelta(seconds=1)),
+        "passphrase": None if passphrase is None else _text("passphrase", passphrase),
+        "rotate_by": None if rotate_by is None else rotate_by.isoformat(),
+    }
+
+    def read(body: bytes) -> Handover:
+        return _about(subject, _read(_handed_over, body))
+
+    return once(_post(_PATH + "/handover", asked), read)
 
 
 def confirm(authenticator: str, code: str) -> Steps[Authenticator]:
@@ -159,12 +228,6 @@ def get(authenticator: str, jitter: Callable[[], float]) -> Steps[Authenticator]
 
 def of_subject(subject: str, jitter: Callable[[], float]) -> Steps[AuthenticatorList]:
     """Ask for all of a subject."""
-    try:
-        query = urlencode({"subject": _text("subject", subject)})
-    except UnicodeEncodeError:
-        query = ""
-    if not query:
-        raise InvalidInputError("A field holds characters that cannot be sent.", field="subject")
 
     def read(body: bytes) -> AuthenticatorList:
         found = _read(_listed, body)
@@ -172,7 +235,7 @@ def of_subject(subject: str, jitter: Callable[[], float]) -> Steps[Authenticator
             _about(subject, each)
         return found
 
-    return persistently(Ask("GET", f"{_PATH}?{query}"), read, jitter)
+    return persistently(Ask("GET", f"{_PATH}?{_query(subject)}"), read, jitter)
 
 
 def rename(authenticator: str, label: str) -> Steps[Authenticator]:
@@ -211,6 +274,28 @@ def check_code(subject: str, code: str) -> Steps[int]:
     return once(_post(_CODES + "/check", {"subject": _text("subject", subject), "code": _text("code", code)}), read)
 
 
+def addresses(subject: str, jitter: Callable[[], float]) -> Steps[tuple[ConfirmedAddress, ...]]:
+    """Ask for the confirmed addresses of a subject."""
+    ask = Ask("GET", f"{_ADDRESSES}?{_query(subject)}")
+    return persistently(ask, lambda body: _read(_addresses, body).addresses, jitter)
+
+
+def remove_address(subject: str, to: str | None) -> Steps[int]:
+    """Ask to untie an address, or all."""
+    asked = {"subject": _text("subject", subject), "to": None if to is None else _text("to", to)}
+    return once(_post(_ADDRESSES + "/remove", asked), lambda body: _read(_removed, body).removed)
+
+
+def _query(subject: str) -> str:
+    try:
+        query = urlencode({"subject": _text("subject", subject)})
+    except UnicodeEncodeError:
+        query = ""  # the error holds the text, so ours is raised out of its reach
+    if not query:
+        raise InvalidInputError("A field holds characters that cannot be sent.", field="subject")
+    return query
+
+
 def _path(authenticator: str, verb: str = "") -> str:
     # An id may have come through a browser. Only the one spelling of an id can become part of a path.
     ids.from_text(ids.AUTHENTICATOR, _text("id", authenticator))
@@ -218,7 +303,7 @@ def _path(authenticator: str, verb: str = "") -> str:
 
 
 _Named = TypeVar("_Named", Authenticator, Enrolment)
-_Subject = TypeVar("_Subject", Authenticator, Enrolment, _CodeSet, _CodeUsed)
+_Subject = TypeVar("_Subject", Authenticator, Enrolment, Handover, _CodeSet, _CodeUsed)
 
 
 def _named(authenticator: str, found: _Named) -> _Named:

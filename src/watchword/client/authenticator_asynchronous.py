@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
 
 from watchword.client import authenticator, connection
 from watchword.client.asynchronous import AsyncShell, jitter
-from watchword.client.authenticator import Authenticator, AuthenticatorList, Enrolment
+from watchword.client.authenticator import Authenticator, AuthenticatorList, ConfirmedAddress, Enrolment, Handover
 
 
 class AsyncAuthenticatorClient(AsyncShell):
@@ -65,6 +65,37 @@ class AsyncAuthenticatorClient(AsyncShell):
                 algorithm=algorithm,
                 digits=digits,
                 period=period,
+            )
+        )
+
+    async def hand_over(
+        self,
+        subject: str,
+        *,
+        label: str | None = None,
+        issuer: str | None = None,
+        account: str | None = None,
+        expires_in: timedelta | None = None,
+        passphrase: str | None = None,
+        rotate_by: datetime | None = None,
+    ) -> Handover:
+        """Make an authenticator for somebody else: a link at which they set it up and confirm it with its first code.
+
+        Send ``url`` to them and keep ``status_url``. Until then it is pending; five wrong codes make it void.
+        ``rotate_by`` is kept in the record: when you mean to make a new key.
+
+        Raises:
+            InvalidInputError, ConflictError, ForbiddenError, RateLimitedError, UnauthenticatedError, UnavailableError.
+        """
+        return await self._take(
+            authenticator.hand_over(
+                subject,
+                label=label,
+                issuer=issuer,
+                account=account,
+                expires_in=expires_in,
+                passphrase=passphrase,
+                rotate_by=rotate_by,
             )
         )
 
@@ -137,3 +168,20 @@ class AsyncAuthenticatorClient(AsyncShell):
             InvalidInputError, UnavailableError.
         """
         return await self._take(authenticator.check_code(subject, code))
+
+    async def addresses(self, subject: str) -> tuple[ConfirmedAddress, ...]:
+        """Show the confirmed addresses of a subject, masked: all of them are told when its ways in change.
+
+        Raises:
+            InvalidInputError, UnavailableError.
+        """
+        return await self._take(authenticator.addresses(subject, jitter))
+
+    async def remove_address(self, subject: str, to: str | None = None) -> int:
+        """Untie a confirmed address, or all of them without ``to``; returns how many were. All are told once more.
+
+        Raises:
+            UnknownError: the subject does not have it.
+            InvalidInputError, UnavailableError.
+        """
+        return await self._take(authenticator.remove_address(subject, to))

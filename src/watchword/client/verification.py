@@ -99,6 +99,7 @@ def create(  # noqa: PLR0913 - one argument a field of the request
     link: BrowserSession | None,
     action: Mapping[str, object] | None,
     decoy: bool,
+    subject: str | None,
     idempotency_key: str,
     jitter: Callable[[], float],
 ) -> Steps[Verification]:
@@ -115,6 +116,7 @@ def create(  # noqa: PLR0913 - one argument a field of the request
         "link": None if link is None else link.link,
         "action": action,
         "decoy": decoy or None,
+        "subject": None if subject is None else _text("subject", subject),
     }
     ask = Ask("POST", _PATH, _encode(_given(asked)), _JSON | {"Idempotency-Key": _key(idempotency_key)})
     return persistently(ask, _read, jitter)

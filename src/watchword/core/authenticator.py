@@ -31,6 +31,7 @@ from watchword.core.limit import Guesses, GuessLimits, Rate, guess_wait, note_ri
 PENDING_TIME: Span = 10 * MINUTE
 REMEMBERED: Span = DAY  # a pending one that lapsed, so that its end can be told
 MOST_TRIES = 10  # wrong codes until a pending one is void
+HANDOVER_TRIES = 5  # the same, where its recipient confirms it at a link
 MOST_ACTIVE = 5  # of a subject: with more, one guess would cost more than five minutes hold
 MOST_PENDING = 5
 SEED_SIZE = 20  # bytes: 160 bit, RFC 4226 section 4, R6
@@ -49,6 +50,7 @@ class Origin(StrEnum):
 
     ENROLLED = "enrolled"
     IMPORTED = "imported"
+    HANDED_OVER = "handed_over"
 
 
 class Status(StrEnum):
@@ -64,8 +66,9 @@ class Status(StrEnum):
 class Authenticator(msgspec.Struct, frozen=True):
     """What a store knows of one. ``subject`` and ``fingerprint`` are keyed hashes, ``seed`` and ``names`` are sealed.
 
-    ``key_number`` names the key of both seals. ``drift`` is where the middle of the window lies, in steps, ``lean``
-    how often in a row a code came from the same edge of it.
+    ``link`` is the secret link at which its recipient confirms it, and nobody else can; ``rotate_by`` is when its app
+    wants a new seed made. ``key_number`` names the key of both seals. ``drift`` is where the middle of the window lies,
+    in steps, ``lean`` how often in a row a code came from the same edge of it.
     """
 
     id: bytes
@@ -84,6 +87,8 @@ class Authenticator(msgspec.Struct, frozen=True):
     drift: int = 0
     lean: int = 0
     tries: int = 0
+    link: bytes | None = None
+    rotate_by: Instant | None = None
 
     def __repr__(self) -> str:
         return f"Authenticator(confirmed_at={self.confirmed_at})"
@@ -96,13 +101,23 @@ class Authenticator(msgspec.Struct, frozen=True):
     @property
     def tries_left(self) -> int:
         """How many codes may be tried on it while it is pending."""
-        return max(0, MOST_TRIES - self.tries)
+        return max(0, self.most_tries - self.tries)
+
+    @property
+    def most_tries(self) -> int:
+        """How many wrong codes make it void while it is pending."""
+        return MOST_TRIES if self.link is None else HANDOVER_TRIES
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether its seed went to somebody by a link."""
+        return self.link is not None
 
     def status_at(self, now: Instant) -> Status:
         """The status as its app should see it now."""
         if self.is_active:
             return Status.ACTIVE
-        if self.tries >= MOST_TRIES:
+        if self.tries >= self.most_tries:
             return Status.EXHAUSTED
         return Status.EXPIRED if self.expires_at is None or now >= self.expires_at else Status.PENDING
 

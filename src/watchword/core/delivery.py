@@ -13,6 +13,7 @@ repeat after an outcome nobody saw is never silent, it carries the reason ``poss
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Protocol
 
 import msgspec
 
@@ -67,6 +68,15 @@ class Report(StrEnum):
     UNDELIVERED = "undelivered"
 
 
+class Held(Protocol):
+    """What a courier holds until its lease ends, whatever it is about. ``tries`` counts this one and is the fence."""
+
+    @property
+    def tries(self) -> int:
+        """How often it was handed over, this time included."""
+        ...
+
+
 class Due(msgspec.Struct, frozen=True):
     """A delivery that a courier holds until its lease ends.
 
@@ -104,8 +114,7 @@ def settled(
 
 def claim(delivery: Delivery, verification: Verification, now: Instant, lease: Span) -> tuple[Delivery, bool]:
     """Decide what a courier does with a due delivery: the next state, and whether it is to be handed over."""
-    if delivery.handed_over:  # an earlier try ended unseen, so the message may be there whatever is decided now
-        delivery = msgspec.structs.replace(delivery, uncertain=True)
+    delivery = seen(delivery)
     status = verification.status_at(now)
     if status not in {Status.PENDING, Status.EXPIRED}:
         return settled(delivery, DeliveryStatus.DROPPED, now, reason=status.value), False
@@ -113,11 +122,20 @@ def claim(delivery: Delivery, verification: Verification, now: Instant, lease: S
         return settled(delivery, DeliveryStatus.FAILED, now, reason=delivery.reason or "expired"), False
     if verification.decoy:
         return settled(delivery, DeliveryStatus.SENT, now, transport=NOT_OVER_A_NETWORK), False
-    taken = msgspec.structs.replace(delivery, due_at=now + lease, tries=delivery.tries + 1, handed_over=True)
-    return taken, True
+    return taken(delivery, now, lease), True
 
 
-def settle(delivery: Delivery, due: Due, settlement: Settlement) -> Delivery | None:
+def seen(delivery: Delivery) -> Delivery:
+    """A due delivery as a courier finds it: where an earlier try ended unseen, the message may be there already."""
+    return msgspec.structs.replace(delivery, uncertain=True) if delivery.handed_over else delivery
+
+
+def taken(delivery: Delivery, now: Instant, lease: Span) -> Delivery:
+    """A delivery that a courier takes."""
+    return msgspec.structs.replace(delivery, due_at=now + lease, tries=delivery.tries + 1, handed_over=True)
+
+
+def settle(delivery: Delivery, due: Held, settlement: Settlement) -> Delivery | None:
     """Take a courier's word; None where it no longer counts.
 
     That a message was sent always counts while the delivery is open, since it spares a repeat. Anything else
@@ -152,12 +170,14 @@ def heard(delivery: Delivery, report: Report, now: Instant) -> Delivery | None:
     return msgspec.structs.replace(delivery, at=now, status=DeliveryStatus.FAILED, reason=report.value, uncertain=False)
 
 
-def next_try(tries: int, expires_at: Instant, now: Instant, jitter: float) -> Instant | None:
-    """When to try again after ``tries`` failures, or None where the code would arrive too late to be used.
+def next_try(
+    tries: int, expires_at: Instant, now: Instant, jitter: float, longest: Span = _LONGEST_WAIT
+) -> Instant | None:
+    """When to try again after ``tries`` failures, or None where the message would arrive too late to be used.
 
-    Waits double from one second to one minute; ``jitter`` from 0 to 1 spreads each over half of itself, so that
-    couriers do not return to a recovering relay all at once.
+    Waits double from one second to ``longest``, one minute; ``jitter`` from 0 to 1 spreads each over half of itself, so
+    that couriers do not return to a recovering relay all at once.
     """
-    wait = min(_LONGEST_WAIT, _FIRST_WAIT << min(tries - 1, 10))
+    wait = min(longest, _FIRST_WAIT << min(tries - 1, 20))
     at = now + wait // 2 + int(wait * jitter) // 2
     return at if at + USEFUL < expires_at else None

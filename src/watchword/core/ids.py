@@ -5,7 +5,8 @@ Layouts (docs/spec/passcode.md, section 1):
 * ``vf_`` verification: 48-bit milliseconds, 8-bit key number, 72 random bits;
 * ``ap_`` app: 48-bit milliseconds, 80 random bits;
 * ``au_`` authenticator: 48-bit milliseconds, 80 random bits;
-* ``sc_`` secret: 128 random bits.
+* ``sc_`` secret: 128 random bits;
+* ``no_`` notice: 48-bit milliseconds, 80 random bits, in nothing but the Message-ID of its mails.
 
 Rules: no id is a capability, it opens, approves, counts, sends and reveals nothing by itself, so the time in
 front is no leak of power and lets stores insert in order. Text is canonical: one spelling an id, anything else
@@ -24,11 +25,13 @@ VERIFICATION = "vf_"
 APP = "ap_"
 AUTHENTICATOR = "au_"
 SECRET = "sc_"  # noqa: S105 - a prefix
+NOTICE = "no_"
 
 SIZE = 16
 VERIFICATION_RANDOM = 9  # bytes
 APP_RANDOM = 10  # bytes
 AUTHENTICATOR_RANDOM = 10  # bytes
+NOTICE_RANDOM = 10  # bytes
 
 _TEXT = 22  # characters of 16 bytes in unpadded base64url
 _LAST = "AQgw"
@@ -53,6 +56,13 @@ def authenticator_id(now: Instant, random: bytes) -> bytes:
     """Build an authenticator's id; ``random`` is 10 bytes."""
     if len(random) != AUTHENTICATOR_RANDOM:
         raise ValueError(f"an authenticator id takes {AUTHENTICATOR_RANDOM} random bytes")
+    return now.to_bytes(6, "big") + random
+
+
+def notice_id(now: Instant, random: bytes) -> bytes:
+    """Build a notice's id; ``random`` is 10 bytes."""
+    if len(random) != NOTICE_RANDOM:
+        raise ValueError(f"a notice id takes {NOTICE_RANDOM} random bytes")
     return now.to_bytes(6, "big") + random
 
 

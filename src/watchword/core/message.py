@@ -40,6 +40,26 @@ class PasscodeMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class NoticeLine:
+    """One kind of thing that happened, how often, and when last. ``kind`` is one of ``core.notice.Kind``."""
+
+    kind: str
+    at: Instant
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeMessage:
+    """One notice mail: what happened to an account. It holds no secret. ``key`` is as in ``PasscodeMessage``."""
+
+    key: str
+    locale: str
+    app_name: str
+    lines: tuple[NoticeLine, ...]
+    created_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
 class TlsFacts:
     """What a TLS handshake proved. ``fingerprint`` is the SHA-256 of the relay's certificate in hex."""
 

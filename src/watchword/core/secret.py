@@ -48,6 +48,7 @@ MOST_GUESSES = 20
 
 CREATION = ("on", "off", "key")
 OUTCOMES = ("read", "enrolled")
+VOID = "void"  # a hand-over that ended by too many wrong codes
 KIB = 1024
 
 
@@ -101,7 +102,8 @@ class Lease(msgspec.Struct, frozen=True, array_like=True):
 class Secret(msgspec.Struct, frozen=True):
     """What a server knows of a secret, without the ciphertext. Marks are keyed hashes of proofs.
 
-    ``sizes`` are those of its files, ``arrived`` has a bit for each that is there.
+    ``sizes`` are those of its files, ``arrived`` has a bit for each that is there. A ``handover`` is the seed of a
+    pending authenticator: it ends by a right code, not by the word of its reader.
     """
 
     id: bytes
@@ -123,6 +125,7 @@ class Secret(msgspec.Struct, frozen=True):
     burnt_at: Instant | None = None
     outcome: str = ""
     erased: bool = False
+    handover: bool = False
 
     def __repr__(self) -> str:
         return f"Secret(views_left={self.views_left}, erased={self.erased})"
@@ -265,6 +268,11 @@ def burn(secret: Secret, now: Instant) -> Secret:
     ended = secret if secret.over_at(now) is not None else msgspec.structs.replace(secret, burnt_at=now)
     leases = tuple(msgspec.structs.replace(each, acked=True) for each in ended.leases)
     return settled(msgspec.structs.replace(ended, leases=leases), now)
+
+
+def void(secret: Secret, now: Instant) -> Secret:
+    """End a hand-over after too many wrong codes."""
+    return msgspec.structs.replace(burn(secret, now), outcome=VOID)
 
 
 def unlock(secret: Secret) -> Secret:

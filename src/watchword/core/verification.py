@@ -66,6 +66,8 @@ class Verification(msgspec.Struct, frozen=True):
     ``lane`` is 1 for a device that proved itself before, and has budgets of its own.
     ``methods`` are ``CODE``, ``LINK`` or both; ``challenge`` is the PKCE challenge of the session that asked, where it
     collects by exchange; ``action`` the keyed hash of what is approved; ``words`` how many first words were wrong.
+    ``subject`` is the keyed hash of whom the address becomes tied to once it is approved, ``contact`` the address
+    sealed for that (``core/notice.py``).
     """
 
     id: bytes
@@ -93,6 +95,8 @@ class Verification(msgspec.Struct, frozen=True):
     words: int = 0
     notice: str = ""
     traits: bytes = b""
+    subject: bytes | None = None
+    contact: bytes | None = None
 
     def status_at(self, now: Instant) -> Status:
         """The status as anybody should see it now."""

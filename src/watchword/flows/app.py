@@ -12,7 +12,8 @@ from watchword.core import ids
 from watchword.core.app import ApiKey, App
 from watchword.core.instant import SECOND, Instant
 from watchword.errors import InvalidInputError, UnauthenticatedError, UnknownError
-from watchword.ports import AppStore, Audit, Clock, Entropy
+from watchword.ports import Audit, Clock, Entropy
+from watchword.ports_app import AppStore
 
 REMEMBERED = SECOND  # so long a key is recognised without asking the store: a revocation takes effect within it
 MOST_REMEMBERED = 10_000

@@ -13,7 +13,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -22,6 +22,7 @@ from watchword.core import ids, passcode, recovery, totp
 from watchword.core.app import App
 from watchword.core.authenticator import Authenticator, Matches, Origin, Outcome, Status
 from watchword.core.instant import Instant, seconds_until
+from watchword.core.keyring import Keyring
 from watchword.core.otpauth import AuthenticatorKey
 from watchword.errors import (
     AlreadyBoundError,
@@ -43,6 +44,7 @@ from watchword.errors import (
 from watchword.flows import authenticator_seal as seal
 from watchword.flows.authenticator_seal import Names
 from watchword.flows.keys import Keys
+from watchword.flows.notice import draw_notice
 from watchword.ports import Audit, Clock, Entropy
 from watchword.ports_authenticator import AuthenticatorStore, Resealed
 
@@ -103,16 +105,27 @@ class Confirmed(msgspec.Struct, frozen=True):
 
 
 class Authenticators:
-    """The flow. ``ceiling`` is the profile's: how many failures in a row disable a subject's authenticators."""
+    """The flow. ``ceiling`` is the profile's: how many failures in a row disable a subject's authenticators.
+
+    ``wake`` tells the courier of notices of this process about news.
+    """
 
     def __init__(
-        self, store: AuthenticatorStore, keys: Keys, clock: Clock, entropy: Entropy, audit: Audit, ceiling: int
+        self,
+        store: AuthenticatorStore,
+        keys: Keys,
+        clock: Clock,
+        entropy: Entropy,
+        audit: Audit,
+        ceiling: int,
+        wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._keys = keys
         self._clock = clock
         self._entropy = entropy
         self._audit = audit
+        self._wake = wake
         self.ceiling = ceiling
         self.skew = rules.SKEW
 
@@ -122,29 +135,8 @@ class Authenticators:
         Raises:
             InvalidInputError, ConflictError, StoreError.
         """
-        _check_kind(new)
-        ring, now = self._keys.ring, self._clock.now()
-        subject = seal.subject_key(ring, app, new.subject)
-        random = self._entropy.draw(_ENROLLED_RANDOM)
-        raw, random = ids.authenticator_id(now, random[: ids.AUTHENTICATOR_RANDOM]), random[ids.AUTHENTICATOR_RANDOM :]
-        secret, nonces = random[: rules.SEED_SIZE], random[rules.SEED_SIZE :]
-        issuer = seal.read_label(app.name if new.issuer is None else new.issuer, "issuer")
-        account = seal.read_label(new.subject[: seal.MOST_LABEL] if new.account is None else new.account, "account")
-        key = AuthenticatorKey(secret, issuer, account, new.algorithm, new.digits, new.period)
-        names = Names(new.subject, seal.read_label(new.label))
-        row = Authenticator(
-            id=raw,
-            app=app.id,
-            subject=subject,
-            seed=b"",
-            names=b"",
-            fingerprint=seal.fingerprint(ring, subject, secret),
-            key_number=0,
-            origin=Origin.ENROLLED.value,
-            created_at=now,
-            expires_at=now + rules.PENDING_TIME,
-        )
-        row = seal.sealed(ring, row, key, names, nonces)
+        now = self._clock.now()
+        row, key, names = pending_row(self._keys.ring, app, new, now, self._entropy)
         await self._store.add(row)
         self._record("authenticator.enrolled", row)
         return Enrolled(Shown(row, names, Status.PENDING), key)
@@ -167,11 +159,15 @@ class Authenticators:
         found = seal.match(key, row, digits, now, self.skew)
         codes = [recovery.write(self._entropy.draw(recovery.CODE_BYTES)) for _ in range(recovery.CODES)]
         hashes = [recovery.digest(app.id, row.subject, recovery.read(code)) for code in codes]
-        (outcome, bound), coded = await self._store.confirm(app.id, raw, match=found, codes=hashes, now=now)
+        notice = draw_notice(self._entropy, now)
+        (outcome, bound), coded = await self._store.confirm(
+            app.id, raw, match=found, codes=hashes, notice=notice, now=now
+        )
         if outcome is not Outcome.APPROVED:
             self._record("authenticator.refused", bound, reason=outcome.value)
-            raise _not_bound(outcome, bound)
+            raise not_bound(outcome, bound)
         self._record("authenticator.confirmed", bound, codes=coded)
+        self._wake()
         return Confirmed(self._show(bound, now), tuple(codes) if coded else ())
 
     async def check(self, app: App, subject: str, typed: str, *, known_device: bool = False) -> Shown:
@@ -194,6 +190,7 @@ class Authenticators:
                 matches=self._matches(rows, digits, now),
                 lane=int(known_device),
                 limits=rules.limits_of(self.ceiling),
+                notice=draw_notice(self._entropy, now),
                 now=now,
             )
             if judged.outcome is not Outcome.STALE:
@@ -249,8 +246,10 @@ class Authenticators:
         Raises:
             UnknownError, StoreError.
         """
-        row = await self._store.revoke(app.id, raw)
+        now = self._clock.now()
+        row = await self._store.revoke(app.id, raw, notice=draw_notice(self._entropy, now), now=now)
         self._record("authenticator.revoked", row)
+        self._wake()
         try:
             names = self._names(row)
         except TamperedError:
@@ -285,6 +284,38 @@ class Authenticators:
         self._audit.record(event, authenticator=name, app=ids.app_text(row.app), **facts)
 
 
+def pending_row(
+    ring: Keyring, app: App, new: NewAuthenticator, now: Instant, entropy: Entropy
+) -> tuple[Authenticator, AuthenticatorKey, Names]:
+    """The row of a new authenticator with a seed drawn for it. Nothing is kept yet.
+
+    Raises:
+        InvalidInputError: the app asked for what cannot be.
+    """
+    _check_kind(new)
+    subject = seal.subject_key(ring, app, new.subject)
+    random = entropy.draw(_ENROLLED_RANDOM)
+    raw, random = ids.authenticator_id(now, random[: ids.AUTHENTICATOR_RANDOM]), random[ids.AUTHENTICATOR_RANDOM :]
+    secret, nonces = random[: rules.SEED_SIZE], random[rules.SEED_SIZE :]
+    issuer = seal.read_label(app.name if new.issuer is None else new.issuer, "issuer")
+    account = seal.read_label(new.subject[: seal.MOST_LABEL] if new.account is None else new.account, "account")
+    key = AuthenticatorKey(secret, issuer, account, new.algorithm, new.digits, new.period)
+    names = Names(new.subject, seal.read_label(new.label))
+    row = Authenticator(
+        id=raw,
+        app=app.id,
+        subject=subject,
+        seed=b"",
+        names=b"",
+        fingerprint=seal.fingerprint(ring, subject, secret),
+        key_number=0,
+        origin=Origin.ENROLLED.value,
+        created_at=now,
+        expires_at=now + rules.PENDING_TIME,
+    )
+    return seal.sealed(ring, row, key, names, nonces), key, names
+
+
 def _nobody() -> Authenticator:
     return Authenticator(b"", b"", b"", b"", b"", b"", 0, Origin.ENROLLED.value, 0, None)
 
@@ -299,7 +330,8 @@ def _check_kind(new: NewAuthenticator) -> None:
         raise InvalidInputError(f"A period is {ends}.", field="period")
 
 
-def _not_bound(outcome: Outcome, row: Authenticator) -> Exception:
+def not_bound(outcome: Outcome, row: Authenticator) -> Exception:
+    """Why a code did not make it active."""
     if outcome is Outcome.DONE:
         return EndedError("This authenticator is active already.", status=Status.ACTIVE.value)
     if outcome is Outcome.BOUND:

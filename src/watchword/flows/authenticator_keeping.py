@@ -1,4 +1,4 @@
-"""Keeping seeds under the current key: after a rotation every row is sealed anew, in the background.
+"""Keeping seeds and confirmed addresses under the current key: after a rotation every row is sealed anew.
 
 Not handled here: rotating (``adapters/key_file.py``), purging (``flows/purge.py``).
 
@@ -10,14 +10,20 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
+
 from watchword.core import ids
 from watchword.core.authenticator import Authenticator
 from watchword.core.instant import MINUTE, SECOND, Span
+from watchword.core.keyring import NONCE_SIZE
+from watchword.core.notice import Address
 from watchword.errors import KeyringError, TamperedError, UnavailableError
 from watchword.flows import authenticator_seal as seal
 from watchword.flows.keys import Keys
+from watchword.flows.notice_seal import open_address, seal_contact
 from watchword.ports import Audit, Entropy
 from watchword.ports_authenticator import AuthenticatorStore, Resealed
+from watchword.ports_notice import NoticeStore, ResealedAddress
 
 EVERY: Span = MINUTE
 STEP = 200  # rows at once: a few milliseconds of the writer's time
@@ -26,8 +32,11 @@ STEP = 200  # rows at once: a few milliseconds of the writer's time
 class Resealing:
     """Seals again what an older key has sealed, for ever or once."""
 
-    def __init__(self, store: AuthenticatorStore, keys: Keys, entropy: Entropy, audit: Audit) -> None:
+    def __init__(
+        self, store: AuthenticatorStore, addresses: NoticeStore, keys: Keys, entropy: Entropy, audit: Audit
+    ) -> None:
         self._store = store
+        self._addresses = addresses
         self._keys = keys
         self._entropy = entropy
         self._audit = audit
@@ -49,6 +58,9 @@ class Resealing:
         for number in await self._store.key_numbers():
             if number != current:
                 total += await self._under(number)
+        for number in await self._addresses.key_numbers():
+            if number != current:
+                total += await self._addresses_under(number)
         if total:
             self._audit.record("reseal.done", rows=total, key=current)
         return total
@@ -61,6 +73,25 @@ class Resealing:
             total += await self._store.reseal(resealed)
             await asyncio.sleep(0)
         return total
+
+    async def _addresses_under(self, number: int) -> int:
+        total, after = 0, b""
+        while rows := await self._addresses.sealed_under(number, after=after, most=STEP):
+            after = rows[-1].subject + rows[-1].address
+            resealed = [new for row in rows if (new := self._address_again(row)) is not None]
+            total += await self._addresses.reseal(resealed)
+            await asyncio.sleep(0)
+        return total
+
+    def _address_again(self, row: Address) -> ResealedAddress | None:
+        ring = self._keys.ring
+        try:
+            address = open_address(ring, row)
+        except (TamperedError, KeyringError) as error:
+            self._audit.record("address.tampered", app=ids.app_text(row.app), reason=type(error).code)
+            return None
+        sealed = seal_contact(ring, row.app, row.subject, address, self._entropy.draw(NONCE_SIZE))
+        return ResealedAddress(row.sealed, msgspec.structs.replace(row, sealed=sealed, key_number=ring.current))
 
     def _again(self, row: Authenticator) -> Resealed | None:
         ring = self._keys.ring

@@ -4,7 +4,7 @@ A verification leaves 48 hours after it was made: the longest lifetime is a day,
 still be read and its idempotency key still be repeated. Buckets leave when they no longer limit anything; a
 streak of wrong guesses is not forgotten (NIST SP 800-63B-4, 3.2.2), only a right code ends it. What is left of a
 secret goes when it is over, and its tombstone 30 days later (``core/secret.py``). A pending authenticator goes a day
-after its ten minutes (``core/authenticator.py``).
+after its ten minutes (``core/authenticator.py``), a notice two days after it was settled (``core/notice.py``).
 """
 
 from __future__ import annotations
@@ -74,6 +74,9 @@ class Purge:
         total += await self._secrets(now)
         while lapsed := await self._store.authenticators.purge(now=now, step=STEP):
             total += lapsed
+            await asyncio.sleep(0)
+        while settled := await self._store.notices.purge(now=now, step=STEP):
+            total += settled
             await asyncio.sleep(0)
         if total > 10 * STEP:
             self._tidy()

@@ -139,10 +139,21 @@ class Secrets:
             ForbiddenError, UnauthenticatedError: the operator does not let this caller create.
             InvalidInputError, TooLargeError, RateLimitedError, StoreError. None of them has kept or charged anything.
         """
+        now = self._clock.now()
+        shared = self.drawn(new, now)
+        await kept(lambda: self._store.add(shared.secret, new.jwe, toll=self.toll(new), now=now))
+        self._record("secret.created", shared.secret.id, views=new.views, files=len(new.sizes))
+        return shared
+
+    def drawn(self, new: NewSecret, now: Instant, *, handover: bool = False) -> Shared:
+        """The row of a new secret and its manage token. Nothing is kept yet.
+
+        Raises:
+            ForbiddenError, UnauthenticatedError, InvalidInputError, TooLargeError: as ``create``.
+        """
         self._admit(new)
         self._check(new)
         lifetime = self._lifetime(new.expires_in)
-        now = self._clock.now()
         random = self._entropy.draw(ids.SIZE + rules.PROOF_SIZE)
         raw, token = random[: ids.SIZE], random[ids.SIZE :]
         secret = Secret(
@@ -157,14 +168,13 @@ class Secrets:
             created_at=now,
             expires_at=now + lifetime,
             sizes=new.sizes,
+            handover=handover,
         )
-        try:
-            await self._store.add(secret, new.jwe, toll=self._toll(new), now=now)
-        except RateLimitedError as error:
-            wait = rules.public_wait(error.retry_after * SECOND)
-            raise RateLimitedError("Too many secrets from here for now. Nothing was kept.", retry_after=wait) from None
-        self._record("secret.created", raw, views=new.views, files=len(new.sizes))
         return Shared(secret, token)
+
+    def marks(self, raw: bytes, link: bytes, claim: bytes) -> tuple[bytes, bytes]:
+        """The keyed hashes of a link and a claim."""
+        return self._proof(b"link", raw, link), self._proof(b"claim", raw, claim)
 
     async def open(self, raw: bytes, link: bytes) -> Opened:
         """Tell a holder of the link how it stands and what is needed to claim it. Changes nothing.
@@ -207,11 +217,12 @@ class Secrets:
 
         Raises:
             InvalidInputError, UnknownError, StoreError.
+            ConflictError: it is a hand-over, which a right code ends.
         """
         if outcome not in rules.OUTCOMES:
             raise InvalidInputError(f"Known outcomes are {', '.join(rules.OUTCOMES)}.", field="outcome")
         now = self._clock.now()
-        link_mark, claim_mark = self._proof(b"link", raw, link), self._proof(b"claim", raw, claim)
+        link_mark, claim_mark = self.marks(raw, link, claim)
         secret = await self._store.ack(raw, link_mark, claim=claim_mark, outcome=outcome, now=now)
         self._record("secret.acknowledged", raw, outcome=outcome)
         return await self._told(secret, now)
@@ -291,7 +302,7 @@ class Secrets:
             raise InvalidInputError(f"A secret lives {ends}.", field="expires_in")
         return lifetime
 
-    def _toll(self, new: NewSecret) -> Toll:
+    def toll(self, new: NewSecret) -> Toll:
         """One bucket for each source, or for each app where a key was given: tenants do not pay for strangers."""
         kib = -(-(len(new.jwe) + sum(new.sizes)) // rules.KIB)
         pairs = [(rate, amount) for rate, amount in ((self.rules.creates, 1), (self.rules.kib, kib)) if rate]
@@ -307,6 +318,15 @@ class Secrets:
 
     def _record(self, event: str, raw: bytes, **facts: object) -> None:
         self._audit.record(event, secret=ids.to_text(ids.SECRET, raw), **facts)
+
+
+async def kept(add: Callable[[], Awaitable[None]]) -> None:
+    """Have a secret kept; a limit is told in public figures."""
+    try:
+        await add()
+    except RateLimitedError as error:
+        wait = rules.public_wait(error.retry_after * SECOND)
+        raise RateLimitedError("Too many secrets from here for now. Nothing was kept.", retry_after=wait) from None
 
 
 def _refusal(claimed: Claimed, now: Instant) -> Exception:

@@ -46,6 +46,7 @@ from watchword.errors import (
 from watchword.flows.guard import SmsGuard, charges_of, plan_of, text_methods, too_many_guesses, traits_of
 from watchword.flows.idempotency import read_idempotency
 from watchword.flows.keys import Keys
+from watchword.flows.notice_seal import named
 from watchword.ports import Audit, Clock, Entropy, Idempotency, VerificationStore
 
 DEFAULT_LOCALE = "en"
@@ -67,7 +68,8 @@ class Request(msgspec.Struct, frozen=True):
     """What an app asks for. ``to`` is as typed; spans are seconds, as on the wire.
 
     ``source`` is the address of the person's device, as the app passes it; ``known_device`` that this device
-    proved itself before. ``fingerprint`` is the request's own bytes, compared under an idempotency key.
+    proved itself before. ``subject`` is the app's own name for the person, to whom the address is tied once it is
+    approved. ``fingerprint`` is the request's own bytes, compared under an idempotency key.
     ``link`` is the session that asked, where it collects by exchange; ``action`` what a step-up approves.
     """
 
@@ -85,6 +87,7 @@ class Request(msgspec.Struct, frozen=True):
     action: Action | None = None
     decoy: bool = False
     notice_acknowledged: str | None = None
+    subject: str | None = None
     idempotency_key: str | None = None
     fingerprint: bytes = b""
 
@@ -302,6 +305,7 @@ class Verifications:
             # are left to an id, which is no secret and opens nothing.
             chance = chance[:-1] + idempotency.key[:1]
         raw = ids.verification_id(now, ring.current, chance)
+        subject, contact = named(ring, app, request.subject, request.channel, address, self._entropy)
         return Verification(
             id=raw,
             app=app.id,
@@ -322,6 +326,8 @@ class Verifications:
             methods=methods,
             challenge=challenge,
             action=None if request.action is None else digest(ring, app.id, raw, request.action),
+            subject=subject,
+            contact=contact,
         )
 
     def _particulars(self, app: App, request: Request) -> Particulars:

@@ -6,10 +6,12 @@ around each of them (``gate.py``).
 
 from __future__ import annotations
 
-from watchword.web import wire, wire_authenticator, wire_magic_link, wire_secret
+from watchword.web import wire, wire_authenticator, wire_magic_link, wire_notice, wire_secret
 from watchword.web.api.authenticator import AuthenticatorApi
+from watchword.web.api.handover import HandoverApi
 from watchword.web.api.health import HealthApi
 from watchword.web.api.magic_link import MagicLinkApi
+from watchword.web.api.notice import AddressApi
 from watchword.web.api.report import ReportApi
 from watchword.web.api.secret import SecretApi
 from watchword.web.api.secret_file import SecretFileApi
@@ -30,6 +32,7 @@ _P = "/v1/pages/{id}"
 _S = "/v1/secrets"
 _A = "/v1/authenticators"
 _R = "/v1/recovery-codes"
+_N = "/v1/notice-addresses"
 
 _FIELD = Refusal(422, "a field does not hold what it must")
 _REUSED = Refusal(422, "the idempotency key came with another request before")
@@ -62,6 +65,8 @@ _LINK_OVER = Refusal(422, "the verification is over: `reason` says how")
 _WRONG_WORD = Refusal(422, "the word was not accepted: `reason` and `attempts_remaining` tell more")
 _NOT_ELSEWHERE = Refusal(403, "not for this purpose: only the device that asked can go on")
 _NOT_EXCHANGED = Refusal(422, "the exchange was not accepted: `reason` tells why; nothing was spent")
+_NO_ADDRESS = Refusal(404, "the subject has no such confirmed address")
+_BY_CODE = Refusal(409, "an authenticator is handed over here, and a right code of it is what ends it")
 _STORE = Refusal(503, "a part of the service does not answer; nothing was lost")
 
 
@@ -73,6 +78,7 @@ def create_app(services: Services) -> Gate:
 def routes(services: Services) -> list[Route]:
     """Every address there is. The hot ones come first."""
     api = [*verification_routes(services), *magic_link_routes(services), *authenticator_routes(services)]
+    api += notice_routes(services)
     api += [*secret_routes(services), *health_routes(services)]
     return [*api, *report_routes(services), *page_routes(services, api), *mailbox_routes(services)]
 
@@ -126,12 +132,16 @@ def authenticator_routes(services: Services) -> list[Route]:
     """Authenticators and recovery codes."""
     api, w, key = AuthenticatorApi(services.authenticators, services.recovery_codes), wire_authenticator, Auth.APP
     tag, codes, shown = "authenticators", "recovery codes", w.AuthenticatorShown
+    handovers = HandoverApi(services.handovers, services.config.public_url)
     # fmt: off
     return [
         Route("POST", _A + "/check", api.check, "check_authenticator", "Check an authenticator's code", tag, key,
               takes=w.SubjectCheck, gives=w.AuthenticatorApproved, refusals=(_FIELD, _NOT_ACCEPTED, _LIMITED, _STORE)),
         Route("POST", _A, api.enrol, "enrol_authenticator", "Begin an enrolment", tag, key, takes=w.NewAuthenticator,
               gives=w.AuthenticatorEnrolled, status=201, refusals=(_FIELD, _ENOUGH, _STORE)),
+        Route("POST", _A + "/handover", handovers.create, "hand_over_authenticator", "Hand an authenticator over", tag,
+              key, takes=w.NewHandover, gives=w.AuthenticatorHandedOver, status=201,
+              refusals=(_FIELD, _OFF, _ENOUGH, _LIMITED, _STORE)),
         Route("GET", _A, api.of_subject, "list_authenticators", "List a subject's authenticators", tag, key,
               gives=w.AuthenticatorList, refusals=(_FIELD, _STORE)),
         Route("POST", _A + "/{id}/confirm", api.confirm, "confirm_authenticator", "Finish an enrolment", tag, key,
@@ -150,9 +160,23 @@ def authenticator_routes(services: Services) -> list[Route]:
     # fmt: on
 
 
+def notice_routes(services: Services) -> list[Route]:
+    """Confirmed addresses of subjects."""
+    api, w, tag, key = AddressApi(services.addresses), wire_notice, "notices", Auth.APP
+    # fmt: off
+    return [
+        Route("GET", _N, api.of_subject, "list_notice_addresses", "List a subject's confirmed addresses", tag, key,
+              gives=w.AddressList, refusals=(_FIELD, _STORE)),
+        Route("POST", _N + "/remove", api.remove, "remove_notice_address", "Untie an address from a subject", tag, key,
+              takes=w.AddressNamed, gives=w.AddressesRemoved, refusals=(_FIELD, _NO_ADDRESS, _STORE)),
+    ]
+    # fmt: on
+
+
 def secret_routes(services: Services) -> list[Route]:
     """Secret links."""
     api, tag, w = SecretApi(services.secrets, services.apps), "secrets", wire_secret
+    handovers = HandoverApi(services.handovers, services.config.public_url)
     files, blob = SecretFileApi(services.secret_files), _S + "/{id}/blobs/{n}"
     # A sealed text and what stands beside it, which is less than two of the smallest pages.
     most = services.secrets.rules.max_jwe + 8_192
@@ -165,7 +189,9 @@ def secret_routes(services: Services) -> list[Route]:
         Route("POST", _S + "/{id}/claim", api.claim, "claim_secret", "Open a secret", tag, takes=w.NewClaim,
               gives=w.SecretGranted, refusals=(_FIELD, _PASSPHRASE, _LOCKED, _NOBODY, _GONE, _PAUSED, _STORE)),
         Route("POST", _S + "/{id}/ack", api.ack, "acknowledge_secret", "Say that it was read", tag, takes=w.NewAck,
-              gives=w.SecretSeen, refusals=(_FIELD, _NOBODY, _STORE)),
+              gives=w.SecretSeen, refusals=(_FIELD, _NOBODY, _BY_CODE, _STORE)),
+        Route("POST", _S + "/{id}/confirm", handovers.confirm, "confirm_handover", "Confirm what was handed over", tag,
+              takes=w.NewCode, gives=w.Enrolled, refusals=(_FIELD, _NOT_ACCEPTED, _NOBODY, _NOT_BOUND, _STORE)),
         Route("GET", _S + "/{id}/status", api.status, "secret_status", "Look at a secret as its maker", tag, Auth.MAKER,
               gives=w.SecretStatus, refusals=(_STORE,)),
         Route("DELETE", _S + "/{id}", api.burn, "burn_secret", "Burn a secret", tag, Auth.MAKER, gives=w.SecretStatus,

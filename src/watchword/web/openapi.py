@@ -19,7 +19,7 @@ import msgspec
 from watchword.errors import IdempotencyReusedError
 from watchword.flows.authenticator_seal import MOST_SUBJECT
 from watchword.flows.idempotency import MAX_IDEMPOTENCY_KEY
-from watchword.web import wire_authenticator, wire_magic_link
+from watchword.web import wire_authenticator, wire_magic_link, wire_notice
 from watchword.web.exchange import JSON, OCTETS, PROBLEM, Kind
 from watchword.web.problems import Problem
 from watchword.web.route import Auth, Refusal, Route
@@ -129,11 +129,14 @@ _EXAMPLES: dict[str, Document] = {
         "lease_expires_at": "2026-11-23T14:20:40.000Z",
         "views_remaining": 0,
     },
+    "NewCode": {"link": _PROOF, "claim": _CLAIM, "code": "271 828"},
+    "Enrolled": {"status": "enrolled", "at": "2026-11-23T14:02:40.000Z"},
     "NewAck": {"link": _PROOF, "claim": _CLAIM, "outcome": "read"},
     "SecretStatus": _SECRET_STATUS,
     "BlobArrived": {"received": 1024, "size": 1024, "complete": True},
     **wire_authenticator.EXAMPLES,
     **wire_magic_link.EXAMPLES,
+    **wire_notice.EXAMPLES,
 }
 
 
@@ -223,7 +226,7 @@ def _parameters(route: Route) -> list[Document]:
                 "example": _EXAMPLE_IDS.get(route.tag, _EXAMPLE_ID),
             }
         )
-    if route.name == "list_authenticators":
+    if route.name in {"list_authenticators", "list_notice_addresses"}:
         about = "Your own name for the person, once and nothing else."
         text = {"type": "string", "minLength": 1, "maxLength": MOST_SUBJECT}
         parameters.append({"name": "subject", "in": "query", "required": True, "description": about, "schema": text})

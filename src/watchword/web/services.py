@@ -13,7 +13,9 @@ from typing import Protocol
 from watchword.core.instant import Instant
 from watchword.flows.app import Apps
 from watchword.flows.authenticator import Authenticators
+from watchword.flows.handover import Handovers
 from watchword.flows.magic_link import MagicLinks
+from watchword.flows.notice import Addresses
 from watchword.flows.recovery import RecoveryCodes
 from watchword.flows.report import Reports
 from watchword.flows.secret import Secrets
@@ -98,6 +100,8 @@ class Services:
     magic_links: MagicLinks
     authenticators: Authenticators
     recovery_codes: RecoveryCodes
+    handovers: Handovers
+    addresses: Addresses
     secrets: Secrets
     secret_files: SecretFiles
     apps: Apps

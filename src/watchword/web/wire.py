@@ -82,6 +82,10 @@ class NewVerification(Struct, frozen=True, forbid_unknown_fields=True, omit_defa
         None
     )
     decoy: Annotated[bool, Meta(description="For accounts that do not exist: sends nothing, never matches.")] = False
+    subject: (
+        Annotated[str, Meta(description="Your own name for the person: once approved, notices go to this address.")]
+        | None
+    ) = None
 
 
 class Check(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

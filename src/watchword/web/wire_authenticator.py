@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -53,6 +54,32 @@ class NewAuthenticator(Struct, frozen=True, forbid_unknown_fields=True, omit_def
     ] = totp.DEFAULT_PERIOD
 
 
+class NewHandover(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Whose authenticator it will be, what their app shall show, and how the link is kept."""
+
+    subject: Subject
+    label: Annotated[str, Meta(description="What we list it as: `Front desk`, say.", extra_json_schema=_LABEL)] = ""
+    issuer: Annotated[str, Meta(description="As in an enrolment.", extra_json_schema=_LABEL)] | None = None
+    account: Annotated[str, Meta(description="As in an enrolment.", extra_json_schema=_LABEL)] | None = None
+    algorithm: Annotated[str, Meta(extra_json_schema={"enum": list(totp.ALGORITHMS)})] = totp.DEFAULT_ALGORITHM
+    digits: Annotated[int, Meta(extra_json_schema={"minimum": totp.MIN_DIGITS, "maximum": totp.MAX_DIGITS})] = (
+        totp.DEFAULT_DIGITS
+    )
+    period: Annotated[
+        int, Meta(description="Seconds.", extra_json_schema={"minimum": totp.MIN_PERIOD, "maximum": LONGEST_PERIOD})
+    ] = totp.DEFAULT_PERIOD
+    expires_in: (
+        Annotated[int, Meta(description="Seconds that the link lives, 60 to what the operator allows.")] | None
+    ) = None
+    passphrase: (
+        Annotated[str, Meta(description="Needed to open the link; tell it in another way.", min_length=1)] | None
+    ) = None
+    rotate_by: (
+        Annotated[datetime, Meta(tz=True, description="When you mean to make a new key, because people come and go.")]
+        | None
+    ) = None
+
+
 class CodeTyped(Struct, frozen=True, forbid_unknown_fields=True):
     """What the person's app shows now."""
 
@@ -98,6 +125,8 @@ class AuthenticatorShown(Struct, frozen=True, omit_defaults=True):
     expires_at: Time | UnsetType = UNSET
     confirmed_at: Time | UnsetType = UNSET
     used_at: Time | UnsetType = UNSET
+    shared: Annotated[bool, Meta(description="Its key went to somebody by a link.")] = False
+    rotate_by: Time | UnsetType = UNSET
     recovery_codes: (
         Annotated[list[str], Meta(description="The subject's first ones, in the answer to a confirmation alone.")]
         | UnsetType
@@ -116,6 +145,21 @@ class AuthenticatorEnrolled(Struct, frozen=True):
     secret: Annotated[str, Meta(description="Base32, for people who cannot scan.")]
     otpauth_uri: str
     qr_svg: Annotated[str, Meta(description="The same URI as a QR code.")]
+
+
+class AuthenticatorHandedOver(Struct, frozen=True):
+    """A pending authenticator whose key is behind a link. The link is in this one answer."""
+
+    id: str
+    status: StatusText
+    subject: str
+    label: str
+    created_at: Time
+    expires_at: Time
+    url: Annotated[str, Meta(description="For the recipient, who confirms it there with the first code.")]
+    secret_id: Annotated[str, Meta(description="Names the secret behind the link.")]
+    manage_token: Annotated[str, Meta(description="For you: how it stands, and to take it back.")]
+    status_url: Annotated[str, Meta(description="For you: a page with how it stands.")]
 
 
 class AuthenticatorApproved(Struct, frozen=True):
@@ -174,6 +218,23 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "secret": _SECRET,
         "otpauth_uri": f"otpauth://totp/ACME:ann@example.com?secret={_SECRET}&issuer=ACME",
         "qr_svg": "<svg>…</svg>",
+    },
+    "NewHandover": {
+        "subject": "front-desk",
+        "label": "Front desk",
+        "issuer": "ACME",
+        "account": "desk@example.com",
+        "rotate_by": "2027-05-31T00:00:00Z",
+    },
+    "AuthenticatorHandedOver": _PENDING
+    | {
+        "subject": "front-desk",
+        "label": "Front desk",
+        "expires_at": "2026-11-24T14:02:11.000Z",
+        "url": "https://codes.example.org/s/sc_AAECAwQFBgcICQoLDA0ODw#…",
+        "secret_id": "sc_AAECAwQFBgcICQoLDA0ODw",
+        "manage_token": "…",
+        "status_url": "https://codes.example.org/s/sc_AAECAwQFBgcICQoLDA0ODw/status#…",
     },
     "CodeTyped": {"code": "271 828"},
     "NewLabel": {"label": "Old phone"},

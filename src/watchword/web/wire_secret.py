@@ -11,7 +11,17 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from watchword.core.secret import CLAIM_SIZE, KDFS, MOST_FILES, MOST_VIEWS, NONCE_SIZE, OUTCOMES, PROOF_SIZE, State
+from watchword.core.secret import (
+    CLAIM_SIZE,
+    KDFS,
+    MOST_FILES,
+    MOST_VIEWS,
+    NONCE_SIZE,
+    OUTCOMES,
+    PROOF_SIZE,
+    VOID,
+    State,
+)
 from watchword.errors import InvalidInputError
 from watchword.web.wire import Time
 
@@ -102,6 +112,7 @@ class SecretSeen(Struct, frozen=True, omit_defaults=True):
     kdf: str | UnsetType = UNSET
     opened_at: Time | UnsetType = UNSET
     ended_at: Time | UnsetType = UNSET
+    handover: Annotated[bool, Meta(description="It is an authenticator, whose key this service knows.")] = False
 
 
 class NewClaim(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -129,6 +140,22 @@ class SecretGranted(Struct, frozen=True, omit_defaults=True):
     lease_expires_at: Time
     views_remaining: int
     blobs: list[BlobPlace] | UnsetType = UNSET
+    handover: Annotated[bool, Meta(description="It is an authenticator: its first right code ends it.")] = False
+
+
+class NewCode(Struct, frozen=True, forbid_unknown_fields=True):
+    """The first code of an authenticator that was handed over."""
+
+    link: Proof
+    claim: Claim
+    code: Annotated[str, Meta(description="As typed: blanks, dashes and full-width digits are fine.")]
+
+
+class Enrolled(Struct, frozen=True):
+    """The authenticator is active, and the link is gone."""
+
+    status: Annotated[str, Meta(extra_json_schema={"const": "enrolled"})]
+    at: Time
 
 
 class NewAck(Struct, frozen=True, forbid_unknown_fields=True):
@@ -152,7 +179,7 @@ class SecretStatus(Struct, frozen=True, omit_defaults=True):
     wrong_passphrases: int = 0
     opened_at: Time | UnsetType = UNSET
     ended_at: Time | UnsetType = UNSET
-    outcome: Annotated[str, Meta(extra_json_schema={"enum": list(OUTCOMES)})] | UnsetType = UNSET
+    outcome: Annotated[str, Meta(extra_json_schema={"enum": [*OUTCOMES, VOID]})] | UnsetType = UNSET
 
 
 def write_binary(raw: bytes) -> str:

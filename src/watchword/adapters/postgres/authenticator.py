@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from watchword.adapters.postgres.tables import PostgresTables
 
 _UNDER = "SELECT id FROM authenticators WHERE key_number = $1 AND id > $2 ORDER BY id LIMIT $3"
+_AT_LINK = "SELECT id FROM authenticators WHERE link = $1"
 _LAPSED = "SELECT id FROM authenticators WHERE expires_at <= $1 LIMIT $2"
 # A seek in the index for each key; DISTINCT would walk all of it.
 _KEY_NUMBERS = (
@@ -53,10 +54,17 @@ class PostgresAuthenticatorRows:
     def of(self, subject: bytes) -> Sequence[Authenticator]:
         return self.rows.of(subject)
 
+    def at_link(self, secret: bytes) -> Authenticator | None:
+        found = self._asked.rows(_AT_LINK, secret)
+        return self.rows.get(found[0][0]) if found else None
+
     def add(self, row: Authenticator) -> None:
         self.rows.put(row.id, row)
 
     def change(self, row: Authenticator) -> None:
+        self.rows.put(row.id, row)
+
+    def accept(self, row: Authenticator) -> None:
         self.rows.put(row.id, row)
 
     def remove(self, authenticator: bytes) -> None:
@@ -109,32 +117,41 @@ class PostgresAuthenticators:
         return found
 
     async def confirm(
-        self, app: bytes, authenticator: bytes, *, match: Match | None, codes: Sequence[bytes], now: Instant
+        self,
+        app: bytes,
+        authenticator: bytes,
+        *,
+        match: Match | None,
+        codes: Sequence[bytes],
+        notice: bytes,
+        now: Instant,
     ) -> Bound:
-        bound: Bound = await self._submit(steps.confirm, app, authenticator, match, codes, now)
+        bound: Bound = await self._submit(steps.confirm, app, authenticator, match, codes, notice, now)
         return bound
 
-    async def check(self, subject: bytes, *, matches: Matches, lane: int, limits: GuessLimits, now: Instant) -> Judged:
+    async def check(
+        self, subject: bytes, *, matches: Matches, lane: int, limits: GuessLimits, notice: bytes, now: Instant
+    ) -> Judged:
         def wants(tables: PostgresTables) -> None:
             tables.authenticators.rows.want_groups(subject)
             tables.guess_buckets.want(bucket(subject, lane))
 
-        judged: Judged = await self._submit(steps.check, subject, matches, lane, limits, now, wants=wants)
+        judged: Judged = await self._submit(steps.check, subject, matches, lane, limits, notice, now, wants=wants)
         return judged
 
     async def rename(self, app: bytes, resealed: Resealed) -> bool:
         renamed: bool = await self._submit(steps.rename, app, resealed)
         return renamed
 
-    async def revoke(self, app: bytes, authenticator: bytes) -> Authenticator:
-        revoked: Authenticator = await self._submit(steps.revoke, app, authenticator)
+    async def revoke(self, app: bytes, authenticator: bytes, *, notice: bytes, now: Instant) -> Authenticator:
+        revoked: Authenticator = await self._submit(steps.revoke, app, authenticator, notice, now)
         return revoked
 
-    async def set_codes(self, subject: bytes, codes: Sequence[bytes]) -> None:
-        await self._submit(steps.set_codes, subject, codes)
+    async def set_codes(self, subject: bytes, codes: Sequence[bytes], *, notice: bytes, now: Instant) -> None:
+        await self._submit(steps.set_codes, subject, codes, notice, now)
 
-    async def burn_code(self, subject: bytes, code: bytes, *, now: Instant) -> Burnt:
-        burnt: Burnt = await self._submit(steps.burn_code, subject, code, now)
+    async def burn_code(self, subject: bytes, code: bytes, *, notice: bytes, now: Instant) -> Burnt:
+        burnt: Burnt = await self._submit(steps.burn_code, subject, code, notice, now)
         return burnt
 
     async def codes_left(self, subject: bytes) -> int:

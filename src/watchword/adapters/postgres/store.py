@@ -18,8 +18,10 @@ from watchword.adapters import app_steps, guess_steps, limit_steps, steps
 from watchword.adapters.batch import Batcher, figures
 from watchword.adapters.postgres.address import PostgresAddress
 from watchword.adapters.postgres.authenticator import PostgresAuthenticators
+from watchword.adapters.postgres.handover import PostgresHandovers
 from watchword.adapters.postgres.lane import Call, Lane, Wants
 from watchword.adapters.postgres.link import Link
+from watchword.adapters.postgres.notice import PostgresNotices
 from watchword.adapters.postgres.purge import purge
 from watchword.adapters.postgres.schema import bring_up_to_date
 from watchword.adapters.postgres.secret import PostgresSecrets
@@ -47,6 +49,8 @@ class PostgresStore:
         self._links: list[Link] = []
         self.secrets = PostgresSecrets(self._submit, self._look)
         self.authenticators = PostgresAuthenticators(self._submit, self._look)
+        self.handovers = PostgresHandovers(self._submit, self._look)
+        self.notices = PostgresNotices(self._submit, self._look)
 
     async def open(self) -> None:
         """Create or migrate the tables and connect.

@@ -14,6 +14,7 @@ from typing import Any
 from watchword.adapters.guard_steps import GuardRow
 from watchword.adapters.postgres.authenticator import PostgresAuthenticatorRows
 from watchword.adapters.postgres.columns import Columns
+from watchword.adapters.postgres.notice import PostgresNoticeRows
 from watchword.adapters.postgres.rows import GuardState, GuessBucket, Replay, SendBucket
 from watchword.adapters.postgres.secret import PostgresSecretRows
 from watchword.adapters.postgres.shelf import Asked, Shelf
@@ -29,6 +30,7 @@ from watchword.ports import Idempotency
 _MADE_WITH = (
     *("app", "channel", "purpose", "recipient", "address", "sealed", "locale", "digits"),
     *("max_attempts", "max_sends", "created_at", "decoy", "methods", "challenge", "action", "notice", "traits"),
+    *("subject", "contact"),
 )
 _DUE = (
     "SELECT d.verification, d.number FROM deliveries d JOIN verifications v ON v.id = d.verification "
@@ -63,10 +65,12 @@ class PostgresTables:
         self.secrets = PostgresSecretRows(self.asked)
         # An app is read by every claim of a courier, and replaced as a whole: nobody waits for it.
         self.tenants = Shelf("apps", Columns(App), "id", locked=False, fixed=("created_at",))
+        self.notices = PostgresNoticeRows(self.asked, self.tenants)
         self.api_keys = Shelf("api_keys", Columns(ApiKey), "hash", group="app", guarded=b"app")
         # The order in which rows are locked, the same in every batch of every process.
         self.shelves: tuple[Shelf[Any], ...] = (
             *(self.replays, self.verifications, self.outbox, *self.authenticators.shelves),
+            *self.notices.shelves,
             *(self.guess_buckets, self.send_buckets, self.guard),
             *(*self.secrets.shelves, self.tenants, self.api_keys),
         )
@@ -76,6 +80,7 @@ class PostgresTables:
         """Know nothing."""
         self.asked.begin()
         self._looked_at = 0
+        self.notices.begin()
         for shelf in self.shelves:
             shelf.begin()
 

@@ -27,6 +27,8 @@ _FIELDS = Authenticator.__struct_fields__  # the columns, in this order
 _COLUMNS = ", ".join(_FIELDS)
 _SELECT = f"SELECT {_COLUMNS} FROM authenticators"  # noqa: S608 - names of our own fields
 _GET = f"{_SELECT} WHERE id = ?"
+_ACCEPT = "UPDATE authenticators SET used_at = ?, last_step = ?, drift = ?, lean = ? WHERE id = ?"
+_AT_LINK = f"{_SELECT} WHERE link = ?"
 _OF = f"{_SELECT} WHERE subject = ? ORDER BY id"
 _UNDER = f"{_SELECT} WHERE key_number = ? AND id > ? ORDER BY id LIMIT ?"
 _ADD = f"INSERT INTO authenticators ({_COLUMNS}) VALUES ({', '.join('?' * len(_FIELDS))})"  # noqa: S608
@@ -49,11 +51,19 @@ class SqliteAuthenticatorRows:
     def of(self, subject: bytes) -> Sequence[Authenticator]:
         return [Authenticator(*row) for row in self._execute(_OF, (subject,))]
 
+    def at_link(self, secret: bytes) -> Authenticator | None:
+        row = self._execute(_AT_LINK, (secret,)).fetchone()
+        return None if row is None else Authenticator(*row)
+
     def add(self, row: Authenticator) -> None:
         self._execute(_ADD, msgspec.structs.astuple(row))
 
     def change(self, row: Authenticator) -> None:
         self._execute(_CHANGE, (*msgspec.structs.astuple(row)[1:], row.id))
+
+    def accept(self, row: Authenticator) -> None:
+        # The columns of no index: writing the others, unchanged, would write their indexes anew.
+        self._execute(_ACCEPT, (row.used_at, row.last_step, row.drift, row.lean, row.id))
 
     def remove(self, authenticator: bytes) -> None:
         self._execute("DELETE FROM authenticators WHERE id = ?", (authenticator,))
@@ -108,28 +118,37 @@ class SqliteAuthenticators:
             return self._reader().authenticators.of(subject)
 
     async def confirm(
-        self, app: bytes, authenticator: bytes, *, match: Match | None, codes: Sequence[bytes], now: Instant
+        self,
+        app: bytes,
+        authenticator: bytes,
+        *,
+        match: Match | None,
+        codes: Sequence[bytes],
+        notice: bytes,
+        now: Instant,
     ) -> Bound:
-        bound: Bound = await self._submit(steps.confirm, app, authenticator, match, codes, now)
+        bound: Bound = await self._submit(steps.confirm, app, authenticator, match, codes, notice, now)
         return bound
 
-    async def check(self, subject: bytes, *, matches: Matches, lane: int, limits: GuessLimits, now: Instant) -> Judged:
-        judged: Judged = await self._submit(steps.check, subject, matches, lane, limits, now)
+    async def check(
+        self, subject: bytes, *, matches: Matches, lane: int, limits: GuessLimits, notice: bytes, now: Instant
+    ) -> Judged:
+        judged: Judged = await self._submit(steps.check, subject, matches, lane, limits, notice, now)
         return judged
 
     async def rename(self, app: bytes, resealed: Resealed) -> bool:
         renamed: bool = await self._submit(steps.rename, app, resealed)
         return renamed
 
-    async def revoke(self, app: bytes, authenticator: bytes) -> Authenticator:
-        revoked: Authenticator = await self._submit(steps.revoke, app, authenticator)
+    async def revoke(self, app: bytes, authenticator: bytes, *, notice: bytes, now: Instant) -> Authenticator:
+        revoked: Authenticator = await self._submit(steps.revoke, app, authenticator, notice, now)
         return revoked
 
-    async def set_codes(self, subject: bytes, codes: Sequence[bytes]) -> None:
-        await self._submit(steps.set_codes, subject, codes)
+    async def set_codes(self, subject: bytes, codes: Sequence[bytes], *, notice: bytes, now: Instant) -> None:
+        await self._submit(steps.set_codes, subject, codes, notice, now)
 
-    async def burn_code(self, subject: bytes, code: bytes, *, now: Instant) -> Burnt:
-        burnt: Burnt = await self._submit(steps.burn_code, subject, code, now)
+    async def burn_code(self, subject: bytes, code: bytes, *, notice: bytes, now: Instant) -> Burnt:
+        burnt: Burnt = await self._submit(steps.burn_code, subject, code, notice, now)
         return burnt
 
     async def codes_left(self, subject: bytes) -> int:

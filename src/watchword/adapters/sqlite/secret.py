@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _FIELDS = Secret.__struct_fields__  # the columns, in this order
 _COLUMNS = ", ".join(_FIELDS)
+_ERASED, _HANDOVER = _FIELDS.index("erased"), _FIELDS.index("handover")
 _SIZES, _LEASES = _FIELDS.index("sizes"), _FIELDS.index("leases")
 _GET = f"SELECT {_COLUMNS} FROM secrets WHERE id = ?"  # noqa: S608 - names of our own fields
 _DUE = f"SELECT {_COLUMNS} FROM secrets WHERE due_at <= ? ORDER BY due_at LIMIT ?"  # noqa: S608
@@ -79,7 +80,7 @@ def _row(secret: Secret) -> list[Any]:
 def _secret(row: Sequence[Any]) -> Secret:
     fields = [*row]
     fields[_SIZES], fields[_LEASES] = _read_sizes(fields[_SIZES]), _read_leases(fields[_LEASES])
-    fields[-1] = bool(fields[-1])
+    fields[_ERASED], fields[_HANDOVER] = bool(fields[_ERASED]), bool(fields[_HANDOVER])
     return Secret(*fields)
 
 

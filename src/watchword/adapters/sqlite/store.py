@@ -18,6 +18,8 @@ from watchword.adapters.batch import Batcher, figures
 from watchword.adapters.sqlite.authenticator import SqliteAuthenticators
 from watchword.adapters.sqlite.checkpoint import Checkpointer
 from watchword.adapters.sqlite.database import connect, our_words, prepare
+from watchword.adapters.sqlite.handover import SqliteHandovers
+from watchword.adapters.sqlite.notice import SqliteNotices
 from watchword.adapters.sqlite.purge import give_back, remove, what_is_over
 from watchword.adapters.sqlite.secret import SqliteSecrets
 from watchword.adapters.sqlite.tables import SqliteTables
@@ -44,6 +46,8 @@ class SqliteStore:
         self._waiting = waiting
         self.secrets = SqliteSecrets(self._submit, lambda: self._read)
         self.authenticators = SqliteAuthenticators(self._submit, lambda: self._read)
+        self.handovers = SqliteHandovers(self._submit, lambda: self._read)
+        self.notices = SqliteNotices(self._submit, lambda: self._read)
 
     async def open(self) -> None:
         """Create or migrate the file and connect.

@@ -11,6 +11,7 @@ from typing import Any
 
 from watchword.adapters.guard_steps import GuardRow
 from watchword.adapters.sqlite.authenticator import SqliteAuthenticatorRows
+from watchword.adapters.sqlite.notice import SqliteNoticeRows
 from watchword.adapters.sqlite.secret import SqliteSecretRows
 from watchword.core.app import ApiKey, App
 from watchword.core.delivery import Delivery, DeliveryStatus
@@ -69,6 +70,7 @@ class SqliteTables:
         self._many = connection.executemany
         self.secrets = SqliteSecretRows(connection)
         self.authenticators = SqliteAuthenticatorRows(connection)
+        self.notices = SqliteNoticeRows(connection)
 
     def verification(self, app: bytes, verification: bytes) -> Verification | None:
         row = self._execute(_GET_VERIFICATION, (verification, app)).fetchone()
@@ -94,7 +96,8 @@ class SqliteTables:
                     v.max_attempts,
                 ),
                 *(v.max_sends, v.created_at, v.expires_at, v.resend_at, v.status.value, v.attempts, v.sends),
-                *(v.lane, v.decoy, v.methods, v.challenge, v.action, v.words, v.notice, v.traits, key, request),
+                *(v.lane, v.decoy, v.methods, v.challenge, v.action, v.words, v.notice, v.traits),
+                *(v.subject, v.contact, key, request),
             ),
         )
 

@@ -15,7 +15,18 @@ from watchword.adapters.valkey.row import Record
 from watchword.core.delivery import Delivery
 from watchword.core.instant import Instant
 from watchword.core.limit import UNTRIED, Guesses
+from watchword.core.notice import Address
 from watchword.core.verification import Verification
+
+
+class NobodyTold:
+    """No addresses: what an approval ties, the durable half ties (``adapters/split.py``)."""
+
+    def addresses(self, subject: bytes) -> Sequence[Address]:  # noqa: ARG002 - none of anybody
+        return ()
+
+    def put_address(self, address: Address) -> None:
+        """Nothing is kept here."""
 
 
 class RecordTables:
@@ -25,6 +36,7 @@ class RecordTables:
         self._found = record
         self._guesses = guesses
         self.row = record.verification
+        self.notices = NobodyTold()
         self.outbox = {delivery.number: delivery for delivery in record.deliveries}
 
     @property

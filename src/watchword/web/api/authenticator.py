@@ -45,10 +45,10 @@ class AuthenticatorApi:
         """
         new: wire_authenticator.NewAuthenticator = request.payload
         enrolled = await self._flow.enrol(
-            _app(request),
+            app_of(request),
             Asked(new.subject, new.label, new.issuer, new.account, new.algorithm, new.digits, new.period),
         )
-        shown, uri = _shown(enrolled.shown), write_key_uri(enrolled.key)
+        shown, uri = shown_of(enrolled.shown), write_key_uri(enrolled.key)
         answer = wire_authenticator.AuthenticatorEnrolled(
             id=shown.id,
             status=shown.status,
@@ -71,10 +71,10 @@ class AuthenticatorApi:
         typed: wire_authenticator.CodeTyped = request.payload
         raw = self._named(request)
         try:
-            confirmed = await self._flow.confirm(_app(request), raw, typed.code)
+            confirmed = await self._flow.confirm(app_of(request), raw, typed.code)
         except UnknownError:
             raise UnknownError(_UNKNOWN) from None
-        return Answer(200, wire.encode(_shown(confirmed.shown, confirmed.codes)))
+        return Answer(200, wire.encode(shown_of(confirmed.shown, confirmed.codes)))
 
     async def check(self, request: Request) -> Answer:
         """Accept a code of any of a subject's active authenticators, each time step once.
@@ -85,8 +85,8 @@ class AuthenticatorApi:
         """
         asked: wire_authenticator.SubjectCheck = request.payload
         known = asked.requester.known_device if asked.requester else False
-        shown = await self._flow.check(_app(request), asked.subject, asked.code, known_device=known)
-        return Answer(200, wire.encode(wire_authenticator.AuthenticatorApproved("approved", _shown(shown))))
+        shown = await self._flow.check(app_of(request), asked.subject, asked.code, known_device=known)
+        return Answer(200, wire.encode(wire_authenticator.AuthenticatorApproved("approved", shown_of(shown))))
 
     async def get(self, request: Request) -> Answer:
         """Show an authenticator, without its key."""
@@ -94,8 +94,8 @@ class AuthenticatorApi:
 
     async def of_subject(self, request: Request) -> Answer:
         """Show all authenticators of a subject, and how many recovery codes are left."""
-        app, subject = _app(request), _subject(request.query)
-        listed = [_shown(each) for each in await self._flow.of_subject(app, subject)]
+        app, subject = app_of(request), subject_of(request.query)
+        listed = [shown_of(each) for each in await self._flow.of_subject(app, subject)]
         remaining = await self._codes.remaining(app, subject)
         return Answer(200, wire.encode(wire_authenticator.AuthenticatorList(listed, remaining)))
 
@@ -111,7 +111,7 @@ class AuthenticatorApi:
     async def renew_codes(self, request: Request) -> Answer:
         """Make ten new recovery codes, in this one answer. All earlier ones of the subject stop counting."""
         asked: wire_authenticator.SubjectNamed = request.payload
-        made = await self._codes.renew(_app(request), asked.subject)
+        made = await self._codes.renew(app_of(request), asked.subject)
         return Answer(201, wire.encode(wire_authenticator.RecoverySet(made.subject, list(made.codes))))
 
     async def check_code(self, request: Request) -> Answer:
@@ -120,16 +120,16 @@ class AuthenticatorApi:
         Afterwards have the person enrol again, and tell them by every address you have confirmed.
         """
         asked: wire_authenticator.RecoveryCheck = request.payload
-        remaining = await self._codes.check(_app(request), asked.subject, asked.code)
+        remaining = await self._codes.check(app_of(request), asked.subject, asked.code)
         return Answer(200, wire.encode(wire_authenticator.RecoveryUsed("approved", asked.subject, remaining)))
 
     async def _simple(self, verb: Verb, request: Request) -> Answer:
         raw = self._named(request)
         try:
-            shown = await verb(_app(request), raw)
+            shown = await verb(app_of(request), raw)
         except UnknownError:
             raise UnknownError(_UNKNOWN) from None
-        return Answer(200, wire.encode(_shown(shown)))
+        return Answer(200, wire.encode(shown_of(shown)))
 
     def _named(self, request: Request) -> bytes:
         try:
@@ -138,14 +138,15 @@ class AuthenticatorApi:
             raise UnknownError(_UNKNOWN) from None
 
 
-def _app(request: Request) -> App:
+def app_of(request: Request) -> App:
     """The app that asks. The gate has found it; a route without a guard must fail, not fall open."""
     if request.app is None:
         raise UnauthenticatedError
     return request.app
 
 
-def _subject(query: bytes) -> str:
+def subject_of(query: bytes) -> str:
+    """The one subject that an address names."""
     try:
         members = parse_qsl(query.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict")
     except ValueError:
@@ -155,7 +156,8 @@ def _subject(query: bytes) -> str:
     return members[0][1]
 
 
-def _shown(shown: Shown, codes: tuple[str, ...] = ()) -> wire_authenticator.AuthenticatorShown:
+def shown_of(shown: Shown, codes: tuple[str, ...] = ()) -> wire_authenticator.AuthenticatorShown:
+    """An authenticator in the shape of its app."""
     row = shown.authenticator
     return wire_authenticator.AuthenticatorShown(
         id=ids.to_text(ids.AUTHENTICATOR, row.id),
@@ -167,5 +169,7 @@ def _shown(shown: Shown, codes: tuple[str, ...] = ()) -> wire_authenticator.Auth
         expires_at=UNSET if row.expires_at is None else wire.time_text(row.expires_at),
         confirmed_at=UNSET if row.confirmed_at is None else wire.time_text(row.confirmed_at),
         used_at=UNSET if row.used_at is None else wire.time_text(row.used_at),
+        shared=row.is_shared,
+        rotate_by=UNSET if row.rotate_by is None else wire.time_text(row.rotate_by),
         recovery_codes=list(codes) if codes else UNSET,
     )

@@ -100,6 +100,7 @@ class SecretApi:
             lease_expires_at=wire.time_text(granted.until),
             views_remaining=secret.views_left,
             blobs=places(request.key, secret) if secret.sizes else UNSET,
+            handover=secret.handover,
         )
         return Answer(200, wire.encode(shown))
 
@@ -178,6 +179,7 @@ def _seen(opened: Opened) -> wire_secret.SecretSeen:
         kdf=secret.kdf or UNSET,
         opened_at=_time(secret.opened_at),
         ended_at=_time(secret.over_at(opened.now)),
+        handover=secret.handover,
     )
 
 

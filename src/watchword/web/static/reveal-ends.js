@@ -31,6 +31,8 @@ const ENDS = {
   },
   done: { title: "Done", text: "It is closed, and gone from this page. You can close this tab." },
   enrolled: { title: "Set up", text: "Your app shows the right code. The sender is told, and the key is gone from this page." },
+  void: { title: "Five wrong codes", text: "This link is over, and the key in it was never used. Ask the sender for a new one." },
+  lapsed: { title: "This took too long", text: "The link is over, and the key in it was never used. Ask the sender for a new one." },
   left: { title: "Closed", text: "It is gone from this page. You can close this tab." },
 };
 

@@ -15,8 +15,8 @@ import { isCurrent, liveCode } from "./totp-card.js";
 /** @typedef {import("./document.js").Secret} Secret */
 /** @typedef {import("./document.js").Totp} Totp */
 /** @typedef {import("./reveal-file.js").Place} Place */
-/** @typedef {{id: string, claim: string, ahead: number, blobs: Place[], until: string,
- *   done: (outcome: "read" | "enrolled") => Promise<void>, hide: () => void}} Context */
+/** @typedef {{id: string, claim: string, ahead: number, blobs: Place[], until: string, handover: boolean,
+ *   confirm: (code: string) => Promise<void>, done: (outcome: "read" | "enrolled") => Promise<void>, hide: () => void}} Context */
 
 const SHOWN_FOR = 5 * 60 * 1000; // milliseconds without a key, a touch or a press
 const LONG = 60; // characters of a heading from which on it is set smaller
@@ -145,7 +145,7 @@ function skew_part(ahead) {
  * @param {import("./otpauth.js").AuthenticatorKey} key
  * @param {Context} context
  */
-function confirmation(key, { ahead, done }) {
+function confirmation(key, { ahead, handover, confirm, done }) {
   const field = make("input", {
     id: "typed", class: "mono code-field", type: "text", inputmode: "numeric", autocomplete: "off",
     maxlength: "12", "aria-describedby": "typed-said", "data-1p-ignore": true, "data-lpignore": true,
@@ -157,6 +157,12 @@ function confirmation(key, { ahead, done }) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     said.classList.remove("wrong");
+    if (handover) {
+      said.classList.add("wrong"); // a right code leaves this page
+      await finish(press, () => confirm(field.value));
+      field.select();
+      return;
+    }
     if (await isCurrent(key, field.value, ahead)) {
       await finish(press, () => done("enrolled"));
       return;
@@ -172,11 +178,23 @@ function confirmation(key, { ahead, done }) {
  * @param {Secret} secret
  * @param {Context} context
  */
-function acts_of(secret, { until, done, hide }) {
+function acts_of(secret, { until, handover, done, hide }) {
+  if (handover) return handover_acts(until, hide);
   const key = secret.type === "totp" || (secret.type === "login" && secret.totp);
   const press = button(key ? "Done without a code" : "Done", () => void finish(press, () => done("read")), key ? "plain" : "next");
   const help = make("p", { class: "small" }, "Done ends it for good. Until ", timeOf(until), " you can open it again in this tab; after that it is gone. It hides itself after five minutes.");
   return make("div", { class: "end" }, make("p", { class: "act" }, press, button("Hide", hide)), help);
+}
+
+/**
+ * A hand-over has no way out but a right code, and that one waits for you.
+ *
+ * @param {string} until
+ * @param {() => void} hide
+ */
+function handover_acts(until, hide) {
+  const help = make("p", { class: "small" }, "The first right code ends this link; five wrong ones make it void. Until ", timeOf(until), " you can open it again in this tab. It hides itself after five minutes.");
+  return make("div", { class: "end" }, make("p", { class: "act" }, button("Hide", hide)), help);
 }
 
 /**
@@ -189,11 +207,18 @@ async function finish(press, act) {
     await act();
   } catch (error) {
     press.disabled = false;
-    const words = error instanceof Error ? error.message : "";
+    const words = error instanceof Error ? words_of(error) : "";
     const place = press.closest("form, .end")?.querySelector(".small");
     if (place) place.textContent = words;
     say(words);
   }
+}
+
+/** @param {Error & {reason?: string, remaining?: number | null}} error */
+function words_of(error) {
+  if (error.reason !== "mismatch") return error.message;
+  const tries = error.remaining === 1 ? "One more try" : `${error.remaining} more tries`;
+  return `That is not the code of now. Wait for the next one. ${tries}, then this link is void.`;
 }
 
 /** @param {() => void} hide */

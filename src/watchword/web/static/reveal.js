@@ -20,7 +20,7 @@ import { element, forgetOnLeaving, make, say, show, timeOf } from "./dom.js";
 import { EnvelopeError, deriveKeys, linkProof, unseal } from "./envelope.js";
 
 /** @typedef {{state: string, nonce?: string, kdf?: string, expires_at: string, views_remaining: number, locked?: boolean,
- *   opened_at?: string, ended_at?: string}} Seen */
+ *   opened_at?: string, ended_at?: string, handover?: boolean}} Seen */
 
 let L = "";
 let id = "";
@@ -84,7 +84,8 @@ function end_of({ state, opened_at, ended_at, expires_at }) {
  * @param {Seen} found
  * @param {boolean} mine
  */
-function ready({ views_remaining, expires_at, kdf }, mine) {
+function ready({ views_remaining, expires_at, kdf, handover }, mine) {
+  if (handover) element("privacy", HTMLElement).textContent = "It is opened here, in your browser. This server made the key in it, and will check its codes.";
   const often = views_remaining === 1 ? "You can open this once" : `It can be opened ${views_remaining} more times`;
   const terms = mine
     ? ["You opened this in this tab a moment ago. You can see it again."]
@@ -113,8 +114,9 @@ async function reveal() {
     keepClaim(id, claim, Date.parse(answer.lease_expires_at) + 1000 * ahead, { granted: true });
     const secret = await unseal(L, answer.envelope, { keys });
     element("passphrase", HTMLInputElement).value = "";
-    const context = { id, claim, ahead, blobs: answer.blobs ?? [], until: answer.lease_expires_at };
-    showSecret(secret, { ...context, done, hide });
+    const handover = answer.handover === true;
+    const context = { id, claim, ahead, blobs: answer.blobs ?? [], until: answer.lease_expires_at, handover };
+    showSecret(secret, { ...context, done, confirm, hide });
     show("shown");
   } catch (error) {
     await failed(error);
@@ -133,11 +135,43 @@ async function done(outcome) {
   const claim = claimFor(id, { fresh: false });
   if (!claim) return sayOver("left");
   await ask("POST", `/v1/secrets/${id}/ack`, { body: { link: await linkProof(L), claim, outcome } });
+  leave(outcome === "enrolled" ? "enrolled" : "done", outcome === "enrolled" ? "Right. The sender is told that it is set up." : "Done.");
+}
+
+/**
+ * What was handed over ends with its first right code, which the server compares.
+ *
+ * @param {string} code
+ */
+async function confirm(code) {
+  const claim = claimFor(id, { fresh: false });
+  if (!claim) return sayOver("left");
+  try {
+    await ask("POST", `/v1/secrets/${id}/confirm`, { body: { link: await linkProof(L), claim, code } });
+  } catch (error) {
+    const end = error instanceof Refused ? end_after(error) : "";
+    if (!end) throw error;
+    return leave(end, "This link is over.");
+  }
+  leave("enrolled", "Right. The sender is told that it is set up.");
+}
+
+/** @param {Refused} error */
+function end_after({ status, reason }) {
+  if (status === 404) return "lapsed";
+  return status === 422 && reason === "exhausted" ? "void" : "";
+}
+
+/**
+ * @param {string} end
+ * @param {string} words
+ */
+function leave(end, words) {
   clearShown();
   dropClaim(id);
   L = "";
-  sayOver(outcome === "enrolled" ? "enrolled" : "done");
-  say(outcome === "enrolled" ? "Right. The sender is told that it is set up." : "Done.");
+  sayOver(end);
+  say(words);
 }
 
 /** Take the secret off the screen. The claim may show it again while its lease lives. */

@@ -81,7 +81,8 @@ function words_of({ state, outcome, opened_at, ended_at, expires_at, locked, vie
   const at = (/** @type {string | undefined} */ time) => (time ? timeOf(time) : "");
   if (locked) return { title: "Locked", story: ["Too many wrong passphrases were typed. Nothing is lost: unlock it if you trust who tries."] };
   if (state === "uploading") return { title: "Uploading", story: ["Its files are still on their way."] };
-  if (outcome === "enrolled") return { title: "Enrolled", story: ["The recipient’s app showed the right code. Opened ", at(opened_at), "."] };
+  if (outcome === "enrolled") return { title: "Enrolled", story: ["Enrolled ", at(opened_at), ": the recipient’s app showed the right code."] };
+  if (outcome === "void") return { title: "Void", story: ["It was opened ", at(opened_at), ", and five wrong codes were typed. The key was never used: hand a new one over."] };
   if (state === "opened") return { title: "Opened", story: ["Opened ", at(opened_at), erased ? WIPED : EARLY] };
   if (state === "burnt") return { title: "Burnt", story: ["You ended it ", at(ended_at), ". Nobody can open it any more."] };
   if (state === "expired") return { title: "Expired", story: [opened_at ? "It was opened before it ended " : "Nobody opened it before it ended ", at(ended_at ?? expires_at), "."] };
