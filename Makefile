@@ -115,7 +115,8 @@ $(DEV): $(UV_MARK) $(LOCKED)
 $(SYSTEM): Makefile tools/system-packages $(UV_MARK)
 	@tools/system-packages chromium:chromium chromium:fonts-liberation openssl:openssl curl:curl jose:jose oathtool:oathtool \
 	  pg_createcluster:postgresql pgbouncer:pgbouncer \
-	  redis-server:redis-server redis-benchmark:redis-tools
+	  redis-server:redis-server redis-benchmark:redis-tools \
+	  bearerbox:kannel /usr/lib/kannel/test/fakesmsc:kannel-extras
 	@touch $@
 
 $(TSC): package.json package-lock.json $(DEV)

@@ -17,6 +17,8 @@
     │  ├─ UnknownError               nothing of that name for this caller
     │  ├─ ForbiddenError             understood, and not allowed here
     │  │  ├─ ChannelForbiddenError   policy does not let this channel serve this purpose
+    │  │  ├─ CountryForbiddenError   no messages go to numbers of this country
+    │  │  ├─ NoticeError             a number is bound only after its owner saw the notice about SMS
     │  │  ├─ ChannelClosedError      too many consecutive wrong guesses: bind the recipient again
     │  │  ├─ RedirectForbiddenError  the app has not registered this redirect URI
     │  │  └─ LockedError             too many wrong passphrases: the secret's maker unlocks it
@@ -29,6 +31,7 @@
     │  │  ├─ LapsedError             its lifetime is over
     │  │  └─ BurntError              its maker ended it
     │  ├─ RateLimitedError           too many: carries retry_after
+    │  │  └─ BlockedError            the fraud guard sends nothing there for now
     │  └─ InvalidInputError          carries the field
     │     ├─ IdempotencyReusedError  the same key with another request
     │     └─ TooLargeError           more bytes than a request may have
@@ -172,6 +175,20 @@ class ChannelForbiddenError(ForbiddenError):
     sentence = "The policy does not let this channel serve this purpose."
 
 
+class CountryForbiddenError(ForbiddenError):
+    """The operator sends no messages to numbers of this country."""
+
+    code = "country_forbidden"
+    sentence = "No messages are sent to numbers of this country."
+
+
+class NoticeError(ForbiddenError):
+    """A number cannot be bound before its owner has acknowledged the notice about SMS that is in force."""
+
+    code = "notice_required"
+    sentence = "Show the notice about text messages first, and send its version as notice_acknowledged."
+
+
 class ChannelClosedError(ForbiddenError):
     """Too many consecutive wrong guesses; only a verification of purpose ``binding`` opens the channel again."""
 
@@ -258,7 +275,10 @@ class BurntError(OverError):
 
 
 class RateLimitedError(RefusedError):
-    """Too many requests of this kind. ``retry_after`` is in whole seconds; which bucket refused is never told."""
+    """Too many requests of this kind. ``retry_after`` is in whole seconds; which bucket refused is never told.
+
+    ``policy`` is what an authenticated caller may know of the limits: their name, and counts with spans in seconds.
+    """
 
     code = "rate_limited"
     sentence = "Too many requests of this kind. Nothing was sent or counted."
@@ -266,6 +286,18 @@ class RateLimitedError(RefusedError):
     def __init__(self, detail: str = "", *, retry_after: int = 1) -> None:
         super().__init__(detail)
         self.retry_after = max(1, retry_after)
+        self.policy: tuple[str, tuple[tuple[int, int], ...]] = ("", ())
+
+
+class BlockedError(RateLimitedError):
+    """The fraud guard sends nothing there for now. ``reason`` is for the operator's log, and in no answer."""
+
+    code = "blocked"
+    sentence = "Nothing is sent there for now. Nothing was sent or charged."
+
+    def __init__(self, detail: str = "", *, reason: str = "", retry_after: int = 1) -> None:
+        super().__init__(detail, retry_after=retry_after)
+        self.reason = reason
 
 
 class InvalidInputError(RefusedError):

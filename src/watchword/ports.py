@@ -16,12 +16,14 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from watchword.core.app import ApiKey, App
-from watchword.core.delivery import Delivery, Due, Settlement
+from watchword.core.delivery import Delivery, Due, Report, Settlement
+from watchword.core.guard import ALLOWED, Plan, Verdict
 from watchword.core.instant import Instant, Span
-from watchword.core.limit import Charge, Guesses, GuessLimits
+from watchword.core.limit import Charge, GuessLimits
 from watchword.core.message import PasscodeMessage, Receipt
 from watchword.core.verification import Expected, Judgement, Outcome, Verification
 from watchword.ports_authenticator import AuthenticatorStore
+from watchword.ports_limit import GuessStore, LimitStore
 from watchword.ports_secret import SecretStore
 
 
@@ -70,10 +72,14 @@ class Idempotency(NamedTuple):
 
 
 class Added(NamedTuple):
-    """A verification that stands in the store. ``replayed`` where an earlier request with this key had made it."""
+    """A verification that stands in the store. ``replayed`` where an earlier request with this key had made it.
+
+    ``verdict`` is the guard's, where it was asked.
+    """
 
     verification: Verification
     replayed: bool
+    verdict: Verdict = ALLOWED
 
 
 class VerificationStore(Protocol):
@@ -87,8 +93,12 @@ class VerificationStore(Protocol):
         guesses: GuessLimits,
         idempotency: Idempotency | None,
         now: Instant,
+        plan: Plan | None = None,
     ) -> Added:
         """Charge every bucket, then write the verification and its first delivery, due now: all or nothing.
+
+        ``plan`` is there where the message costs money: ``core.guard.decide`` is then run in the same step, on rows
+        that any number of sends at once never bring past a ceiling.
 
         A known idempotency key charges and writes nothing and returns what is there.
 
@@ -96,6 +106,7 @@ class VerificationStore(Protocol):
             IdempotencyReusedError: the key came with another request before.
             ChannelClosedError: the recipient's streak is at the ceiling and the purpose is not ``binding``.
             RateLimitedError: a bucket is empty; none was charged.
+            BlockedError: the guard sends nothing there; nothing was charged.
         """
         ...
 
@@ -200,7 +211,8 @@ class VerificationStore(Protocol):
         schedule: tuple[Span, ...],
         guesses: GuessLimits,
         now: Instant,
-    ) -> Verification:
+        plan: Plan | None = None,
+    ) -> Added:
         """Charge every bucket and queue the same message again. A send still queued is superseded.
 
         Raises:
@@ -209,6 +221,7 @@ class VerificationStore(Protocol):
             SendsSpentError: it has no sends left.
             ChannelClosedError: the code could not be checked any more, see ``add``.
             RateLimitedError: too early by its schedule, or a bucket is empty.
+            BlockedError: see ``add``.
         """
         ...
 
@@ -241,6 +254,13 @@ class CourierStore(Protocol):
         """
         ...
 
+    async def report(self, app: bytes, verification: bytes, number: int, report: Report, *, now: Instant) -> bool:
+        """Note what a provider says of a message that it took; False where that changes nothing.
+
+        Where it did not arrive and no other send did, the verification becomes ``failed`` in the same step.
+        """
+        ...
+
     async def next_due(self) -> Instant | None:
         """When the earliest open delivery is due, or None where the outbox is empty."""
         ...
@@ -255,18 +275,6 @@ class RecentStore(Protocol):
 
     async def recent(self, most: int) -> Sequence[tuple[Verification, str, Delivery]]:
         """The latest deliveries that were sent and not decoys, with their app's name, newest first."""
-        ...
-
-
-class GuessStore(Protocol):
-    """Wrong guesses by recipient, for a store of verifications that may forget what it holds (docs/adr/0025)."""
-
-    async def guesses(self, key: bytes) -> Guesses:
-        """What is kept of one bucket (``core.verification.guess_key``); untried where there is nothing."""
-        ...
-
-    async def note_guess(self, key: bytes, *, wrong: bool, limits: GuessLimits, now: Instant) -> None:
-        """Run ``core.limit.note_wrong`` or ``note_right`` on one bucket, in one step."""
         ...
 
 
@@ -326,7 +334,7 @@ class PurgeStore(Protocol):
         ...
 
 
-class FastStore(VerificationStore, CourierStore, RecentStore, Protocol):
+class FastStore(VerificationStore, CourierStore, RecentStore, LimitStore, Protocol):
     """The short-lived half of a store, where it lies apart from what must last."""
 
     async def open(self) -> None:
@@ -350,7 +358,7 @@ class FastStore(VerificationStore, CourierStore, RecentStore, Protocol):
         ...
 
 
-class Store(VerificationStore, CourierStore, RecentStore, AppStore, GuessStore, PurgeStore, Protocol):
+class Store(VerificationStore, CourierStore, RecentStore, AppStore, GuessStore, PurgeStore, LimitStore, Protocol):
     """All of it, as one adapter provides it."""
 
     @property

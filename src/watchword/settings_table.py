@@ -8,9 +8,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from watchword.core.departure import CHOICES
-from watchword.core.policy import PROFILES
+from watchword.core.guard import MODES
+from watchword.core.limit import write_rates
+from watchword.core.policy import PROFILES, SMS_REASONS, SmsLimits
 from watchword.core.secret import CREATION
+from watchword.core.sms import ALTERNATIVES, PROVIDERS
 
+FORMS = ("kannel", "json")
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -41,6 +45,10 @@ ENVIRONMENT: tuple[Setting, ...] = (
     Setting("WATCHWORD_SMTP", "smtps:// or smtp+starttls://, or file:PATH", "", "the relay; without it: development"),
     Setting("WATCHWORD_SMTP_CA", "path", "the system's authorities", "for a relay with a certificate of your own CA"),
     Setting("WATCHWORD_MAIL_FROM", "address, or Name <address>", "", "required with a relay: whom the mail is from"),
+    Setting("WATCHWORD_SMS_TWILIO", "https://SID:token@host, or file:PATH", "", "where texts go, with sms.providers"),
+    Setting("WATCHWORD_SMS_GATEWAY", "https://user:password@host/path, or file:PATH", "", "the same: your own gateway"),
+    Setting("WATCHWORD_SMS_SIGNALS", "https://user:password@host/path, or file:PATH", "", "who knows of changed SIMs"),
+    Setting("WATCHWORD_SMS_CA", "path", "the system's authorities", "for a gateway with a certificate of your own CA"),
     Setting("WATCHWORD_TRUSTED_PROXIES", "networks, separated by commas", "", "only these may say who the client is"),
     Setting("WATCHWORD_PROFILE", ", ".join(PROFILES), "balanced", "the policy: purposes, lifetimes, tries"),
     Setting("WATCHWORD_SECRETS", ", ".join(CREATION), "on", "who may share: anybody, nobody, or who has an API key"),
@@ -64,6 +72,24 @@ FILE: tuple[Setting, ...] = (
     Setting("secrets.source_creates", "one rate", "100/min", "per address, an IPv6 /64 counting as one, or per app"),
     Setting(
         "secrets.source_kib", "one rate, in KiB", "102400/d", "per the same: your disk is not filled by one of them"
+    ),
+    Setting("sms.notice", "text", "", "SMS is off until this and what follows is there: NIST's duties"),
+    Setting("sms.notice_version", "a short name", "", "apps send it back when a number is bound"),
+    Setting("sms.risk_assessment", "text", "", "where your risk assessment of SMS is"),
+    Setting("sms.migration_plan", "text", "", "where your plan to do without SMS is"),
+    Setting("sms.alternative", ", ".join(ALTERNATIVES), "", "what everybody can use instead"),
+    Setting("sms.providers", "list", "", f"who is tried first, and who next: {', '.join(PROVIDERS)}"),
+    Setting("sms.sender", "number or name", "", "whom messages are from"),
+    Setting("sms.countries", "list of codes", "", "none: a new service sends no message anywhere"),
+    Setting("sms.prices", "table of amounts", "", "of one message, by country; budgets are counted in it"),
+    Setting("sms.budget", "table: hour, day, month", "", "what all messages together may cost, to the last one"),
+    Setting("sms.app_budget", "table: hour, day, month", "", "the same for each app; off unless given"),
+    Setting("sms.guard", ", ".join(MODES), "enforce", "monitor records what would be blocked, and sends it"),
+    Setting("sms.hosts", "table of hosts", "", "by app: whose page a code is for; else the public URL's"),
+    Setting("sms.gateway_form", ", ".join(FORMS), "kannel", "how the gateway wants a message put"),
+    *(
+        Setting(f"sms.{name}", "rates", write_rates(rates), SMS_REASONS[name])
+        for name, rates in SmsLimits()._asdict().items()
     ),
     *(Setting(f"departures.{name}", "your reason", "", text) for name, text in CHOICES.items()),
     Setting("actions", "tables", "", "what each app may ask people to approve, in your words"),

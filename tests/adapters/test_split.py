@@ -59,7 +59,7 @@ def test_every_verb_finds_its_half() -> None:
         word, _ = await store.confirm_word(*key, matches=False, now=now)
         assert word is Outcome.MISMATCH
         resent = await store.resend(*key, charges=(), schedule=(MINUTE,), guesses=LIMITS, now=now + MINUTE)
-        assert resent.sends == 2
+        assert resent.verification.sends == 2
         hosted = await store.confirm_code(*key, matches=True, **told)  # type: ignore[arg-type]
         assert hosted.outcome is Outcome.CONFIRMED
         fetched = await store.exchange(

@@ -29,6 +29,7 @@ def services_of(world: World) -> Services:
 
     return Services(
         verifications=world.verifications,
+        reports=world.reports,
         magic_links=world.magic_links,
         authenticators=world.authenticators,
         recovery_codes=world.recovery_codes,

@@ -1,4 +1,4 @@
-"""What a durable store promises to a fast one beside it (``ports.GuessStore``, and apps by their id)."""
+"""What a durable store promises to a fast one beside it (``ports_limit.GuessStore``, and apps by their id)."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ COMMANDS: dict[str, Any] = getattr(commands, "commands")  # noqa: B009 - a group
 STANDARDS = (DOCS / "explanation" / "standards.md").read_text(encoding="utf-8")
 
 _EVENT = re.compile(
-    r"(?:http|verification|authenticator|recovery|reseal|secret|delivery|courier|purge|app|key|keys|rules|task|worker|log)\.[a-z_]+"
+    r"(?:http|verification|guard|support|authenticator|recovery|reseal|secret|delivery|courier|purge|app|key|keys|rules|task|worker|log)\.[a-z_]+"
 )
 _COMMAND = re.compile(r"(?:^(?:\$ )?(?:\.venv/bin/)?|`)watchword ([a-z]+)(?: ([a-z]+))?([^`\n]*)", re.MULTILINE)
 _EXPORT = re.compile(r"^(?:\$ )?export (WATCHWORD_\w+)='?([^'\n]*)'?$", re.MULTILINE)
@@ -160,6 +160,7 @@ def test_every_metric_is_in_the_reference_and_no_other() -> None:
     metrics.record("verification.created", channel="email", purpose="login")
     metrics.record("delivery.sent", transport="T1")
     metrics.record("purge.done", rows=1)
+    metrics.record("guard.blocked", reason="range", country="DE")
     types = re.findall(r"^# TYPE (\w+) (counter|gauge|histogram)$", metrics.render().decode(), re.MULTILINE)
     shown = {name for name, _ in types if not name.endswith("_created")}
     written = {cell for cell in first_cells(EVENTS) if cell.startswith("watchword_")}
@@ -185,7 +186,8 @@ def test_the_table_of_profiles_is_the_one_that_holds() -> None:
     held = {
         name: [
             *(told(each.table.get(("email", purpose))) for purpose in PURPOSES),
-            "refused" if not any(channel == "sms" for channel, _ in each.table) else "served",
+            told(each.sms.get("login")),
+            "served" if each.voip else "refused",
             *(str(figure) for figure in (each.attempts, each.failure_ceiling, each.skew)),
             ", ".join(each.clauses) or "nothing",
             each.claim,
@@ -219,7 +221,7 @@ def test_a_page_names_only_settings_that_exist(page: Path) -> None:
     assert set(re.findall(r"WATCHWORD_[A-Z_]+[A-Z]", text)) <= known
     structured = {setting.name for setting in settings_table.FILE}
     assert {
-        name for name in coded(text) if re.fullmatch(r"(limits|server|mail|secrets|departures)\.[a-z_]+", name)
+        name for name in coded(text) if re.fullmatch(r"(limits|server|mail|secrets|departures|sms)\.[a-z_]+", name)
     } <= structured
 
 

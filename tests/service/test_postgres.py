@@ -19,6 +19,7 @@ import pytest
 from tests.service.test_races import app_id
 from tests.service.test_relay import through
 from tests.service.test_workers import until
+from tests.support.hostile_relays import Deed, Script, scripted_relay
 from tests.support.line import a_line
 from tests.support.postgres import PASSWORD, QUOTED, PostgresServer, a_server, the_server
 from tests.support.relays import recording_relay
@@ -31,6 +32,8 @@ TRIALS = 150
 AT_ONCE = 16  # connections to each host
 MESSAGES = 120
 KILLS = 12
+QUEUED = 20  # messages from each host
+HELD = 8  # what a courier hands over at once
 CLIENTS = 6
 SOON = 15.0  # seconds until it has recovered by itself
 
@@ -157,6 +160,37 @@ def test_couriers_apart_hand_every_message_over_once_and_leave_politely(tmp_path
                 assert {1} == set(Counter(mail.recipient for mail in relay.messages).values())
                 for connection in connections:
                     connection.close()
+
+    asyncio.run(journey())
+
+
+@pytest.mark.xdist_group("heavy")
+def test_a_courier_that_is_killed_leaves_what_it_held_to_its_lease_and_everything_else_to_the_next(
+    tmp_path: Path,
+) -> None:
+    async def journey() -> None:
+        authority, script = Authority(tmp_path), Script({".": Deed.HANG})
+        async with (
+            scripted_relay(authority.valid(), script, implicit=True) as silent,
+            recording_relay(authority.valid(), login=("ours", "a-password")) as relay,
+        ):
+            settings = through(silent, authority, login=False)
+            async with two_hosts(tmp_path, options=["--no-courier"], settings=settings) as hosts:
+                first, second = hosts.services
+                for connection in hosts.connections(1):
+                    for number in range(QUEUED):
+                        await connection.create(f"user{number}.{id(connection)}@example.com")
+                    connection.close()
+                with a_courier(first) as courier:
+                    await silent.until(lambda: silent.verbs.count(".") == HELD)
+                    courier.kill()
+                    courier.wait()
+                held = "SELECT count(*) FROM deliveries WHERE handed_over"
+                assert str(HELD) == hosts.server.sql(held, hosts.database)
+                second.settings = {**second.settings, **through(relay, authority)}
+                with a_courier(second):
+                    await relay.until(lambda: len(relay.messages) == 2 * QUEUED - HELD)
+                assert {1} == set(Counter(mail.recipient for mail in relay.messages).values())
 
     asyncio.run(journey())
 

@@ -361,8 +361,8 @@ def test_the_defaults_of_the_file_are_the_ones_that_hold(tmp_path: Path) -> None
     lines = dict.fromkeys(("limits", "server", "mail", "secrets", "departures"), "")
     for setting in FILE:
         section, _, key = setting.name.partition(".")
-        if not key:
-            continue  # a table of tables, which has no default but none
+        if not key or section == "sms":
+            continue  # a table of tables, or what is there as a whole or not at all: no default but none
         default = setting.default if setting.default.isdecimal() else f"'{setting.default}'"
         lines[section] += f"{key} = {default}\n"
     written = "".join(f"[{section}]\n{text}" for section, text in lines.items())

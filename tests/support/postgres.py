@@ -13,11 +13,14 @@ import socket
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
+
+import psutil
 
 USER = "watchword"
 PASSWORD = "not:a/secret"
@@ -111,9 +114,15 @@ class PostgresServer:
             self.process = None
 
     def kill(self) -> None:
-        """Kill -9, the server and with it all its sessions."""
+        """Kill -9, the server and all its sessions, as a machine does that goes down."""
         assert self.process is not None
+        sessions = psutil.Process(self.process.pid).children(recursive=True)
         self.process.kill()
+        for session in sessions:
+            with suppress(psutil.NoSuchProcess):
+                session.kill()
+        # A session that outlived it would still hold the shared memory, and the next server would refuse to start.
+        psutil.wait_procs(sessions, timeout=30)
         self.process.wait(30)
         self.process = None
 

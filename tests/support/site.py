@@ -98,6 +98,7 @@ class Site:
         world = self.world
         return Services(
             verifications=world.verifications,
+            reports=world.reports,
             magic_links=world.magic_links,
             authenticators=world.authenticators,
             recovery_codes=world.recovery_codes,

@@ -13,6 +13,7 @@ from typing import Any
 
 from watchword.adapters.blobs import DiskBlobs
 from watchword.adapters.memory import MemoryStore
+from watchword.adapters.sms_gateway import read_status
 from watchword.core.app import App
 from watchword.core.instant import Instant, Span
 from watchword.core.keyring import Keyring
@@ -28,6 +29,7 @@ from watchword.flows.keys import Keys
 from watchword.flows.magic_link import MagicLinks
 from watchword.flows.purge import Purge
 from watchword.flows.recovery import RecoveryCodes
+from watchword.flows.report import Reports
 from watchword.flows.secret import Secrets
 from watchword.flows.secret_file import SecretFiles
 from watchword.flows.verification import Request, Shown, Verifications
@@ -115,6 +117,7 @@ class World:
         self.verifications = Verifications(
             self.store, self.keys, self.clock, self.dice, self.journal, rules if rules is not None else Rules()
         )
+        self.reports = Reports(self.store, self.keys, self.clock, self.journal, gateway=read_status)
         self.courier = Courier(
             self.store, self.outbox, self.keys, self.clock, self.dice, self.journal, public_url=PUBLIC_URL
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -525,6 +526,27 @@ def test_another_apps_action_is_not_set_up(shop: Site) -> None:
 
 
 # --- who asks ------------------------------------------------------------------------------------------
+
+
+def test_a_hostile_host_makes_no_link_and_no_page(shop: Site) -> None:
+    hostile = [
+        (b"host", b"evil.example"),
+        (b"x-forwarded-host", b"evil.example"),
+        (b"forwarded", b"host=evil.example"),
+        (b"content-type", b"application/json"),
+        shop.keyed,
+    ]
+    body = json.dumps(a_request(link=a_link())).encode()
+    made = shop.call("POST", V, body, only=hostile)
+    shop.run(shop.world.courier.drain())
+    link = shop.world.outbox.mails[-1][1].link
+    assert made.json["page_url"].startswith("http://127.0.0.1:8000/v/vf_")
+    assert link.startswith("http://127.0.0.1:8000/l/vf_")
+    holder = Holder(link)
+    to = shop.call(
+        "POST", f"{holder.address}/continue", json.dumps({"proof": holder.proof}).encode(), only=hostile
+    ).json["redirect_to"]
+    assert to.startswith(REDIRECT)
 
 
 def test_one_source_is_slowed_down_and_no_other() -> None:

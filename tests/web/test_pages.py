@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from pathlib import Path
 
@@ -90,3 +91,32 @@ def test_scripts_write_no_html() -> None:
         assert not re.search(
             r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|localStorage|srcdoc", script
         )
+
+
+# --- compressed ------------------------------------------------------------------------------------
+
+
+def asked(site: Site, accepted: str) -> tuple[str, bytes]:
+    reply = site.call("GET", "/static/tokens.css", headers=[(b"accept-encoding", accepted.encode())])
+    assert "accept-encoding" == reply.header("vary")
+    return reply.header("content-encoding"), reply.body
+
+
+@pytest.mark.parametrize("accepted", ["gzip", "gzip, deflate, br, zstd", "br;q=1.0, GZIP;q=0.5", "*", "gzip;q=0.001"])
+def test_a_shipped_file_is_compressed_for_who_takes_that(site: Site, accepted: str) -> None:
+    coding, body = asked(site, accepted)
+
+    assert "gzip" == coding
+    assert (STATIC / "tokens.css").read_bytes() == gzip.decompress(body)
+
+
+@pytest.mark.parametrize("accepted", ["", "br", "identity", "gzip;q=0", "gzip;q=0.000", "gzip; q=x", "xgzip", "gzipx"])
+def test_it_is_sent_as_it_is_to_everybody_else(site: Site, accepted: str) -> None:
+    assert ("", (STATIC / "tokens.css").read_bytes()) == asked(site, accepted)
+
+
+@pytest.mark.parametrize("target", ["/", "/openapi.json", SECRET])
+def test_nothing_else_is_compressed(site: Site, target: str) -> None:
+    reply = site.call("GET", target, headers=[(b"accept-encoding", b"gzip")])
+
+    assert (200, "") == (reply.status, reply.header("content-encoding"))

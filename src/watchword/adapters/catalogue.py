@@ -36,6 +36,7 @@ _REQUIRED: Final = (
     {"meta.language", "meta.dir", "duration.moment"}
     | {*BODY.values(), *LINK.values()}
     | {f"{section}.{purpose}" for section in _BY_PURPOSE for purpose in PURPOSES}
+    | {f"sms.{name}" for name in (*PURPOSES, "word", "warning")}
 )
 _UNITS: Final = ("duration.minutes.", "duration.hours.")
 _NUMBERS: Final = re.compile(r"[0-9]{1,3}(-[0-9]{1,3})?( [0-9]{1,3}(-[0-9]{1,3})?)*")

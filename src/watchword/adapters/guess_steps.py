@@ -1,4 +1,4 @@
-"""The steps of a store that keeps wrong guesses for another one (``ports.GuessStore``).
+"""The steps of a store that keeps wrong guesses for another one (``ports_limit.GuessStore``).
 
 Not handled here: guesses at what this store keeps itself, counted in the step that evaluates them (``steps.py``).
 """

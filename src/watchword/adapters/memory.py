@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from watchword.adapters import guess_steps, steps
+from watchword.adapters import app_steps, guess_steps, limit_steps, steps
+from watchword.adapters.guard_steps import GuardRow
 from watchword.adapters.memory_authenticator import MemoryAuthenticatorRows, MemoryAuthenticators
 from watchword.adapters.memory_secret import MemorySecretRows, MemorySecrets
 from watchword.core import ids
 from watchword.core.app import ApiKey, App
-from watchword.core.delivery import Delivery, DeliveryStatus, Due, Settlement
+from watchword.core.delivery import Delivery, DeliveryStatus, Due, Report, Settlement
+from watchword.core.guard import Plan
 from watchword.core.instant import Instant, Span
 from watchword.core.limit import FRESH, UNTRIED, Arrivals, Charge, Guesses, GuessLimits, is_idle
 from watchword.core.verification import Expected, Judgement, Outcome, Verification
 from watchword.errors import UnknownError
 from watchword.ports import Added, Idempotency
+from watchword.ports_limit import BucketKeys, Buckets
 
 
 class MemoryTables:
@@ -29,6 +32,7 @@ class MemoryTables:
         self.replays: dict[tuple[bytes, bytes], tuple[bytes, bytes]] = {}
         self.send_buckets: dict[bytes, Arrivals] = {}
         self.guess_buckets: dict[bytes, Guesses] = {}
+        self.guard: dict[bytes, tuple[bytes, Instant]] = {}
         self.outbox: dict[bytes, dict[int, Delivery]] = {}
         self.apps: dict[bytes, App] = {}
         self.keys: dict[bytes, ApiKey] = {}
@@ -65,6 +69,12 @@ class MemoryTables:
 
     def set_guesses(self, key: bytes, guesses: Guesses) -> None:
         self.guess_buckets[key] = guesses
+
+    def guard_rows(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        return {key: self.guard[key][0] for key in keys if key in self.guard}
+
+    def put_guard_rows(self, rows: Sequence[GuardRow]) -> None:
+        self.guard.update((key, (state, idle_at)) for key, state, idle_at in rows)
 
     def deliveries(self, verification: bytes) -> Sequence[Delivery]:
         return [delivery for _, delivery in sorted(self.outbox.get(verification, {}).items())]
@@ -139,8 +149,9 @@ class MemoryStore:
         guesses: GuessLimits,
         idempotency: Idempotency | None,
         now: Instant,
+        plan: Plan | None = None,
     ) -> Added:
-        return steps.add(self.tables, verification, charges, guesses, idempotency, now)
+        return steps.add(self.tables, verification, charges, guesses, idempotency, now, plan)
 
     async def find(self, app: bytes, verification: bytes) -> tuple[Verification, Sequence[Delivery]]:
         found = self.tables.verification(app, verification)
@@ -206,8 +217,9 @@ class MemoryStore:
         schedule: tuple[Span, ...],
         guesses: GuessLimits,
         now: Instant,
-    ) -> Verification:
-        return steps.resend(self.tables, app, verification, charges, schedule, guesses, now)
+        plan: Plan | None = None,
+    ) -> Added:
+        return steps.resend(self.tables, app, verification, charges, schedule, guesses, now, plan)
 
     async def cancel(self, app: bytes, verification: bytes, *, now: Instant) -> Verification:
         return steps.cancel(self.tables, app, verification, now)
@@ -217,6 +229,9 @@ class MemoryStore:
 
     async def settle(self, due: Due, settlement: Settlement) -> None:
         steps.settle_due(self.tables, due, settlement)
+
+    async def report(self, app: bytes, verification: bytes, number: int, report: Report, *, now: Instant) -> bool:
+        return steps.report(self.tables, app, verification, number, report, now)
 
     async def next_due(self) -> Instant | None:
         return min((entry.due_at for entry in self._entries() if entry.due_at is not None), default=None)
@@ -233,6 +248,12 @@ class MemoryStore:
         rows = [(self.tables.verifications[entry.verification], entry) for entry in sent]
         return [(row, self.tables.apps[row.app].name, entry) for row, entry in rows if not row.decoy][:most]
 
+    async def buckets(self, keys: BucketKeys) -> Buckets:
+        return limit_steps.buckets(self.tables, keys)
+
+    async def empty(self, keys: BucketKeys, *, now: Instant) -> None:
+        limit_steps.empty(self.tables, keys, now)
+
     async def guesses(self, key: bytes) -> Guesses:
         return self.tables.guesses(key)
 
@@ -243,7 +264,7 @@ class MemoryStore:
         return self.tables.app(app)
 
     async def add_app(self, app: App) -> None:
-        steps.add_app(self.tables, app)
+        app_steps.add_app(self.tables, app)
 
     async def apps(self) -> Sequence[tuple[App, Sequence[ApiKey]]]:
         keys = sorted(self.tables.keys.values(), key=lambda key: key.created_at)
@@ -251,10 +272,10 @@ class MemoryStore:
         return [(app, [key for key in keys if key.app == app.id]) for app in apps]
 
     async def update_app(self, app: App) -> None:
-        steps.update_app(self.tables, app)
+        app_steps.update_app(self.tables, app)
 
     async def add_key(self, key: ApiKey, *, replace: bool = False) -> None:
-        steps.add_key(self.tables, key, replace)
+        app_steps.add_key(self.tables, key, replace)
 
     async def revoke_key(self, app: bytes, hint: str) -> int:
         return self.tables.remove_keys(app, hint)
@@ -277,7 +298,10 @@ class MemoryStore:
         quiet = [key for key, found in tables.guess_buckets.items() if is_idle(found, now)][:step]
         for key in quiet:
             del tables.guess_buckets[key]
-        return len(over) + len(idle) + len(quiet)
+        spent = [key for key, (_, idle_at) in tables.guard.items() if idle_at <= now][:step]
+        for key in spent:
+            del tables.guard[key]
+        return len(over) + len(idle) + len(quiet) + len(spent)
 
     def _entries(self) -> list[Delivery]:
         return [entry for entries in self.tables.outbox.values() for entry in entries.values()]

@@ -53,6 +53,7 @@ class Counts(msgspec.Struct, array_like=True):
     store: dict[str, float] = msgspec.field(default_factory=dict)
     outbox_due: int = 0
     outbox_age: int = 0
+    guard: dict[tuple[str, str, str], int] = msgspec.field(default_factory=dict)
 
 
 class Metrics:
@@ -78,6 +79,9 @@ class Metrics:
             _count(self.counts.verifications, labels, (OTHER, "", "", ""))
         elif event.startswith("delivery."):
             _count(self.counts.deliveries, (event[9:], _text(facts, "transport"), _text(facts, "reason")), (OTHER,) * 3)
+        elif event in _DECISIONS:
+            decided = (event[6:], _text(facts, "reason"), _text(facts, "country"))
+            _count(self.counts.guard, decided, (OTHER,) * 3)
         else:
             events = self.counts.events
             events[event] = events.get(event, 0) + 1
@@ -176,6 +180,7 @@ class _Shown:
         yield from self._requests()
         yield self._counter("watchword_verifications", "Steps of verifications.", _VERIFICATION, "verifications")
         yield self._counter("watchword_deliveries", "What became of messages.", _DELIVERY, "deliveries")
+        yield self._counter("watchword_guard_decisions", "What the guard decided.", _GUARD, "guard")
         yield self._counter("watchword_events", "Everything else that was audited.", ("event",), "events")
         yield from self._store()
 
@@ -235,6 +240,8 @@ class _Shown:
 
 _REQUEST = ("route", "method", "status")
 _VERIFICATION = ("event", "reason", "channel", "purpose")
+_GUARD = ("decision", "reason", "country")
+_DECISIONS = frozenset({"guard.allowed", "guard.monitored", "guard.blocked"})
 _DELIVERY = ("status", "transport", "reason")
 _STORE_COUNTERS = {"batches": "Round trips to the store.", "operations": "Operations they carried."}
 _STORE_GAUGES = {"queue_depth": "Operations that wait for the next round trip."}

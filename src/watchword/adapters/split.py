@@ -23,12 +23,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
 from watchword.core.app import ApiKey, App
-from watchword.core.delivery import Delivery, Due, Settlement
+from watchword.core.delivery import Delivery, Due, Report, Settlement
+from watchword.core.guard import Plan
 from watchword.core.instant import Instant, Span
 from watchword.core.limit import Charge, Guesses, GuessLimits
 from watchword.core.verification import Expected, Judgement, Outcome, Verification
 from watchword.errors import UnavailableError, UnknownError
 from watchword.ports import Added, FastStore, Idempotency, Store
+from watchword.ports_limit import BucketKeys, Buckets
 
 FAST_CHANNELS: Final = frozenset({"email"})
 MOST_COUNTED: Final = 10_000
@@ -81,9 +83,11 @@ class SplitStore:
         guesses: GuessLimits,
         idempotency: Idempotency | None,
         now: Instant,
+        plan: Plan | None = None,
     ) -> Added:
-        half = self._of(verification)
-        return await half.add(verification, charges=charges, guesses=guesses, idempotency=idempotency, now=now)
+        return await self._of(verification).add(
+            verification, charges=charges, guesses=guesses, idempotency=idempotency, now=now, plan=plan
+        )
 
     async def find(self, app: bytes, verification: bytes) -> tuple[Verification, Sequence[Delivery]]:
         return await self._wherever(verification, lambda half: half.find(app, verification))
@@ -166,10 +170,13 @@ class SplitStore:
         schedule: tuple[Span, ...],
         guesses: GuessLimits,
         now: Instant,
-    ) -> Verification:
+        plan: Plan | None = None,
+    ) -> Added:
         return await self._wherever(
             verification,
-            lambda half: half.resend(app, verification, charges=charges, schedule=schedule, guesses=guesses, now=now),
+            lambda half: half.resend(
+                *(app, verification), charges=charges, schedule=schedule, guesses=guesses, now=now, plan=plan
+            ),
         )
 
     async def cancel(self, app: bytes, verification: bytes, *, now: Instant) -> Verification:
@@ -190,6 +197,18 @@ class SplitStore:
 
     async def settle(self, due: Due, settlement: Settlement) -> None:
         await self._of(due.verification).settle(due, settlement)
+
+    async def report(self, app: bytes, verification: bytes, number: int, report: Report, *, now: Instant) -> bool:
+        return await self.durable.report(app, verification, number, report, now=now)  # told of texts alone
+
+    async def buckets(self, keys: BucketKeys) -> Buckets:
+        fast, durable = await self.fast.buckets(keys), await self.durable.buckets(keys)
+        # Sends are counted where the channel lies, and a key does not tell it: in the other half the bucket is fresh.
+        return durable._replace(sends={key: max(fast.sends[key], durable.sends[key]) for key in keys.sends})
+
+    async def empty(self, keys: BucketKeys, *, now: Instant) -> None:
+        await self.durable.empty(keys, now=now)  # first: guesses that the fast half forgets are loaded from here
+        await self.fast.empty(keys, now=now)
 
     async def next_due(self) -> Instant | None:
         found = [await self.fast.next_due(), await self.durable.next_due()]

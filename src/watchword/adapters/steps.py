@@ -12,10 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+from watchword.adapters import guard_steps
+from watchword.adapters.app_steps import AppTables
 from watchword.core import limit
 from watchword.core import verification as rules
-from watchword.core.app import ApiKey, App
-from watchword.core.delivery import Delivery, DeliveryStatus, Due, Settlement, claim, settle, settled
+from watchword.core.delivery import Delivery, DeliveryStatus, Due, Report, Settlement, claim, heard, settle, settled
+from watchword.core.guard import ALLOWED, Plan, Verdict
 from watchword.core.instant import Instant, Span, seconds_until
 from watchword.core.limit import Arrivals, Charge, Guesses, GuessLimits
 from watchword.core.verification import (
@@ -40,7 +42,7 @@ from watchword.errors import (
 from watchword.ports import Added, Idempotency
 
 
-class Tables(Protocol):
+class Tables(AppTables, guard_steps.GuardTables, Protocol):
     """Rows, read and written inside one transaction. Nothing here decides anything."""
 
     def verification(self, app: bytes, verification: bytes) -> Verification | None:
@@ -95,26 +97,6 @@ class Tables(Protocol):
         """Deliveries due by now with their verification and its app's name, longest due first."""
         ...
 
-    def add_app(self, app: App) -> bool:
-        """Write an app; False where the name is taken."""
-        ...
-
-    def change_app(self, app: App) -> bool:
-        """Replace an app; False where the name is taken by another."""
-        ...
-
-    def app(self, app: bytes) -> App | None:
-        """An app."""
-        ...
-
-    def add_key(self, key: ApiKey) -> None:
-        """Write a key."""
-        ...
-
-    def remove_keys(self, app: bytes, hint: str | None) -> int:
-        """Remove an app's keys of that hint, all of them where it is None."""
-        ...
-
 
 def add(
     tables: Tables,
@@ -123,6 +105,7 @@ def add(
     guesses: GuessLimits,
     idempotency: Idempotency | None,
     now: Instant,
+    plan: Plan | None = None,
 ) -> Added:
     """``VerificationStore.add``."""
     stale = False
@@ -131,14 +114,12 @@ def add(
         if earlier is not None:
             return Added(earlier, replayed=True)
     _refuse_closed(tables, verification, guesses)
-    charged = _charge(tables, charges, now)
-    for key, arrivals in charged:
-        tables.set_arrivals(key, arrivals)
+    verdict = pay(tables, charges, plan, now)
     if idempotency is not None and stale:
         tables.forget_replay(verification.app, idempotency.key)
     tables.add_verification(verification, idempotency)
     tables.queue_delivery(verification.id, 1, now)
-    return Added(verification, replayed=False)
+    return Added(verification, replayed=False, verdict=verdict)
 
 
 def _replay(tables: Tables, app: bytes, idempotency: Idempotency, now: Instant) -> tuple[Verification | None, bool]:
@@ -158,6 +139,20 @@ def _refuse_closed(tables: Tables, verification: Verification, guesses: GuessLim
     """Refuse to send what could not be checked: after too many wrong guesses in a row only ``binding`` goes on."""
     if verification.purpose != "binding" and tables.guesses(guess_key(verification)).streak >= guesses.ceiling:
         raise ChannelClosedError
+
+
+def pay(tables: Tables, charges: Iterable[Charge], plan: Plan | None, now: Instant) -> Verdict:
+    """Charge every bucket and, where a message costs money, what the guard keeps: all of it or nothing."""
+    charged = _charge(tables, charges, now)
+    admission = guard_steps.admit(tables, plan, now) if plan is not None else None
+    for key, arrivals in charged:
+        tables.set_arrivals(key, arrivals)
+    if admission is None:
+        return ALLOWED
+    for key, arrivals in admission.charged:
+        tables.set_arrivals(key, arrivals)
+    tables.put_guard_rows(admission.rows)
+    return admission.verdict
 
 
 def _charge(tables: Tables, charges: Iterable[Charge], now: Instant) -> list[tuple[bytes, Arrivals]]:
@@ -188,7 +183,7 @@ def attempt(
     key = guess_key(verification)
     guesses = tables.guesses(key)
     judgement = rules.judge(verification, guesses, limits, digits=digits, matches=matches, expected=expected, now=now)
-    return _written(tables, verification, key, guesses, judgement)
+    return _written(tables, verification, key, guesses, judgement, now)
 
 
 def confirm_code(
@@ -214,7 +209,7 @@ def confirm_code(
         now=now,
         grants=Status.CONFIRMED,
     )
-    return _written(tables, verification, key, guesses, judgement)
+    return _written(tables, verification, key, guesses, judgement, now)
 
 
 def confirm_word(
@@ -249,17 +244,23 @@ def exchange(
     judgement = rules.exchange(
         verification, guesses, limits, challenge=challenge, expected=expected, handed_over=handed_over, now=now
     )
-    return _written(tables, verification, key, guesses, judgement)
+    return _written(tables, verification, key, guesses, judgement, now)
 
 
 def _written(
-    tables: Tables, verification: Verification, key: bytes, guesses: Guesses, judgement: Judgement
+    tables: Tables, verification: Verification, key: bytes, guesses: Guesses, judgement: Judgement, now: Instant
 ) -> Judgement:
     """Write what a judgement changes, and nothing where it changes nothing."""
     if judgement.verification is not verification:
         tables.change_verification(judgement.verification)
     if judgement.guesses is not guesses:
         tables.set_guesses(key, judgement.guesses)
+    right = verification.status is Status.PENDING and judgement.verification.status in {
+        Status.CONFIRMED,
+        Status.APPROVED,
+    }
+    if right and verification.traits:
+        guard_steps.note_verified(tables, verification.traits, verification.lane, now)
     return judgement
 
 
@@ -271,7 +272,8 @@ def resend(
     schedule: tuple[Span, ...],
     guesses: GuessLimits,
     now: Instant,
-) -> Verification:
+    plan: Plan | None = None,
+) -> Added:
     """``VerificationStore.resend``."""
     verification = _known(tables, app, raw)
     answer, resent = rules.resend(verification, schedule, now)
@@ -282,15 +284,13 @@ def resend(
     if answer is Resend.EARLY:
         raise RateLimitedError(retry_after=seconds_until(verification.resend_at, now))
     _refuse_closed(tables, verification, guesses)
-    charged = _charge(tables, charges, now)
-    for key, arrivals in charged:
-        tables.set_arrivals(key, arrivals)
+    verdict = pay(tables, charges, plan, now)
     for delivery in tables.deliveries(raw):
         if delivery.due_at is not None and not delivery.handed_over:
             tables.put_delivery(settled(delivery, DeliveryStatus.SUPERSEDED, now, reason=delivery.reason))
     tables.change_verification(resent)
     tables.queue_delivery(raw, resent.sends, now)
-    return resent
+    return Added(resent, replayed=False, verdict=verdict)
 
 
 def cancel(tables: Tables, app: bytes, raw: bytes, now: Instant) -> Verification:
@@ -336,40 +336,33 @@ def settle_due(tables: Tables, due: Due, settlement: Settlement) -> None:
     tables.put_delivery(changed)
     verification = tables.verification(app, raw)
     if changed.status is DeliveryStatus.FAILED and verification is not None:
+        if verification.traits and not changed.uncertain:
+            guard_steps.note_unsent(tables, verification.traits, verification.lane, settlement.at)
         _fail_undelivered(tables, verification)
+
+
+def report(tables: Tables, app: bytes, raw: bytes, number: int, told: Report, now: Instant) -> bool:
+    """``CourierStore.report``."""
+    verification = tables.verification(app, raw)
+    entry = next((delivery for delivery in tables.deliveries(raw) if delivery.number == number), None)
+    changed = entry and heard(entry, told, now)
+    if verification is None or not changed:
+        return False
+    tables.put_delivery(changed)
+    if changed.status is DeliveryStatus.FAILED:
+        _fail_undelivered(tables, verification)
+    return True
 
 
 def _fail_undelivered(tables: Tables, verification: Verification) -> None:
     """Fail a verification of which no message went out and none will. An uncertain one may have arrived."""
     for delivery in tables.deliveries(verification.id):
-        if delivery.due_at is not None or delivery.status is DeliveryStatus.SENT or delivery.uncertain:
+        arrived = delivery.status in {DeliveryStatus.SENT, DeliveryStatus.DELIVERED}
+        if delivery.due_at is not None or arrived or delivery.uncertain:
             return
     failed = rules.fail(verification)
     if failed is not verification:
         tables.change_verification(failed)
-
-
-def add_app(tables: Tables, app: App) -> None:
-    """``AppStore.add_app``."""
-    if not tables.add_app(app):
-        raise InvalidInputError("There is an app of that name already.", field="name")
-
-
-def update_app(tables: Tables, app: App) -> None:
-    """``AppStore.update_app``."""
-    if tables.app(app.id) is None:
-        raise UnknownError
-    if not tables.change_app(app):
-        raise InvalidInputError("There is an app of that name already.", field="name")
-
-
-def add_key(tables: Tables, key: ApiKey, replace: bool) -> None:  # noqa: FBT001 - passed by the store in order
-    """``AppStore.add_key``."""
-    if tables.app(key.app) is None:
-        raise UnknownError
-    if replace:
-        tables.remove_keys(key.app, None)
-    tables.add_key(key)
 
 
 def _known(tables: Tables, app: bytes, raw: bytes) -> Verification:

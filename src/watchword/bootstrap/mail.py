@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from watchword.adapters.catalogue import Catalogues
+from watchword.adapters.channels import Channels
 from watchword.adapters.letter import Letters, MailFrom
 from watchword.adapters.mailbox import DevelopmentMailbox
 from watchword.adapters.post import Post
@@ -29,9 +30,10 @@ def letters_of(settings: Settings) -> Letters:
     return Letters(MailFrom.parse(settings.mail.sender or DEVELOPMENT_SENDER), Catalogues.load())
 
 
-def mailer_of(letters: Letters, relay: SmtpRelay | None) -> Mailer:
-    """Letters by the relay; without one they are kept for the mailbox page."""
-    return Post(letters, relay) if relay else DevelopmentMailbox()
+def mailer_of(letters: Letters, relay: SmtpRelay | None, texts: Mailer | None = None) -> Mailer:
+    """Letters by the relay; without one they are kept for the mailbox page. Texts where there are any."""
+    post: Mailer = Post(letters, relay) if relay else DevelopmentMailbox()
+    return post if texts is None else Channels({"email": post, "sms": texts})
 
 
 def open_relay(settings: Settings) -> SmtpRelay | None:

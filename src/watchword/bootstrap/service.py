@@ -117,6 +117,9 @@ class Service(Wiring):
             with suppress(TimeoutError):  # one that does not answer is left without a word
                 async with asyncio.timeout(GOODBYE / SECOND):
                     await self.relay.aclose()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE / SECOND):
+                await self.telephony.aclose()
         if self._turn is not None:
             self._turn.give_up()
         self.metrics.publish()
@@ -146,6 +149,7 @@ class Service(Wiring):
         )
         return Services(
             verifications=self.verifications,
+            reports=self.reports,
             magic_links=self.magic_links,
             authenticators=self.authenticators,
             recovery_codes=self.recovery_codes,

@@ -15,8 +15,11 @@ from watchword.adapters.memory import MemoryStore
 from watchword.adapters.sqlite.look import Schema, holds_verifications, look_at_schema, newest_sealed
 from watchword.adapters.sqlite.store import SqliteStore
 from watchword.adapters.system import SystemClock, SystemEntropy
+from watchword.core.app import App
 from watchword.errors import KeyringError, SettingsError, StoreError, TamperedError
 from watchword.flows.app import Apps
+from watchword.flows.keys import Keys
+from watchword.flows.limits import SupportDesk
 from watchword.ports import Audit, Store
 from watchword.settings import Settings
 
@@ -210,8 +213,21 @@ async def opened_apps(settings: Settings, audit: Audit, *, must_exist: bool = Fa
 
 
 @asynccontextmanager
-async def opened_store(settings: Settings, *, must_exist: bool = False) -> AsyncIterator[Store]:
-    """The store as it lies, without a running service.
+async def opened_support(settings: Settings, audit: Audit, name: str) -> AsyncIterator[tuple[SupportDesk, App]]:
+    """The support desk of an app, on the store as it lies. It needs the key file: recipients are found by keyed hash.
+
+    Raises: ``opened_store``; UnknownError: there is no such app.
+    """
+    async with opened_store(settings, must_exist=True, whole=True) as store:
+        clock = SystemClock()
+        keys = Keys(lambda: key_file.load(settings.storage.key_file), clock)
+        app = await Apps(store, clock, SystemEntropy(), audit).named(name)
+        yield SupportDesk(store, keys, clock, audit, settings.rules), app
+
+
+@asynccontextmanager
+async def opened_store(settings: Settings, *, must_exist: bool = False, whole: bool = False) -> AsyncIterator[Store]:
+    """The store as it lies, without a running service: what must last of it, or the ``whole``.
 
     Raises:
         SettingsError: the store keeps nothing, is not there although it ``must_exist``, or cannot be used.
@@ -225,7 +241,7 @@ async def opened_store(settings: Settings, *, must_exist: bool = False) -> Async
         detail = f"There is no database at {database}: is --data (or WATCHWORD_DATA) right?"
         raise SettingsError(detail, setting="WATCHWORD_DATA")
     make_directory(settings)
-    store = open_durable(settings)  # apps and authenticators lie there, and whoever asks has no use for the rest
+    store = open_store(settings) if whole else open_durable(settings)
     await store.open()
     try:
         yield store

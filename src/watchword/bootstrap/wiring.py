@@ -19,6 +19,7 @@ from watchword.adapters.metrics import Metrics
 from watchword.adapters.system import SystemClock, SystemEntropy, trim_memory
 from watchword.adapters.turn import FileTurn
 from watchword.bootstrap.mail import letters_of, mailer_of, open_relay
+from watchword.bootstrap.sms import telephony_of
 from watchword.core.app import App
 from watchword.core.keyring import Keyring
 from watchword.core.policy import Rules
@@ -27,10 +28,12 @@ from watchword.flows.app import Apps
 from watchword.flows.authenticator import Authenticators
 from watchword.flows.authenticator_keeping import Resealing
 from watchword.flows.courier import Courier
+from watchword.flows.guard import SmsGuard
 from watchword.flows.keys import Keys
 from watchword.flows.magic_link import MagicLinks
 from watchword.flows.purge import Purge
 from watchword.flows.recovery import RecoveryCodes
+from watchword.flows.report import Reports
 from watchword.flows.secret import Secrets
 from watchword.flows.secret_file import SecretFiles
 from watchword.flows.verification import Verifications
@@ -72,7 +75,9 @@ class Wiring:
     def _wire_mail(self) -> None:
         self.letters = letters_of(self.settings)
         self.relay = open_relay(self.settings)
-        mailer, at_once = mailer_of(self.letters, self.relay), self.settings.mail.connections
+        self.telephony = telephony_of(self.settings, self._clock)
+        mailer = mailer_of(self.letters, self.relay, self.telephony.mailer)
+        at_once = self.settings.mail.connections
         public_url = self.settings.server.public_url
         self.courier = Courier(
             *(self.store, mailer, self.keys, self._clock, self._entropy, self.audit),
@@ -82,7 +87,15 @@ class Wiring:
 
     def _wire_verifications(self) -> None:
         rules, wake = self.settings.rules, self.courier.wake
-        self.verifications = Verifications(self.store, self.keys, self._clock, self._entropy, self.audit, rules, wake)
+        sms = SmsGuard(self.audit, self.telephony.signals)
+        self.verifications = Verifications(
+            self.store, self.keys, self._clock, self._entropy, self.audit, rules, wake, sms
+        )
+        self.reports = Reports(
+            *(self.store, self.keys, self._clock, self.audit),
+            twilio=self.telephony.twilio,
+            gateway=self.telephony.gateway,
+        )
 
     def _wire_magic_links(self) -> None:
         clock, entropy = self._clock, self._entropy

@@ -26,11 +26,13 @@ _root = typer.Typer(
     rich_markup_mode=None,
 )
 _app = typer.Typer(help="Apps and their API keys.", no_args_is_help=True, rich_markup_mode=None)
+_limits = typer.Typer(help="Limits of one recipient, for support.", no_args_is_help=True, rich_markup_mode=None)
 _keys = typer.Typer(help="The server's own keys.", no_args_is_help=True, rich_markup_mode=None)
 _totp = typer.Typer(help="Authenticator apps.", no_args_is_help=True, rich_markup_mode=None)
 _root.add_typer(_app, name="app")
 _root.add_typer(_totp, name="totp")
 _root.add_typer(_keys, name="keys")
+_root.add_typer(_limits, name="limits")
 
 Json = Annotated[bool, Option("--json", help="Print the result, and errors, as JSON.")]
 Directory = Annotated[
@@ -55,6 +57,7 @@ PassphraseFile = Annotated[Path | None, Option("--passphrase-file", metavar="PAT
 Purposes = Literal["login", "step_up", "address_confirmation", "recovery", "binding"]
 Purpose = Annotated[Purposes, Option("--purpose", metavar="PURPOSE", help=f"What it is for: {', '.join(PURPOSES)}.")]
 Name = Annotated[str, Argument(metavar="NAME", help="The app's name or id.")]
+Recipient = Annotated[str, Argument(metavar="RECIPIENT", help="The email address, or a number as +49….")]
 RedirectUris = Annotated[
     list[str] | None, Option("--redirect-uri", metavar="URI", help="An address people may be sent back to. Repeatable.")
 ]
@@ -328,6 +331,22 @@ def keys_list(data: Directory = None, as_json: Json = False) -> None:
     from watchword.cli import keys  # noqa: PLC0415
 
     keys.show(_settings(data), as_json=as_json)
+
+
+@_limits.command("show", cls=_Plain)
+def limits_show(name: Name, to: Recipient, data: Directory = None, as_json: Json = False) -> None:
+    """Print every limit that a recipient meets in an app, and how long it still refuses."""
+    from watchword.cli import limits  # noqa: PLC0415
+
+    limits.show(_settings(data), name, to, as_json=as_json)
+
+
+@_limits.command("reset", cls=_Plain)
+def limits_reset(name: Name, to: Recipient, data: Directory = None, as_json: Json = False) -> None:
+    """Let a recipient have codes again, and write down who asked for it."""
+    from watchword.cli import limits  # noqa: PLC0415
+
+    limits.reset(_settings(data), name, to, as_json=as_json)
 
 
 commands = typer.main.get_command(_root)

@@ -3,7 +3,7 @@
 A delivery is at once the outbox entry and the record of what became of it.
 
     queued ──▶ sent | failed | dropped | superseded
-      ▲ │
+      ▲ │        └──▶ delivered | failed, where the provider of a text reports
       └─┘ another try (the reason of the last one stays readable)
 
 Rules: a message is rendered only while it is handed to a relay, so a delivery holds no text and no address; a
@@ -33,6 +33,7 @@ class DeliveryStatus(StrEnum):
 
     QUEUED = "queued"
     SENT = "sent"
+    DELIVERED = "delivered"
     FAILED = "failed"
     DROPPED = "dropped"
     SUPERSEDED = "superseded"
@@ -57,6 +58,13 @@ class Delivery(msgspec.Struct, frozen=True):
     transport: str = ""
     reason: str = ""
     tls: TlsFacts | None = None
+
+
+class Report(StrEnum):
+    """What a provider says later about a message that it took."""
+
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
 
 
 class Due(msgspec.Struct, frozen=True):
@@ -129,6 +137,19 @@ def settle(delivery: Delivery, due: Due, settlement: Settlement) -> Delivery | N
         reason=settlement.reason or (POSSIBLE_DUPLICATE if sent and delivery.uncertain else ""),
         tls=settlement.tls,
     )
+
+
+def heard(delivery: Delivery, report: Report, now: Instant) -> Delivery | None:
+    """Take a provider's report; None where it changes nothing. That a message arrived is final."""
+    if delivery.status is DeliveryStatus.DELIVERED or delivery.due_at is not None:
+        return None
+    if report is Report.DELIVERED:
+        sent = delivery.status is DeliveryStatus.SENT or delivery.uncertain
+        changed = msgspec.structs.replace(delivery, at=now, status=DeliveryStatus.DELIVERED)
+        return changed if sent else None
+    if delivery.status is not DeliveryStatus.SENT:
+        return None
+    return msgspec.structs.replace(delivery, at=now, status=DeliveryStatus.FAILED, reason=report.value, uncertain=False)
 
 
 def next_try(tries: int, expires_at: Instant, now: Instant, jitter: float) -> Instant | None:

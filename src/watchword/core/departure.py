@@ -15,6 +15,7 @@ from collections.abc import Collection, Mapping
 
 from watchword.core.instant import DAY, HOUR, MINUTE
 from watchword.core.policy import Departure, Limits, Profile, Rule, Rules
+from watchword.core.sms import SmsRules
 from watchword.errors import SettingsError
 
 SHORTEST_REASON = 20  # characters: a sentence, and no "yes"
@@ -32,7 +33,9 @@ CHOICES: Mapping[str, str] = {
 }
 
 
-def rules_of(profile: Profile, limits: Limits, reasons: Mapping[str, str], *, durable: bool) -> Rules:
+def rules_of(
+    profile: Profile, limits: Limits, reasons: Mapping[str, str], *, durable: bool, sms: SmsRules | None = None
+) -> Rules:
     """The rules of a set-up: the profile, with what is departed from for a reason.
 
     Raises:
@@ -54,7 +57,11 @@ def rules_of(profile: Profile, limits: Limits, reasons: Mapping[str, str], *, du
     chosen = tuple(
         Departure(name, profile.clauses[name], CHOICES[name], reason) for name, reason in sorted(reasons.items())
     )
-    return Rules(_widened(profile, reasons.keys()), limits, chosen)
+    widened = _widened(profile, reasons.keys())
+    if sms is not None:
+        served = {("sms", purpose): rule for purpose, rule in profile.sms.items()}
+        widened = widened._replace(table={**widened.table, **served})
+    return Rules(widened, limits, chosen, sms)
 
 
 # These depart by what is switched off elsewhere; the others are switched on by giving the reason.

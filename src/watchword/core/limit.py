@@ -68,6 +68,21 @@ def read_rates(text: str, longest: Span = LONGEST_SPAN) -> tuple[Rate, ...]:
     return tuple(rates)
 
 
+def told(name: str, rates: Sequence[Rate]) -> tuple[str, tuple[tuple[int, int], ...]]:
+    """Rates as an error carries them: a name, and counts with spans in whole seconds."""
+    return name, tuple((count, max(1, per // SECOND)) for count, per in rates)
+
+
+def write_rates(rates: Sequence[Rate]) -> str:
+    """Write rates as ``read_rates`` reads them."""
+    return ", ".join(f"{count}/{_written(per)}" for count, per in rates)
+
+
+def _written(per: Span) -> str:
+    unit = next(unit for unit in reversed(_UNITS) if per % _UNITS[unit] == 0)
+    return f"{'' if per == _UNITS[unit] else per // _UNITS[unit]}{unit}"
+
+
 def send(arrivals: Arrivals, rates: tuple[Rate, ...], now: Instant) -> tuple[Arrivals, Span]:
     """Charge one send. Returns the bucket's next state and 0, or its old state and the span to wait.
 

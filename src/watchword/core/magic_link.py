@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Sequence
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -128,8 +128,8 @@ def page_url(public_url: str, verification: str, ticket: bytes) -> str:
 
 def redirect_to(redirect_uri: str, handoff: str, state: str) -> str:
     """Where a page sends the browser: the registered address with the hand-off code and the app's own state."""
-    parameters = {"code": handoff} | ({"state": state} if state else {})
-    return f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{urlencode(parameters)}"
+    returned = f"&state={quote_plus(state)}" if state else ""
+    return f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}code={handoff}{returned}"
 
 
 def pad_context(context: bytes) -> bytes:

@@ -19,10 +19,10 @@ MAX_ADDRESS = 254  # octets, RFC 5321 section 4.5.3.1.3 less the angle brackets
 
 @dataclass(frozen=True, slots=True)
 class PasscodeMessage:
-    """One passcode mail: a code, a link, or both.
+    """One passcode message: a code, a link, or both.
 
     ``key`` is stable across retries of the same send, so a repeat has the same Message-ID. ``action`` is the sentence
-    of what is approved, made by us (``core/action.py``).
+    of what is approved, made by us (``core/action.py``). ``reference`` is how the provider of a text names it later.
     """
 
     key: str
@@ -35,6 +35,8 @@ class PasscodeMessage:
     lifetime: Span
     link: str = field(repr=False, default="")
     action: str = field(repr=False, default="")
+    channel: str = "email"
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)

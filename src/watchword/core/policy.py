@@ -17,6 +17,7 @@ from watchword.core.action import Templates
 from watchword.core.instant import DAY, HOUR, MINUTE, SECOND, Span
 from watchword.core.limit import GuessLimits, Rate
 from watchword.core.passcode import DEFAULT_DIGITS, MAX_DIGITS, MIN_DIGITS
+from watchword.core.sms import SmsRules
 from watchword.errors import ChannelForbiddenError, InvalidInputError
 
 CHANNELS = ("email", "sms")
@@ -39,6 +40,8 @@ class Profile(NamedTuple):
     ``skew`` is how many steps early or late a code of an authenticator may come. ``departures`` maps a standard's
     clause to what we do instead, and why. ``clauses`` maps what an operator may depart from, giving a reason
     (``core/departure.py``), to the clause that forbids it; ``claim`` is all that may be said of the profile.
+    ``sms`` are the purposes that SMS may serve once its duties are taken on (``core/sms.py``), ``voip`` whether numbers
+    of internet telephony count as telephones.
     """
 
     name: str
@@ -50,6 +53,8 @@ class Profile(NamedTuple):
     departures: Mapping[str, str]
     clauses: Mapping[str, str]
     claim: str
+    sms: Mapping[str, Rule] = {}
+    voip: bool = False
 
     @property
     def max_sends(self) -> int:
@@ -127,11 +132,15 @@ _RESEND = (30 * SECOND, MINUTE, 2 * MINUTE, 5 * MINUTE)
 _TEN = Rule(10 * MINUTE, 10 * MINUTE)
 _LATE = Rule(HOUR, DAY)
 
-# A purpose that is not in a table is refused for that channel. SMS is in none: this version has no SMS.
+# A purpose that is not in a table is refused for that channel. SMS is in none until its duties are taken on.
 _SIGN_IN = {("email", "login"): _TEN, ("email", "step_up"): _TEN}
 _BIND = {("email", "binding"): _TEN}
 _PROVE_LATE = {("email", "address_confirmation"): _LATE, ("email", "recovery"): _LATE}
 _PROVE_SOON = {("email", "address_confirmation"): _TEN, ("email", "recovery"): _TEN}
+
+# Restricted, and no better for recovery than for login: five minutes, ten at most, for every purpose.
+_FIVE = Rule(5 * MINUTE, 10 * MINUTE)
+_SMS: Mapping[str, Rule] = dict.fromkeys(PURPOSES, _FIVE)
 
 _NIST_GUESSES = "NIST SP 800-63B-4 3.1.3.2"
 _NIST_COUNTERS = "NIST SP 800-63B-4 3.2.2"
@@ -157,6 +166,7 @@ BALANCED = Profile(
     },
     clauses={},
     claim="none: a sensible default, with its departures listed",
+    sms=_SMS,
 )
 
 NIST = Profile(
@@ -173,6 +183,8 @@ NIST = Profile(
         "counters_in_memory": _NIST_COUNTERS,
     },
     claim="designed against AAL2's components; a service is not AAL2 without a phishing-resistant option besides",
+    sms=_SMS,
+    voip=True,
 )
 
 ASVS_L2 = Profile(
@@ -199,6 +211,7 @@ ASVS_L2 = Profile(
         "counters_in_memory": "ASVS 6.6.3",
     },
     claim="designed against level 2, with the departures that are listed",
+    sms=_SMS,
 )
 
 ASVS_L3 = Profile(
@@ -231,6 +244,7 @@ LEGACY = Profile(
     },
     clauses={},
     claim="none: it does not conform, and is for moving here",
+    sms=_SMS,
 )
 
 PROFILES: Mapping[str, Profile] = {each.name: each for each in (BALANCED, NIST, ASVS_L2, ASVS_L3, LEGACY)}
@@ -252,6 +266,29 @@ class Limits(NamedTuple):
     public_requests: tuple[Rate, ...] = (Rate(1_200, MINUTE),)
 
 
+class SmsLimits(NamedTuple):
+    """The same for SMS, where every message costs. Blocks of numbers and countries have their breakers besides."""
+
+    number_sends: tuple[Rate, ...] = (Rate(3, 10 * MINUTE), Rate(5, DAY))
+    block_sends: tuple[Rate, ...] = (Rate(20, HOUR), Rate(60, DAY))
+    range_sends: tuple[Rate, ...] = (Rate(60, HOUR), Rate(400, DAY))
+    country_sends: tuple[Rate, ...] = ()
+    network_sends: tuple[Rate, ...] = (Rate(20, 10 * MINUTE), Rate(200, DAY))
+    app_sends: tuple[Rate, ...] = ()
+    global_sends: tuple[Rate, ...] = ()
+
+
+SMS_REASONS: Mapping[str, str] = {
+    "number_sends": "a telephone is not flooded, whichever apps ask",
+    "block_sends": "per thousand neighbouring numbers",
+    "range_sends": "per ten thousand neighbouring numbers",
+    "country_sends": "off: breakers and budgets hold",
+    "network_sends": "per /24 of requester.ip, an IPv6 /64",
+    "app_sends": "off: you know your apps",
+    "global_sends": "off: budgets hold",
+}
+
+
 class Departure(NamedTuple):
     """What an operator chose to do otherwise than a profile: its name, the clause, what is done, and their reason."""
 
@@ -271,6 +308,8 @@ class Rules(NamedTuple):
     profile: Profile = BALANCED
     limits: Limits = Limits()
     chosen: tuple[Departure, ...] = ()
+    sms: SmsRules | None = None
+    sms_limits: SmsLimits = SmsLimits()
     actions: Templates = MappingProxyType({})
 
     @property

@@ -7,7 +7,9 @@ Four forms of one address (design section 2):
 * *masked*: ``j***@example.com``, for people and logs;
 * *sealed*: the deliverable form under AES-256-GCM, bound to app and verification, at rest.
 
-Not handled here: whether the domain takes mail (the relay finds out), phone numbers.
+A telephone number has the same forms; its deliverable form is E.164, and folding leaves it as it is.
+
+Not handled here: whether the domain takes mail (the relay finds out), reading numbers (``core/number.py``).
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, valida
 
 from watchword.core.keyring import INDEX_ADDRESS, INDEX_RECIPIENT, Keyring
 from watchword.core.message import MAX_ADDRESS
+from watchword.core.number import is_number, mask_number
 from watchword.errors import InvalidInputError
 
 # Ordinary ASCII addresses, 99 of 100, are settled here in a microsecond; email-validator takes 30. A property
@@ -83,6 +86,8 @@ def read_email(typed: str) -> str:
 
 def fold(address: str) -> str:
     """The form under which an address is counted. ``Ann+shop@Example.org`` and ``ann@example.org`` are one."""
+    if is_number(address):
+        return address
     local, _, domain = address.rpartition("@")
     untagged = local.partition("+")[0] or local
     return f"{unicodedata.normalize('NFC', untagged.casefold())}@{domain.lower()}"
@@ -90,6 +95,8 @@ def fold(address: str) -> str:
 
 def mask(address: str) -> str:
     """Show just enough to recognise one's own address. A local part of one character shows none of it."""
+    if is_number(address):
+        return mask_number(address)
     local, _, domain = address.rpartition("@")
     return f"{local[0] if len(local) > 1 else ''}{_MASK}@{domain}"
 

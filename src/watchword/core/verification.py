@@ -62,6 +62,7 @@ class Verification(msgspec.Struct, frozen=True):
 
     ``recipient`` is the keyed hash of the folded address, for limits; ``address`` that of the address itself, to
     compare with what an app expects; ``sealed`` the deliverable address under the keyring.
+    ``notice`` is the version of the notice about SMS that was acknowledged, ``traits`` what the guard keeps of one.
     ``lane`` is 1 for a device that proved itself before, and has budgets of its own.
     ``methods`` are ``CODE``, ``LINK`` or both; ``challenge`` is the PKCE challenge of the session that asked, where it
     collects by exchange; ``action`` the keyed hash of what is approved; ``words`` how many first words were wrong.
@@ -90,6 +91,8 @@ class Verification(msgspec.Struct, frozen=True):
     challenge: bytes | None = None
     action: bytes | None = None
     words: int = 0
+    notice: str = ""
+    traits: bytes = b""
 
     def status_at(self, now: Instant) -> Status:
         """The status as anybody should see it now."""

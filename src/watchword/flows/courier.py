@@ -21,6 +21,7 @@ from watchword.core.delivery import POSSIBLE_DUPLICATE, DeliveryStatus, Due, Set
 from watchword.core.instant import MINUTE, SECOND, Instant, Span
 from watchword.core.keyring import Keyring
 from watchword.core.message import PasscodeMessage, Receipt
+from watchword.core.report import write_reference
 from watchword.core.verification import CODE, LINK, Verification
 from watchword.errors import DeliveryError, InvalidInputError, TamperedError, UnavailableError, WatchwordError
 from watchword.flows.keys import Keys
@@ -57,6 +58,8 @@ def passcode_message(
         lifetime=(left + ON_ITS_WAY) // MINUTE * MINUTE or left,
         link=link,
         action=kept.action,
+        channel=verification.channel,
+        reference=write_reference(ring, app, raw, number) if verification.channel == "sms" else "",
     )
 
 

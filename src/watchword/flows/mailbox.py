@@ -39,7 +39,11 @@ class Mailbox:
 
     async def mails(self, most: int = MOST) -> Sequence[Mail]:
         """The latest mails, newest first. ``message.key`` names each."""
-        return [self._keys.with_ring(partial(_mail, sent, self._public_url)) for sent in await self._store.recent(most)]
+        return [
+            self._keys.with_ring(partial(_mail, sent, self._public_url))
+            for sent in await self._store.recent(most)
+            if sent[0].channel == "email"
+        ]
 
 
 def _mail(sent: tuple[Verification, str, Delivery], public_url: str, ring: Keyring) -> Mail:

@@ -23,10 +23,10 @@ from watchword.core.action import Action, digest, say
 from watchword.core.app import App
 from watchword.core.delivery import Delivery
 from watchword.core.device import describe
-from watchword.core.instant import DAY, Instant, seconds_until
-from watchword.core.keyring import INDEX_IDEMPOTENCY, INDEX_SOURCE, NONCE_SIZE, Keyring
-from watchword.core.limit import Charge
+from watchword.core.instant import Instant
+from watchword.core.keyring import NONCE_SIZE, Keyring
 from watchword.core.magic_link import LinkWanted
+from watchword.core.number import Number, is_number, read_number
 from watchword.core.particulars import Particulars
 from watchword.core.source import network_of
 from watchword.core.verification import CODE, Expected, Outcome, Status, Verification, resend_at
@@ -41,14 +41,13 @@ from watchword.errors import (
     MismatchError,
     NotAcceptedError,
     NotConfirmedError,
-    RateLimitedError,
     UndeliverableError,
 )
+from watchword.flows.guard import SmsGuard, charges_of, plan_of, text_methods, too_many_guesses, traits_of
+from watchword.flows.idempotency import read_idempotency
 from watchword.flows.keys import Keys
 from watchword.ports import Audit, Clock, Entropy, Idempotency, VerificationStore
 
-IDEMPOTENCY_LIFETIME = DAY
-MAX_IDEMPOTENCY_KEY = 255
 DEFAULT_LOCALE = "en"
 
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
@@ -85,6 +84,7 @@ class Request(msgspec.Struct, frozen=True):
     link: LinkWanted | None = None
     action: Action | None = None
     decoy: bool = False
+    notice_acknowledged: str | None = None
     idempotency_key: str | None = None
     fingerprint: bytes = b""
 
@@ -119,6 +119,7 @@ class Verifications:
         audit: Audit,
         rules: policy.Rules,
         wake: Callable[[], None] = lambda: None,
+        sms: SmsGuard | None = None,
     ) -> None:
         self._store = store
         self._keys = keys
@@ -126,30 +127,36 @@ class Verifications:
         self._entropy = entropy
         self._audit = audit
         self._wake = wake
+        self._sms = sms if sms is not None else SmsGuard(audit)
         self.rules = rules
 
     async def create(self, app: App, request: Request) -> Shown:
         """Make a verification and queue its message; with a known idempotency key, show the one that is there.
 
         Raises:
-            InvalidInputError, ChannelForbiddenError, ChannelClosedError, RedirectForbiddenError, RateLimitedError,
-            IdempotencyReusedError, StoreError. None of them has sent, charged or counted anything.
+            InvalidInputError, ChannelForbiddenError, CountryForbiddenError, NoticeError, ChannelClosedError,
+            RedirectForbiddenError, RateLimitedError, BlockedError, IdempotencyReusedError, StoreError. None of them
+            has sent, charged or counted anything.
         """
         now = self._clock.now()
         ring = self._keys.ring
-        address = self._address(request)
-        idempotency = _idempotency(ring, app, request)
+        address, number, notice = await self._address(request)
+        idempotency = read_idempotency(ring, app, request.idempotency_key, request.fingerprint)
         new = self._draw(ring, app, request, address, idempotency, now)
-        shown = self._show(
-            new, now, address=address, made=True
-        )  # while nobody waits for it: afterwards it only has to be sent
-        verification, replayed = await self._store.add(
+        if number is not None:
+            new = msgspec.structs.replace(new, notice=notice, traits=traits_of(ring, number, new.recipient))
+        source = None if request.source is None else network_of(request.source)
+        # While nobody waits for it: afterwards it only has to be sent.
+        shown = self._show(new, now, address=address, made=True)
+        adding = self._store.add(
             new,
-            charges=self._charges(ring, new, request.source),
+            charges=charges_of(self.rules, ring, new, source),
             guesses=self.rules.guesses,
             idempotency=idempotency,
             now=now,
+            plan=plan_of(self.rules, ring, new, source),
         )
+        verification, replayed, _ = await self._sms.watch(self.rules, new, adding)
         self._record("verification.replayed" if replayed else "verification.created", verification)
         self._wake()
         return self._show(verification, now, replayed=True, made=True) if replayed else shown
@@ -198,7 +205,7 @@ class Verifications:
         if outcome is Outcome.CLOSED:
             raise ChannelClosedError
         if outcome is Outcome.LIMITED:
-            raise RateLimitedError(retry_after=seconds_until(now + judgement.retry_after, now))
+            raise too_many_guesses(self.rules, judgement.retry_after)
         raise NOT_ACCEPTED[outcome](attempts_remaining=judged.attempts_remaining)
 
     def expect(
@@ -224,15 +231,19 @@ class Verifications:
             UnknownError, EndedError, SendsSpentError, ChannelClosedError, RateLimitedError, StoreError.
         """
         now = self._clock.now()
+        ring = self._keys.ring
+        network = None if source is None else network_of(source)
         found, _ = await self._store.find(app.id, verification)
-        resent = await self._store.resend(
+        resending = self._store.resend(
             app.id,
             verification,
-            charges=self._charges(self._keys.ring, found, source),
+            charges=charges_of(self.rules, ring, found, network),
             schedule=self.rules.profile.resend_after,
             guesses=self.rules.guesses,
             now=now,
+            plan=plan_of(self.rules, ring, found, network),
         )
+        resent, _, _ = await self._sms.watch(self.rules, found, resending)
         self._record("verification.resent", resent)
         self._wake()
         return self._show(resent, now)
@@ -258,13 +269,21 @@ class Verifications:
         return self._show(found, self._clock.now(), deliveries=deliveries)
 
     def _identify(self, to: str) -> bytes:
+        if is_number(to):
+            return recipient.identify(self._keys.ring, "sms", read_number(to).e164)
         return recipient.identify(self._keys.ring, "email", recipient.read_email(to))
 
-    def _address(self, request: Request) -> str:
+    async def _address(self, request: Request) -> tuple[str, Number | None, str]:
+        """Where it goes and, for a text, its number and the notice that was acknowledged."""
         if request.locale is not None and not _LOCALE.fullmatch(request.locale):
             raise InvalidInputError("A locale is a language tag such as en or de-AT.", field="locale")
         self.rules.profile.rule(request.channel, request.purpose)
-        return recipient.read_email(request.to)
+        if request.channel == "sms":
+            number, notice = await self._sms.admit(self.rules, request.to, request.purpose, request.notice_acknowledged)
+            return number.e164, number, notice
+        if request.notice_acknowledged is not None:
+            raise InvalidInputError("Only SMS has a notice to acknowledge.", field="notice_acknowledged")
+        return recipient.read_email(request.to), None, ""
 
     def _draw(
         self, ring: Keyring, app: App, request: Request, address: str, idempotency: Idempotency | None, now: Instant
@@ -272,7 +291,8 @@ class Verifications:
         profile = self.rules.profile
         lifetime = policy.read_lifetime(profile.rule(request.channel, request.purpose), request.expires_in)
         digits = policy.read_length(request.digits)
-        methods = magic_link.read_methods(request.methods, linked=request.link is not None)
+        asked = text_methods(request.methods) if request.channel == "sms" else request.methods
+        methods = magic_link.read_methods(asked, linked=request.link is not None)
         challenge = None if request.link is None else magic_link.read_wanted(request.link, app.redirect_uris)
         kept = particulars.write(address, self._particulars(app, request))
         random = self._entropy.draw(ids.VERIFICATION_RANDOM + NONCE_SIZE)
@@ -314,21 +334,6 @@ class Verifications:
         if link is None:
             return Particulars(action=said)
         return Particulars(link.redirect_uri, link.state or "", describe(request.user_agent), said)
-
-    def _charges(self, ring: Keyring, verification: Verification, source: str | None) -> list[Charge]:
-        """The buckets a send pays into. Recipient and source are buckets of their own, never one combined key."""
-        limits = self.rules.limits
-        charges = []
-        if limits.recipient_sends:
-            charges.append(Charge(b"r%d" % verification.lane + verification.recipient, limits.recipient_sends))
-        network = None if source is None else network_of(source)  # read first: what is no address is refused anyway
-        if network is not None and limits.source_sends:
-            charges.append(Charge(b"s" + ring.lookup(INDEX_SOURCE, network), limits.source_sends))
-        if limits.app_sends:
-            charges.append(Charge(b"a" + verification.app, limits.app_sends))
-        if limits.global_sends:
-            charges.append(Charge(b"*", limits.global_sends))
-        return charges
 
     def _show(
         self,
@@ -383,18 +388,3 @@ def compare(ring: Keyring, app: bytes, verification: bytes, digits: str) -> bool
     usable = passcode.MIN_DIGITS <= length <= passcode.MAX_DIGITS
     expected = passcode.derive_code(ring, app, verification, length if usable else passcode.MAX_DIGITS)
     return passcode.matches(expected, digits) and usable
-
-
-def _idempotency(ring: Keyring, app: App, request: Request) -> Idempotency | None:
-    key = request.idempotency_key
-    if key is None:
-        return None
-    if not 1 <= len(key) <= MAX_IDEMPOTENCY_KEY or not key.isascii() or not key.isprintable():
-        raise InvalidInputError(
-            f"An idempotency key has 1 to {MAX_IDEMPOTENCY_KEY} printable ASCII characters.", field="Idempotency-Key"
-        )
-    return Idempotency(
-        ring.lookup(INDEX_IDEMPOTENCY, app.id + b"key" + key.encode()),
-        ring.lookup(INDEX_IDEMPOTENCY, app.id + b"request" + request.fingerprint),
-        IDEMPOTENCY_LIFETIME,
-    )

@@ -15,7 +15,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -30,6 +30,7 @@ from watchword.settings.policy import read_rules
 from watchword.settings.secret import read_secrets
 from watchword.settings.server import Bind as Bind
 from watchword.settings.server import ServerSettings, is_loopback, read_server
+from watchword.settings.sms import SmsSettings, read_providers
 from watchword.settings.storage import StorageSettings, read_storage
 from watchword.settings_table import LEVELS
 
@@ -45,6 +46,7 @@ class Settings:
     secrets: SecretRules
     log_level: str
     config: Path | None = None
+    sms: SmsSettings = field(default_factory=SmsSettings)
 
     @property
     def development(self) -> bool:
@@ -71,6 +73,7 @@ class Settings:
             secrets=read_secrets(given, file),
             log_level=choice(given, "WATCHWORD_LOG_LEVEL", "info", LEVELS),
             config=config,
+            sms=read_providers(given, file),
         )
         _demand_relay(settings)
         return settings

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from watchword.core.departure import CHOICES, SHORTEST_REASON, rules_of
-from watchword.core.policy import PROFILES, Limits, Rules
+from watchword.core.policy import PROFILES, Limits, Rules, SmsLimits
 from watchword.errors import SettingsError
 from watchword.settings.action import read_actions
 from watchword.settings.environment import choice
 from watchword.settings.file import rates
+from watchword.settings.sms import read_sms
 
 
 def read_rules(given: Mapping[str, str], file: Mapping[str, object], *, durable: bool) -> Rules:
@@ -27,7 +28,11 @@ def read_rules(given: Mapping[str, str], file: Mapping[str, object], *, durable:
     profile = PROFILES[choice(given, "WATCHWORD_PROFILE", "balanced", tuple(PROFILES))]
     usual = Limits()
     limits = Limits(**{key: rates(file, f"limits.{key}", default) for key, default in usual._asdict().items()})
-    return rules_of(profile, limits, _reasons(file), durable=durable)._replace(actions=read_actions(file))
+    sms = read_sms(given, file, profile)
+    usual_sms = SmsLimits()
+    sms_limits = SmsLimits(**{key: rates(file, f"sms.{key}", each) for key, each in usual_sms._asdict().items()})
+    rules = rules_of(profile, limits, _reasons(file), durable=durable, sms=sms)
+    return rules._replace(actions=read_actions(file), sms_limits=sms_limits)
 
 
 def _reasons(file: Mapping[str, object]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from watchword.web import wire, wire_authenticator, wire_magic_link, wire_secret
 from watchword.web.api.authenticator import AuthenticatorApi
 from watchword.web.api.health import HealthApi
 from watchword.web.api.magic_link import MagicLinkApi
+from watchword.web.api.report import ReportApi
 from watchword.web.api.secret import SecretApi
 from watchword.web.api.secret_file import SecretFileApi
 from watchword.web.api.verification import VerificationApi
@@ -73,7 +74,7 @@ def routes(services: Services) -> list[Route]:
     """Every address there is. The hot ones come first."""
     api = [*verification_routes(services), *magic_link_routes(services), *authenticator_routes(services)]
     api += [*secret_routes(services), *health_routes(services)]
-    return [*api, *page_routes(services, api), *mailbox_routes(services)]
+    return [*api, *report_routes(services), *page_routes(services, api), *mailbox_routes(services)]
 
 
 def verification_routes(services: Services) -> list[Route]:
@@ -192,6 +193,16 @@ def health_routes(services: Services) -> list[Route]:
               essential=True),
     ]
     # fmt: on
+
+
+def report_routes(services: Services) -> list[Route]:
+    """What providers of texts call. Not an API: an address is given to a provider with each message."""
+    api, reports = ReportApi(services.reports), "/v1/reports"
+    return [
+        Route("POST", reports + "/twilio/{reference}", api.twilio, hidden=True, streams=True),
+        Route("GET", reports + "/gateway/{reference}", api.gateway, hidden=True),
+        Route("POST", reports + "/gateway/{reference}", api.gateway, hidden=True, streams=True),
+    ]
 
 
 def page_routes(services: Services, api: list[Route]) -> list[Route]:

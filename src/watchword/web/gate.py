@@ -26,7 +26,7 @@ from traceback import extract_tb
 from types import TracebackType
 
 from watchword.core import ids
-from watchword.errors import OverloadedError, UnauthenticatedError, WatchwordError
+from watchword.errors import OverloadedError, RateLimitedError, UnauthenticatedError, WatchwordError
 from watchword.web import guards, problems
 from watchword.web.asgi import Receive, Scope, Send, hand_over
 from watchword.web.body import check_json, read_body, read_pieces
@@ -163,6 +163,9 @@ class Gate:
         answer = problems.answer(error)
         if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             self._record("http.failed", route=request.route, error=type(error).__name__, detail=error.detail)
+        elif isinstance(error, RateLimitedError) and request.app is not None:
+            # For backends with a key alone: to anybody else it would tell what there is to get round.
+            answer.headers = [*(answer.headers or ()), *problems.rate_limits(error)]
         elif isinstance(error, KeyInQueryError):
             self._record("http.key_in_query", route=request.route, client=request.client)
         elif isinstance(error, UnauthenticatedError):

@@ -18,7 +18,7 @@ import msgspec
 
 from watchword.errors import IdempotencyReusedError
 from watchword.flows.authenticator_seal import MOST_SUBJECT
-from watchword.flows.verification import MAX_IDEMPOTENCY_KEY
+from watchword.flows.idempotency import MAX_IDEMPOTENCY_KEY
 from watchword.web import wire_authenticator, wire_magic_link
 from watchword.web.exchange import JSON, OCTETS, PROBLEM, Kind
 from watchword.web.problems import Problem

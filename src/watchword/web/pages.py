@@ -4,11 +4,14 @@ Not handled here: the API's page (``docs_page.py``), the mailbox (``mailbox.py``
 (``secret_pages.py``).
 
 Rules: no script or style stands inside a page, nothing comes from another host, and only files that ship with the
-product are served, by name, from memory.
+product are served, by name, from memory. They alone are compressed: nothing secret stands in them, and nothing that
+somebody sent, so that their length tells nobody anything.
 """
 
 from __future__ import annotations
 
+import gzip
+import re
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -20,6 +23,9 @@ from watchword.web.services import WebConfig
 
 _HERE = Path(__file__).parent
 _KINDS = {".css": STYLE, ".js": SCRIPT, ".svg": IMAGE}
+
+_GZIP = re.compile(rb"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?:1(?:\.0{0,3})?|0?\.[0-9]*[1-9][0-9]*)\s*)?(?:,|$)")
+_VARIES = (b"vary", b"accept-encoding")
 
 Files = dict[str, tuple[Kind, bytes]]
 
@@ -62,14 +68,27 @@ class Assets:
     def __init__(self) -> None:
         self._own = _read(_HERE / "static")
         self._vendored = _read(_HERE / "static" / "vendor" / "qr")
+        self._compressed: dict[bytes, bytes] = {}
 
     async def asset(self, request: Request) -> Answer:
         """One shipped file."""
-        return _answer(self._own, request.key)
+        return self._answer(self._own, request)
 
     async def vendored(self, request: Request) -> Answer:
         """One file of the QR code library."""
-        return _answer(self._vendored, request.key)
+        return self._answer(self._vendored, request)
+
+    def _answer(self, files: Files, request: Request) -> Answer:
+        found = files.get(request.key)
+        if found is None:
+            raise UnknownError("There is nothing at this address.")
+        kind, content = found
+        if not _GZIP.search(request.headers.get(b"accept-encoding", b"").lower()):
+            return Answer(200, content, kind, [_VARIES])
+        compressed = self._compressed.get(content)
+        if compressed is None:  # once each, when it is first asked for: a start does not wait for it
+            compressed = self._compressed[content] = gzip.compress(content, mtime=0)
+        return Answer(200, compressed, kind, [_VARIES, (b"content-encoding", b"gzip")])
 
 
 def _read(folder: Path) -> Files:
@@ -78,11 +97,3 @@ def _read(folder: Path) -> Files:
         for path in sorted(folder.iterdir())
         if path.suffix in _KINDS
     }
-
-
-def _answer(files: Files, name: str) -> Answer:
-    found = files.get(name)
-    if found is None:
-        raise UnknownError("There is nothing at this address.")
-    kind, content = found
-    return Answer(200, content, kind)

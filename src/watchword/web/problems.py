@@ -127,6 +127,8 @@ TABLE: dict[type[WatchwordError], Row] = {
     errors.UnknownError: Row(404, "Unknown"),
     errors.ForbiddenError: Row(403, "Not allowed"),
     errors.ChannelForbiddenError: Row(403, "Channel not allowed"),
+    errors.CountryForbiddenError: Row(403, "Country not allowed"),
+    errors.NoticeError: Row(403, "Notice not acknowledged"),
     errors.ChannelClosedError: Row(403, "Channel closed"),
     errors.RedirectForbiddenError: Row(403, "Redirect not allowed"),
     errors.LockedError: Row(403, "Locked"),
@@ -139,6 +141,7 @@ TABLE: dict[type[WatchwordError], Row] = {
     errors.LapsedError: Row(410, "Expired"),
     errors.BurntError: Row(410, "Burnt"),
     errors.RateLimitedError: Row(429, "Too many requests"),
+    errors.BlockedError: Row(429, "Blocked for now"),
     errors.InvalidInputError: Row(422, "Invalid field"),
     errors.IdempotencyReusedError: Row(422, "Idempotency key reused"),
     errors.TooLargeError: Row(413, "Too large"),
@@ -221,6 +224,21 @@ def answer(error: WatchwordError, *, reveal: bool = False) -> Answer:
     """The answer to a request that ended in an error."""
     shown = problem(error, reveal=reveal)
     return Answer(shown.status, _encode(shown), PROBLEM, _headers(error, shown.status))
+
+
+def rate_limits(error: errors.RateLimitedError) -> Headers:
+    """What an authenticated caller is told besides (draft-ietf-httpapi-ratelimit-headers): the policy, and when.
+
+    Not which bucket is empty, nor what is left in any: ``r`` is 0 because the request was refused.
+    """
+    name, rates = error.policy
+    if not rates:
+        return []
+    items = [f'"{name}{number or ""}";q={count};w={seconds}' for number, (count, seconds) in enumerate(rates)]
+    return [
+        (b"ratelimit-policy", ", ".join(items).encode()),
+        (b"ratelimit", f'"{name}";r=0;t={error.retry_after}'.encode()),
+    ]
 
 
 def _headers(error: WatchwordError, status: int) -> Headers | None:

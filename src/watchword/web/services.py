@@ -15,6 +15,7 @@ from watchword.flows.app import Apps
 from watchword.flows.authenticator import Authenticators
 from watchword.flows.magic_link import MagicLinks
 from watchword.flows.recovery import RecoveryCodes
+from watchword.flows.report import Reports
 from watchword.flows.secret import Secrets
 from watchword.flows.secret_file import SecretFiles
 from watchword.flows.verification import Verifications
@@ -93,6 +94,7 @@ class Services:
     """Everything a request may reach. ``audit`` is also the access log, and feeds the metrics."""
 
     verifications: Verifications
+    reports: Reports
     magic_links: MagicLinks
     authenticators: Authenticators
     recovery_codes: RecoveryCodes

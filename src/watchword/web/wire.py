@@ -69,7 +69,7 @@ class NewVerification(Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     """What to send to whom, and for what."""
 
     channel: Channel
-    to: Annotated[str, Meta(description="One email address.", extra_json_schema={"format": "email"})]
+    to: Annotated[str, Meta(description="One email address, or for SMS a number as +4915123456789.")]
     purpose: Purpose
     methods: list[Method] | None = None
     locale: Annotated[str, Meta(description="A language tag such as `de` or `de-AT`.")] | None = None
@@ -78,6 +78,9 @@ class NewVerification(Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     requester: Requester | None = None
     link: NewLink | None = None
     action: NewAction | None = None
+    notice_acknowledged: Annotated[str, Meta(description="SMS: the version of the notice the person saw.")] | None = (
+        None
+    )
     decoy: Annotated[bool, Meta(description="For accounts that do not exist: sends nothing, never matches.")] = False
 
 
@@ -113,7 +116,9 @@ class DeliveryShown(Struct, frozen=True):
 
     at: Time
     channel: Channel
-    status: Annotated[str, Meta(extra_json_schema={"enum": ["queued", "sent", "failed", "dropped", "superseded"]})]
+    status: Annotated[
+        str, Meta(extra_json_schema={"enum": ["queued", "sent", "delivered", "failed", "dropped", "superseded"]})
+    ]
     transport: str | None
     reason: str | UnsetType = UNSET
     tls: Tls | UnsetType = UNSET

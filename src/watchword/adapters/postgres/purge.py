@@ -26,6 +26,10 @@ _GUESSES = (
     "DELETE FROM guess_buckets WHERE key IN (SELECT key FROM guess_buckets "
     "WHERE idle_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING 1"
 )
+_GUARD = (
+    "DELETE FROM guard_rows WHERE key IN (SELECT key FROM guard_rows "
+    "WHERE idle_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING 1"
+)
 
 
 async def purge(link: Link, *, made_before: Instant, now: Instant, most: int) -> int:
@@ -35,7 +39,7 @@ async def purge(link: Link, *, made_before: Instant, now: Instant, most: int) ->
         StoreError: the server does not answer.
     """
     gone = 0
-    over = ((_VERIFICATIONS, ids.oldest_possible(made_before)), (_SENDS, now), (_GUESSES, now))
+    over = ((_VERIFICATIONS, ids.oldest_possible(made_before)), (_SENDS, now), (_GUESSES, now), (_GUARD, now))
     for query, limit in over:
         async with link.connected("SELECT 1") as connection:  # each statement is a transaction of its own
             try:

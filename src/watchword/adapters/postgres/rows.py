@@ -26,6 +26,14 @@ class GuessBucket(msgspec.Struct, frozen=True):
     streak: int
 
 
+class GuardState(msgspec.Struct, frozen=True):
+    """What the guard keeps under one key."""
+
+    key: bytes
+    state: bytes
+    idle_at: Instant
+
+
 class Replay(msgspec.Struct, frozen=True):
     """What was made under an idempotency key. ``key`` begins with the app."""
 

@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from watchword.adapters import guess_steps, steps
+from watchword.adapters import app_steps, guess_steps, limit_steps, steps
 from watchword.adapters.batch import Batcher, figures
 from watchword.adapters.postgres.address import PostgresAddress
 from watchword.adapters.postgres.authenticator import PostgresAuthenticators
@@ -25,12 +25,14 @@ from watchword.adapters.postgres.schema import bring_up_to_date
 from watchword.adapters.postgres.secret import PostgresSecrets
 from watchword.adapters.postgres.tables import PostgresTables
 from watchword.core.app import ApiKey, App
-from watchword.core.delivery import Delivery, Due, Settlement
+from watchword.core.delivery import Delivery, Due, Report, Settlement
+from watchword.core.guard import Plan
 from watchword.core.instant import Instant, Span
 from watchword.core.limit import Charge, Guesses, GuessLimits
 from watchword.core.verification import Expected, Judgement, Outcome, Verification, guess_key
 from watchword.errors import UnknownError
 from watchword.ports import Added, Idempotency
+from watchword.ports_limit import BucketKeys, Buckets
 
 MOST_COUNTED = 10_000
 HELD = 0.05  # seconds until a courier looks again, where others hold all that is due
@@ -83,15 +85,17 @@ class PostgresStore:
         guesses: GuessLimits,
         idempotency: Idempotency | None,
         now: Instant,
+        plan: Plan | None = None,
     ) -> Added:
         def wants(tables: PostgresTables) -> None:
             if idempotency is not None:
                 tables.replays.want(verification.app + idempotency.key)
             tables.guess_buckets.want(guess_key(verification))
             tables.send_buckets.want(*(charge.key for charge in charges))
+            tables.want_planned(plan)
 
         added: Added = await self._adds.submit(
-            Call(lambda tables: steps.add(tables, verification, charges, guesses, idempotency, now), wants)
+            Call(lambda tables: steps.add(tables, verification, charges, guesses, idempotency, now, plan), wants)
         )
         return added
 
@@ -176,7 +180,8 @@ class PostgresStore:
         schedule: tuple[Span, ...],
         guesses: GuessLimits,
         now: Instant,
-    ) -> Verification:
+        plan: Plan | None = None,
+    ) -> Added:
         def wants(tables: PostgresTables) -> None:
             tables.verifications.want(verification)
             tables.outbox.want_groups(verification)
@@ -184,11 +189,12 @@ class PostgresStore:
         def follows(tables: PostgresTables) -> None:
             tables.want_guesses_of(verification)
             tables.send_buckets.want(*(charge.key for charge in charges))
+            tables.want_planned(plan)
 
-        def step(tables: PostgresTables) -> Verification:
-            return steps.resend(tables, app, verification, charges, schedule, guesses, now)
+        def step(tables: PostgresTables) -> Added:
+            return steps.resend(tables, app, verification, charges, schedule, guesses, now, plan)
 
-        resent: Verification = await self._changes.submit(Call(step, wants, follows))
+        resent: Added = await self._changes.submit(Call(step, wants, follows))
         return resent
 
     async def cancel(self, app: bytes, verification: bytes, *, now: Instant) -> Verification:
@@ -211,6 +217,17 @@ class PostgresStore:
 
         await self._submit(steps.settle_due, due, settlement, wants=wants)
 
+    async def report(self, app: bytes, verification: bytes, number: int, report: Report, *, now: Instant) -> bool:
+        def wants(tables: PostgresTables) -> None:
+            tables.verifications.want(verification)
+            tables.outbox.want_groups(verification)
+
+        noted: bool = await self._submit(
+            *(steps.report, app, verification, number, report, now),
+            wants=wants,
+        )
+        return noted
+
     async def next_due(self) -> Instant | None:
         due: Instant | None = await self._look(PostgresTables.next_due)
         return due
@@ -222,6 +239,13 @@ class PostgresStore:
     async def recent(self, most: int) -> Sequence[tuple[Verification, str, Delivery]]:
         found: Sequence[tuple[Verification, str, Delivery]] = await self._look(PostgresTables.recent, most)
         return found
+
+    async def buckets(self, keys: BucketKeys) -> Buckets:
+        found: Buckets = await self._look(limit_steps.buckets, keys)
+        return found
+
+    async def empty(self, keys: BucketKeys, *, now: Instant) -> None:
+        await self._submit(limit_steps.empty, keys, now)
 
     async def guesses(self, key: bytes) -> Guesses:
         found: Guesses = await self._look(PostgresTables.guesses, key)
@@ -235,17 +259,17 @@ class PostgresStore:
         return found
 
     async def add_app(self, app: App) -> None:
-        await self._submit(steps.add_app, app)
+        await self._submit(app_steps.add_app, app)
 
     async def apps(self) -> Sequence[tuple[App, Sequence[ApiKey]]]:
         found: Sequence[tuple[App, Sequence[ApiKey]]] = await self._look(PostgresTables.apps)
         return found
 
     async def update_app(self, app: App) -> None:
-        await self._submit(steps.update_app, app)
+        await self._submit(app_steps.update_app, app)
 
     async def add_key(self, key: ApiKey, *, replace: bool = False) -> None:
-        await self._submit(steps.add_key, key, replace)
+        await self._submit(app_steps.add_key, key, replace)
 
     async def revoke_key(self, app: bytes, hint: str) -> int:
         revoked: int = await self._submit(PostgresTables.remove_keys, app, hint)

@@ -11,13 +11,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from watchword.adapters.guard_steps import GuardRow
 from watchword.adapters.postgres.authenticator import PostgresAuthenticatorRows
 from watchword.adapters.postgres.columns import Columns
-from watchword.adapters.postgres.rows import GuessBucket, Replay, SendBucket
+from watchword.adapters.postgres.rows import GuardState, GuessBucket, Replay, SendBucket
 from watchword.adapters.postgres.secret import PostgresSecretRows
 from watchword.adapters.postgres.shelf import Asked, Shelf
 from watchword.core.app import ApiKey, App
 from watchword.core.delivery import Delivery
+from watchword.core.guard import Plan, keys_of
 from watchword.core.instant import Instant
 from watchword.core.limit import FRESH, UNTRIED, Arrivals, Guesses, idle_at
 from watchword.core.verification import Verification, guess_key
@@ -26,7 +28,7 @@ from watchword.ports import Idempotency
 # A verification is made with all of these, and none of them ever changes.
 _MADE_WITH = (
     *("app", "channel", "purpose", "recipient", "address", "sealed", "locale", "digits"),
-    *("max_attempts", "max_sends", "created_at", "decoy", "methods", "challenge", "action"),
+    *("max_attempts", "max_sends", "created_at", "decoy", "methods", "challenge", "action", "notice", "traits"),
 )
 _DUE = (
     "SELECT d.verification, d.number FROM deliveries d JOIN verifications v ON v.id = d.verification "
@@ -57,6 +59,7 @@ class PostgresTables:
         self.authenticators = PostgresAuthenticatorRows(self.asked)
         self.guess_buckets = Shelf("guess_buckets", Columns(GuessBucket, {"idle_at": _idle_at}), "key")
         self.send_buckets = Shelf("send_buckets", Columns(SendBucket), "key")
+        self.guard = Shelf("guard_rows", Columns(GuardState), "key")
         self.secrets = PostgresSecretRows(self.asked)
         # An app is read by every claim of a courier, and replaced as a whole: nobody waits for it.
         self.tenants = Shelf("apps", Columns(App), "id", locked=False, fixed=("created_at",))
@@ -64,7 +67,7 @@ class PostgresTables:
         # The order in which rows are locked, the same in every batch of every process.
         self.shelves: tuple[Shelf[Any], ...] = (
             *(self.replays, self.verifications, self.outbox, *self.authenticators.shelves),
-            *(self.guess_buckets, self.send_buckets),
+            *(self.guess_buckets, self.send_buckets, self.guard),
             *(*self.secrets.shelves, self.tenants, self.api_keys),
         )
         self._looked_at = 0
@@ -126,6 +129,21 @@ class PostgresTables:
 
     def set_guesses(self, key: bytes, guesses: Guesses) -> None:
         self.guess_buckets.put(key, GuessBucket(key, *guesses))
+
+    def guard_rows(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        self.guard.want(*keys)
+        found = [self.guard.get(key) for key in keys]
+        return {row.key: row.state for row in found if row is not None}
+
+    def want_planned(self, plan: Plan | None) -> None:
+        """Have everything read that the guard decides on."""
+        if plan is not None:
+            self.guard.want(*keys_of(plan.traits, plan.app))
+            self.send_buckets.want(*(charge.key for charge in plan.charges))
+
+    def put_guard_rows(self, rows: Sequence[GuardRow]) -> None:
+        for row in rows:
+            self.guard.put(row[0], GuardState(*row))
 
     def known(self, verification: bytes) -> tuple[Verification, App] | None:
         """A verification by its id alone, with its app."""

@@ -25,11 +25,12 @@ class Over:
     verifications: list[bytes]
     send_buckets: list[bytes]
     guess_buckets: list[bytes]
+    guard_rows: list[bytes]
 
     @property
     def rows(self) -> int:
         """How many they are."""
-        return len(self.verifications) + len(self.send_buckets) + len(self.guess_buckets)
+        return len(self.verifications) + len(self.send_buckets) + len(self.guess_buckets) + len(self.guard_rows)
 
 
 def what_is_over(connection: sqlite3.Connection, *, made_before: Instant, now: Instant, most: int) -> Over:
@@ -43,6 +44,7 @@ def what_is_over(connection: sqlite3.Connection, *, made_before: Instant, now: I
         keys("SELECT id FROM verifications WHERE id < ? ORDER BY id LIMIT ?", oldest),
         keys("SELECT key FROM send_buckets WHERE max(arrival, second) <= ? LIMIT ?", now),
         keys("SELECT key FROM guess_buckets WHERE idle_at <= ? LIMIT ?", now),
+        keys("SELECT key FROM guard_rows WHERE idle_at <= ? LIMIT ?", now),
     )
 
 
@@ -50,6 +52,7 @@ def remove(tables: SqliteTables, over: Over, now: Instant) -> None:
     """Remove them, where they still may go."""
     tables.remove_verifications(over.verifications)
     tables.remove_idle_sends(over.send_buckets, now)
+    tables.remove_idle_guard_rows(over.guard_rows, now)
     for key in over.guess_buckets:
         if is_idle(tables.guesses(key), now):
             tables.remove_guesses(key)

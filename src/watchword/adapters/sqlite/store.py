@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from watchword.adapters import guess_steps, steps
+from watchword.adapters import app_steps, guess_steps, limit_steps, steps
 from watchword.adapters.batch import Batcher, figures
 from watchword.adapters.sqlite.authenticator import SqliteAuthenticators
 from watchword.adapters.sqlite.checkpoint import Checkpointer
@@ -23,12 +23,14 @@ from watchword.adapters.sqlite.secret import SqliteSecrets
 from watchword.adapters.sqlite.tables import SqliteTables
 from watchword.adapters.sqlite.writer import Step, Writer
 from watchword.core.app import ApiKey, App
-from watchword.core.delivery import Delivery, Due, Settlement
+from watchword.core.delivery import Delivery, Due, Report, Settlement
+from watchword.core.guard import Plan
 from watchword.core.instant import Instant, Span
 from watchword.core.limit import Charge, Guesses, GuessLimits
 from watchword.core.verification import Expected, Judgement, Outcome, Verification
 from watchword.errors import UnknownError
 from watchword.ports import Added, Idempotency
+from watchword.ports_limit import BucketKeys, Buckets
 
 MOST_COUNTED = 10_000
 GLANCE = 0.05  # seconds a read waits, on the event loop, where another process is just letting go of the file
@@ -85,9 +87,10 @@ class SqliteStore:
         guesses: GuessLimits,
         idempotency: Idempotency | None,
         now: Instant,
+        plan: Plan | None = None,
     ) -> Added:
         added: Added = await self._batcher.submit(
-            lambda tables: steps.add(tables, verification, charges, guesses, idempotency, now)
+            lambda tables: steps.add(tables, verification, charges, guesses, idempotency, now, plan)
         )
         return added
 
@@ -167,8 +170,9 @@ class SqliteStore:
         schedule: tuple[Span, ...],
         guesses: GuessLimits,
         now: Instant,
-    ) -> Verification:
-        resent: Verification = await self._submit(steps.resend, app, verification, charges, schedule, guesses, now)
+        plan: Plan | None = None,
+    ) -> Added:
+        resent: Added = await self._submit(steps.resend, app, verification, charges, schedule, guesses, now, plan)
         return resent
 
     async def cancel(self, app: bytes, verification: bytes, *, now: Instant) -> Verification:
@@ -186,6 +190,10 @@ class SqliteStore:
     async def settle(self, due: Due, settlement: Settlement) -> None:
         await self._submit(steps.settle_due, due, settlement)
 
+    async def report(self, app: bytes, verification: bytes, number: int, report: Report, *, now: Instant) -> bool:
+        noted: bool = await self._submit(steps.report, app, verification, number, report, now)
+        return noted
+
     async def next_due(self) -> Instant | None:
         with our_words():
             return self._read.next_due()
@@ -197,6 +205,13 @@ class SqliteStore:
     async def recent(self, most: int) -> Sequence[tuple[Verification, str, Delivery]]:
         with our_words():
             return self._read.recent(most)
+
+    async def buckets(self, keys: BucketKeys) -> Buckets:
+        with our_words(), self._one_view():
+            return limit_steps.buckets(self._read, keys)
+
+    async def empty(self, keys: BucketKeys, *, now: Instant) -> None:
+        await self._submit(limit_steps.empty, keys, now)
 
     async def guesses(self, key: bytes) -> Guesses:
         with our_words():
@@ -210,17 +225,17 @@ class SqliteStore:
             return self._read.app(app)
 
     async def add_app(self, app: App) -> None:
-        await self._submit(steps.add_app, app)
+        await self._submit(app_steps.add_app, app)
 
     async def apps(self) -> Sequence[tuple[App, Sequence[ApiKey]]]:
         with our_words():
             return self._read.apps()
 
     async def update_app(self, app: App) -> None:
-        await self._submit(steps.update_app, app)
+        await self._submit(app_steps.update_app, app)
 
     async def add_key(self, key: ApiKey, *, replace: bool = False) -> None:
-        await self._submit(steps.add_key, key, replace)
+        await self._submit(app_steps.add_key, key, replace)
 
     async def revoke_key(self, app: bytes, hint: str) -> int:
         revoked: int = await self._submit(SqliteTables.remove_keys, app, hint)

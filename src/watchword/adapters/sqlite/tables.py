@@ -9,6 +9,7 @@ from array import array
 from collections.abc import Sequence
 from typing import Any
 
+from watchword.adapters.guard_steps import GuardRow
 from watchword.adapters.sqlite.authenticator import SqliteAuthenticatorRows
 from watchword.adapters.sqlite.secret import SqliteSecretRows
 from watchword.core.app import ApiKey, App
@@ -54,6 +55,10 @@ _RECENT = (
     "JOIN verifications v ON v.id = d.verification JOIN apps a ON a.id = v.app "
     "WHERE d.status = 'sent' AND NOT v.decoy ORDER BY d.at DESC, d.verification DESC, d.number DESC LIMIT ?"
 )
+_GUARD_ROWS = [
+    f"SELECT key, state FROM guard_rows WHERE key IN ({', '.join('?' * most)})"  # noqa: S608
+    for most in range(7)
+]
 
 
 class SqliteTables:
@@ -89,7 +94,7 @@ class SqliteTables:
                     v.max_attempts,
                 ),
                 *(v.max_sends, v.created_at, v.expires_at, v.resend_at, v.status.value, v.attempts, v.sends),
-                *(v.lane, v.decoy, v.methods, v.challenge, v.action, v.words, key, request),
+                *(v.lane, v.decoy, v.methods, v.challenge, v.action, v.words, v.notice, v.traits, key, request),
             ),
         )
 
@@ -126,6 +131,16 @@ class SqliteTables:
             "INSERT OR REPLACE INTO guess_buckets (key, log, streak, idle_at) VALUES (?, ?, ?, ?)",
             (key, _write_log(guesses.log), guesses.streak, idle_at(guesses)),
         )
+
+    def guard_rows(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        return dict(self._execute(_GUARD_ROWS[len(keys)], keys).fetchall())
+
+    def put_guard_rows(self, rows: Sequence[GuardRow]) -> None:
+        self._many("INSERT OR REPLACE INTO guard_rows (key, state, idle_at) VALUES (?, ?, ?)", rows)
+
+    def remove_idle_guard_rows(self, keys: Sequence[bytes], now: Instant) -> None:
+        """Remove rows of the guard, where they still decide nothing."""
+        self._many("DELETE FROM guard_rows WHERE key = ? AND idle_at <= ?", [(key, now) for key in keys])
 
     def deliveries(self, verification: bytes) -> Sequence[Delivery]:
         return [_delivery(row) for row in self._execute(_GET_DELIVERIES, (verification,))]

@@ -23,7 +23,7 @@ from watchword.adapters.valkey import making
 from watchword.adapters.valkey.guesses import RIGHT, WRONG, GuessBook, budgets, ceiling
 from watchword.adapters.valkey.layout import GUESSES_LIE, bucket
 from watchword.adapters.valkey.one import Wire
-from watchword.adapters.valkey.row import unpack, unpack_guesses
+from watchword.adapters.valkey.row import unpack_guesses, unpack_verification
 from watchword.adapters.valkey.rows import Rows
 from watchword.adapters.valkey.scripts import EVALUATE, LOOK, MAKE, RESERVE, SETTLE
 from watchword.adapters.valkey.sends import Sends
@@ -165,7 +165,7 @@ class Apart:
             await self._settle(found, _UNUSED, now, reserved)
             raise UnknownError
         packed, guessed = rest
-        judged = unpack(packed, term).verification
+        judged = unpack_verification(packed, term)
         became = WRONG if guessed else RIGHT if word in _RIGHT else _UNUSED
         if became == WRONG or (became == RIGHT and reserved[1]):
             await self._book.note(judged, became, guesses, now)

@@ -23,9 +23,10 @@ from watchword.adapters.valkey.address import Server
 from watchword.adapters.valkey.connection import Argument, MovedError
 from watchword.adapters.valkey.layout import PARTITIONS, Layout
 from watchword.adapters.valkey.link import FastServer, Link, read_slots
-from watchword.adapters.valkey.one import BEAT_LIES
-from watchword.adapters.valkey.scripts import Script
+from watchword.adapters.valkey.one import BEAT_LIES, Waiting, read_waiting
+from watchword.adapters.valkey.scripts import LISTS, Script
 from watchword.adapters.valkey.slots import SLOTS, slot_of
+from watchword.core.instant import Instant
 from watchword.errors import StoreError
 
 _HOPS: Final = 4  # from server to server, for one call
@@ -77,6 +78,32 @@ class Cluster:
 
     def command(self, key: bytes, word: bytes, *arguments: Argument) -> Awaitable[Any]:
         return self._call(slot_of(key), None, (word, key, *arguments))
+
+    async def look_at(self, lists: Sequence[bytes], now: Instant) -> Sequence[Waiting]:
+        shares: dict[int, list[bytes]] = {}
+        for key in lists:
+            shares.setdefault(id(self._by_slot[slot_of(key)]), []).append(key)
+        answers = await asyncio.gather(*(self._share(keys, now) for keys in shares.values()), return_exceptions=True)
+        told = [answer for answer in answers if not isinstance(answer, BaseException)]
+        for answer in answers:
+            if isinstance(answer, BaseException) and (not told or not isinstance(answer, StoreError)):
+                raise answer
+        return [waiting for share in told for waiting in share]
+
+    async def _share(self, lists: Sequence[bytes], now: Instant) -> Sequence[Waiting]:
+        """The lists that one master has, all in one call; one by one where it has not all of them any more."""
+        link = self._by_slot[slot_of(lists[0])]
+        if link is None:
+            self._look_again()
+            raise StoreError("Valkey: this part of the cluster has no master now")
+        try:
+            return read_waiting(lists, await link.run(LISTS, (), (now, *lists)))
+        except StoreError:
+            self._look_again()
+            if not link.term:
+                raise
+        each = await asyncio.gather(*(self._call(slot_of(key), LISTS, ((), (now, key))) for key in lists))
+        return [waiting for key, told in zip(lists, each, strict=True) for waiting in read_waiting((key,), told)]
 
     def term(self, key: bytes) -> bytes:
         link = self._by_slot[slot_of(key)]

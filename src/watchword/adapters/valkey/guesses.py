@@ -21,7 +21,7 @@ from watchword.core.instant import Instant
 from watchword.core.limit import Guesses, GuessLimits
 from watchword.core.verification import Verification, guess_key
 from watchword.errors import StoreError, UnavailableError
-from watchword.ports import GuessStore
+from watchword.ports_limit import GuessStore
 
 WRONG: Final = b"wrong"
 RIGHT: Final = b"right"

@@ -23,7 +23,7 @@ from typing import Any, Final, NamedTuple
 from watchword.adapters.valkey.address import Server
 from watchword.adapters.valkey.connection import Argument, Connection, Tally
 from watchword.adapters.valkey.scripts import ALL, Script
-from watchword.errors import OverloadedError, StoreError
+from watchword.errors import OverloadedError, StoreError, UnavailableError
 
 INTRODUCTION: Final = 3.0  # seconds from the first packet until a server is ready for us
 HEARTBEAT: Final = 1.0  # seconds between two looks at who is there
@@ -141,7 +141,7 @@ class Link:
         while True:
             try:
                 connection = self._connection or await self._connect()
-            except StoreError as error:
+            except UnavailableError as error:
                 self._trouble = error.detail
                 await asyncio.sleep(pause)
                 pause = min(_LONGEST_PAUSE, 2 * pause)
@@ -215,6 +215,8 @@ async def _connected(
                 raise
     except ssl.SSLError:
         raise StoreError(f"Valkey at {server.name}: its certificate or its TLS does not verify") from None
+    except UnicodeError:
+        raise StoreError(f"Valkey at {server.name}: this is no name of a server") from None
     except OSError as error:  # TimeoutError is one
         reason = "no answer in time" if isinstance(error, TimeoutError) else "it cannot be reached"
         raise StoreError(f"Valkey at {server.name}: {reason}") from None
@@ -254,6 +256,8 @@ async def _term_of(connection: Connection) -> bytes:
     told = _read_info(process + replication)
     if told.get("role") != "master":
         raise StoreError("Valkey: this server is a replica, name its master")
+    if not told.keys() >= {"run_id", "master_replid"}:
+        raise StoreError("Valkey: this server does not tell which process it is")
     return hashlib.sha256(f"{told['run_id']} {told['master_replid']}".encode()).digest()[:8]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from watchword.adapters.valkey.connection import Argument
 from watchword.adapters.valkey.layout import Layout, lifetime, member
-from watchword.adapters.valkey.row import pack, unpack
+from watchword.adapters.valkey.row import pack, unpack_verification
 from watchword.core.delivery import Delivery
 from watchword.core.instant import Instant, seconds_until
 from watchword.core.verification import Verification
@@ -49,7 +49,7 @@ def told(answer: Sequence[Any], verification: Verification, now: Instant, term: 
     if word == b"made":
         return Added(verification, replayed=False)
     if word == b"replayed":
-        return Added(unpack(answer[1], term).verification, replayed=True)
+        return Added(unpack_verification(answer[1], term), replayed=True)
     if word == b"reused":
         raise IdempotencyReusedError
     if word == b"closed":

@@ -4,14 +4,30 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Awaitable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from watchword.adapters.valkey.address import Server
 from watchword.adapters.valkey.connection import Argument
 from watchword.adapters.valkey.layout import BEAT, Layout
 from watchword.adapters.valkey.link import FastServer, Link
-from watchword.adapters.valkey.scripts import Script
+from watchword.adapters.valkey.scripts import LISTS, Script
+from watchword.core.instant import Instant
 from watchword.errors import SettingsError
+
+
+class Waiting(NamedTuple):
+    """A due list that is not empty: how many entries are due, and when the first one is."""
+
+    key: bytes
+    due: int
+    first: Instant
+
+
+def read_waiting(lists: Sequence[bytes], told: Sequence[int]) -> Sequence[Waiting]:
+    """Read what ``lists.lua`` says."""
+    return [
+        Waiting(lists[place], due, first) for place, due, first in zip(told[::3], told[1::3], told[2::3], strict=True)
+    ]
 
 
 class Wire(Protocol):
@@ -33,6 +49,10 @@ class Wire(Protocol):
 
     def term(self, key: bytes) -> bytes:
         """The term of the server that has this key."""
+        ...
+
+    async def look_at(self, lists: Sequence[bytes], now: Instant) -> Sequence[Waiting]:
+        """What waits in these due lists, but for those that nobody answers for, unless that is all of them."""
         ...
 
     async def open(self) -> None:
@@ -79,6 +99,9 @@ class OneServer:
 
     def command(self, key: bytes, word: bytes, *arguments: Argument) -> Awaitable[Any]:
         return self._link.command(word, key, *arguments)
+
+    async def look_at(self, lists: Sequence[bytes], now: Instant) -> Sequence[Waiting]:
+        return read_waiting(lists, await self._link.run(LISTS, (), (now, *lists)))
 
     def term(self, key: bytes) -> bytes:  # noqa: ARG002 - every key is there
         return self._link.term

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from watchword.adapters import steps
 from watchword.adapters.valkey.layout import member
-from watchword.adapters.valkey.one import Wire
+from watchword.adapters.valkey.one import Waiting, Wire
 from watchword.adapters.valkey.row import unpack
 from watchword.adapters.valkey.rows import Rows
 from watchword.adapters.valkey.scripts import DUE
@@ -40,6 +40,7 @@ class Outbox:
         self._wire = wire
         self._rows = rows
         self._apps = apps
+        self._lists = [wire.layout.due(partition) for partition in wire.layout.partitions]
         self._news: set[int] = set()
 
     def hint(self, verification: bytes) -> None:
@@ -74,14 +75,11 @@ class Outbox:
 
     async def next_due(self) -> Instant | None:
         """``CourierStore.next_due``."""
-        earliest = await self._everywhere(lambda key: self._wire.command(key, b"ZRANGE", 0, 0, b"WITHSCORES"))
-        return min((int(float(entry[1])) for _, entry in earliest if entry), default=None)
+        return min((waiting.first for waiting in await self._look(0)), default=None)
 
     async def backlog(self, now: Instant) -> int:
         """``CourierStore.backlog``."""
-        counts = await self._everywhere(lambda key: self._wire.command(key, b"ZCOUNT", b"-inf", now))
-        total: int = sum(count for _, count in counts)
-        return min(MOST_COUNTED, total)
+        return min(MOST_COUNTED, sum(waiting.due for waiting in await self._look(now)))
 
     async def recent(self, most: int) -> Sequence[tuple[Verification, str, Delivery]]:
         """``RecentStore.recent``."""
@@ -98,9 +96,11 @@ class Outbox:
             found.append((record.verification, app.name if app else "", sent))
         return sorted(found, key=lambda row: (row[2].at, row[2].verification, row[2].number), reverse=True)[:most]
 
+    async def _look(self, now: Instant) -> Sequence[Waiting]:
+        return await self._wire.look_at(self._lists, now)
+
     async def _partitions_due(self, now: Instant) -> Iterable[int]:
-        counts = await self._everywhere(lambda key: self._wire.command(key, b"ZCOUNT", b"-inf", now))
-        return [partition for partition, count in counts if count]
+        return [self._lists.index(waiting.key) for waiting in await self._look(now) if waiting.due]
 
     async def _take(self, partition: int, now: Instant, lease: Span, most: int) -> Sequence[tuple[bytes, bytes]]:
         layout = self._wire.layout
@@ -124,23 +124,6 @@ class Outbox:
 
         taken = await self._rows.change(record, take)
         return taken[0] if taken else None
-
-    async def _everywhere(self, ask: Callable[[bytes], Awaitable[Any]]) -> Sequence[tuple[int, Any]]:
-        """Ask every partition's due list; those that nobody answers for are left out, unless that is all of them."""
-        layout = self._wire.layout
-        keys = [layout.due(partition) for partition in layout.partitions]
-        answers = await asyncio.gather(*(_asked(ask, key) for key in keys), return_exceptions=True)
-        told = [
-            (partition, answer) for partition, answer in enumerate(answers) if not isinstance(answer, BaseException)
-        ]
-        for answer in answers:
-            if isinstance(answer, BaseException) and (not told or not isinstance(answer, StoreError)):
-                raise answer
-        return told
-
-
-async def _asked(ask: Callable[[bytes], Awaitable[Any]], key: bytes) -> Any:  # noqa: ANN401 - the command's own
-    return await ask(key)
 
 
 class _OneDue:

@@ -19,7 +19,7 @@ from typing import Any, Final
 import msgspec
 
 from watchword.core.delivery import Delivery
-from watchword.core.limit import Guesses
+from watchword.core.limit import UNTRIED, Guesses
 from watchword.core.verification import CODE, Status, Verification, guess_key
 
 BINDING: Final = 1
@@ -58,6 +58,11 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final[Callable[[memoryview], tuple[Any, Sequence[Any]]]] = msgspec.msgpack.Decoder(
     tuple[_VERIFICATION, tuple[_DELIVERY, ...]]  # type: ignore[valid-type] # made above
 ).decode
+_decode_first: Final[Callable[[memoryview], tuple[Any, msgspec.Raw]]] = msgspec.msgpack.Decoder(
+    tuple[_VERIFICATION, msgspec.Raw]  # type: ignore[valid-type] # as above
+).decode
+_UNTRIED: Final = bytes(_GUESSES.size)
+_STATUS_AT, _ATTEMPTS_AT, _EXPIRES_AT = map(Verification.__struct_fields__.index, ("status", "attempts", "expires_at"))
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -84,19 +89,24 @@ def pack(verification: Verification, deliveries: Sequence[Delivery], term: bytes
 
 def unpack(packed: bytes, term: bytes) -> Record:
     """Read a row, as it is to be seen under a term."""
+    at = _behind(packed)
+    body, deliveries = _decode(memoryview(packed)[at:])
+    return Record(_seen(packed, body, term), [Delivery(*_astuple(delivery)) for delivery in deliveries], packed)
+
+
+def unpack_verification(packed: bytes, term: bytes) -> Verification:
+    """Read what a check needs of a row: the verification alone."""
+    body, _ = _decode_first(memoryview(packed)[_behind(packed) :])
+    return _seen(packed, body, term)
+
+
+def _seen(packed: bytes, body: Any, term: bytes) -> Verification:  # noqa: ANN401 - the array of a verification
     wrote, stored, attempts, _, _, _, _ = _HEAD.unpack_from(packed)
-    body, deliveries = _decode(_behind(packed))
-    changed: dict[str, Any] = {}
-    if attempts != body.attempts:
-        changed["attempts"] = attempts
-    if _STATUS[stored] is not body.status:
-        changed["status"] = _STATUS[stored]
+    values = [*_astuple(body)]
+    values[_STATUS_AT], values[_ATTEMPTS_AT] = _STATUS[stored], attempts
     if wrote != term:
-        changed["expires_at"] = min(body.expires_at, body.created_at)
-    verification = Verification(*_astuple(body))
-    if changed:
-        verification = msgspec.structs.replace(verification, **changed)
-    return Record(verification, [Delivery(*_astuple(delivery)) for delivery in deliveries], packed)
+        values[_EXPIRES_AT] = min(body.expires_at, body.created_at)
+    return Verification(*values)
 
 
 def letter(status: Status) -> bytes:
@@ -111,6 +121,8 @@ def term_of(packed: bytes) -> bytes:
 
 def pack_guesses(guesses: Guesses) -> bytes:
     """Write a bucket of wrong guesses, under no term yet."""
+    if guesses == UNTRIED:
+        return _UNTRIED
     head = _GUESSES.pack(bytes(8), 0, 0, guesses.streak)
     return head + struct.pack(f">{len(guesses.log)}Q", *guesses.log)
 
@@ -121,8 +133,9 @@ def unpack_guesses(packed: bytes) -> Guesses:
     return Guesses(struct.unpack_from(f">{(len(packed) - _GUESSES.size) // 8}Q", packed, _GUESSES.size), streak)
 
 
-def _behind(packed: bytes) -> memoryview:
+def _behind(packed: bytes) -> int:
+    """Where the head ends."""
     at = _HEAD.size
     for _ in range(_COMPARED):
         at += 1 + packed[at]
-    return memoryview(packed)[at:]
+    return at

@@ -31,12 +31,18 @@ MAKE = _put_together("making", "make")
 LOOK = _put_together("making", "look")
 SWAP = _put_together("swap")
 DUE = _put_together("due")
+LISTS = _put_together("lists")
 CHARGE = _put_together("sends", "charge")
 REFUND = _put_together("sends", "refund")
+ARRIVALS = _put_together("sends", "arrivals")
+FORGET = _put_together("forget")
 PEEK = _put_together("guesses", "peek")
 RESERVE = _put_together("guesses", "reserve")
 EVALUATE = _put_together("rows", "evaluate")
 SETTLE = _put_together("guesses", "settle")
 FORGIVE = _put_together("guesses", "forgive")
 
-ALL = (ADD, ATTEMPT, MAKE, LOOK, SWAP, DUE, CHARGE, REFUND, PEEK, RESERVE, EVALUATE, SETTLE, FORGIVE)
+ALL = (
+    *(ADD, ATTEMPT, MAKE, LOOK, SWAP, DUE, LISTS, CHARGE, REFUND, ARRIVALS, FORGET),
+    *(PEEK, RESERVE, EVALUATE, SETTLE, FORGIVE),
+)

@@ -16,10 +16,10 @@ from typing import Final
 
 from watchword.adapters.valkey.layout import bucket
 from watchword.adapters.valkey.one import Wire
-from watchword.adapters.valkey.scripts import CHARGE, REFUND
+from watchword.adapters.valkey.scripts import ARRIVALS, CHARGE, REFUND
 from watchword.core import limit
 from watchword.core.instant import MINUTE, Instant, seconds_until
-from watchword.core.limit import FRESH, Charge, Rate
+from watchword.core.limit import FRESH, Arrivals, Charge, Rate
 from watchword.errors import RateLimitedError, StoreError, UnavailableError
 
 MEANWHILE: Final = (Rate(60, MINUTE),)  # sends of one process while a bucket cannot be reached
@@ -51,6 +51,11 @@ class Sends:
             await self.give_back(paid, now)
             raise RateLimitedError(retry_after=seconds_until(now + longest, now))
         return paid
+
+    async def read(self, key: bytes) -> Arrivals:
+        """A bucket, to be looked at."""
+        first, second = await self._wire.run(ARRIVALS, (bucket(key),))
+        return first, second
 
     async def give_back(self, paid: Sequence[Charge], now: Instant) -> None:
         """Return exactly what was charged. What cannot be returned stays charged."""

@@ -16,20 +16,24 @@ from watchword.adapters.valkey.address import ValkeyAddress
 from watchword.adapters.valkey.apart import Apart
 from watchword.adapters.valkey.cluster import Cluster
 from watchword.adapters.valkey.guesses import GuessBook
+from watchword.adapters.valkey.layout import bucket
 from watchword.adapters.valkey.link import FastServer
 from watchword.adapters.valkey.one import OneServer, Wire
 from watchword.adapters.valkey.outbox import Outbox
 from watchword.adapters.valkey.rows import Rows
+from watchword.adapters.valkey.scripts import FORGET
 from watchword.adapters.valkey.sends import Sends
 from watchword.adapters.valkey.tables import RecordTables
 from watchword.adapters.valkey.together import Together, Typed
 from watchword.core.app import App
-from watchword.core.delivery import Delivery, Due, Settlement
+from watchword.core.delivery import Delivery, Due, Report, Settlement
+from watchword.core.guard import Plan
 from watchword.core.instant import Instant, Span
 from watchword.core.limit import Charge, GuessLimits
 from watchword.core.verification import Expected, Judgement, Outcome, Status, Verification
-from watchword.errors import OverloadedError, RefusedError, UnknownError
-from watchword.ports import Added, GuessStore, Idempotency
+from watchword.errors import OverloadedError, RefusedError, StoreError, UnknownError
+from watchword.ports import Added, Idempotency
+from watchword.ports_limit import BucketKeys, Buckets, GuessStore
 
 
 class Durable(GuessStore, Protocol):
@@ -94,7 +98,9 @@ class ValkeyStore:
         guesses: GuessLimits,
         idempotency: Idempotency | None,
         now: Instant,
+        plan: Plan | None = None,
     ) -> Added:
+        _refuse_texts(plan)
         added = await self._hot.add(verification, charges, guesses, idempotency, now)
         self._outbox.hint(verification.id)
         return added
@@ -180,15 +186,18 @@ class ValkeyStore:
         schedule: tuple[Span, ...],
         guesses: GuessLimits,
         now: Instant,
-    ) -> Verification:
-        def step(tables: Any) -> Verification:  # noqa: ANN401 - as many of the rows as the step asks for
+        plan: Plan | None = None,
+    ) -> Added:
+        _refuse_texts(plan)
+
+        def step(tables: Any) -> Added:  # noqa: ANN401 - as many of the rows as the step asks for
             # Without its charges, which lie elsewhere: they are charged after it may be sent, and before it is.
             return steps.resend(tables, app, verification, (), schedule, guesses, now)
 
         record = await self._rows.read(app, verification)
         held = await self._book.of(record.verification)
         resent = step(RecordTables(record, held))
-        paid = await self._sends.charge(charges, resent.channel, now)
+        paid = await self._sends.charge(charges, resent.verification.channel, now)
         try:
             written = await self._rows.change(record, step, held)
         except (RefusedError, OverloadedError):  # whatever else it is, it may have been written
@@ -212,6 +221,22 @@ class ValkeyStore:
     async def settle(self, due: Due, settlement: Settlement) -> None:
         await self._outbox.settle(due, settlement)
 
+    async def report(self, app: bytes, verification: bytes, number: int, report: Report, *, now: Instant) -> bool:
+        record = await self._rows.read(app, verification)
+        noted = await self._rows.change(
+            record, lambda tables: steps.report(tables, app, verification, number, report, now)
+        )
+        return bool(noted)
+
+    async def buckets(self, keys: BucketKeys) -> Buckets:
+        """Those of sends. Of guesses the durable half knows as much, and there is no guard here."""
+        return Buckets({key: await self._sends.read(key) for key in keys.sends}, {}, {})
+
+    async def empty(self, keys: BucketKeys, *, now: Instant) -> None:  # noqa: ARG002 - the port's word
+        """Forget them, one after the other: they may lie on different servers."""
+        for key in (*keys.sends, *keys.guesses):
+            await self._wire.run(FORGET, (bucket(key),))
+
     async def next_due(self) -> Instant | None:
         return await self._outbox.next_due()
 
@@ -220,3 +245,9 @@ class ValkeyStore:
 
     async def recent(self, most: int) -> Sequence[tuple[Verification, str, Delivery]]:
         return await self._outbox.recent(most)
+
+
+def _refuse_texts(plan: Plan | None) -> None:
+    """Refuse what costs money: its counters must not be forgotten, and a split store keeps it in its other half."""
+    if plan is not None:
+        raise StoreError("Texts are kept in a store that lasts.")

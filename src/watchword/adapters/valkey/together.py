@@ -14,7 +14,7 @@ from watchword.adapters.valkey import making
 from watchword.adapters.valkey.guesses import GuessBook, budgets, ceiling
 from watchword.adapters.valkey.layout import GUESSES_LIE, PREFIX, bucket
 from watchword.adapters.valkey.one import Wire
-from watchword.adapters.valkey.row import letter, unpack, unpack_guesses
+from watchword.adapters.valkey.row import letter, unpack_guesses, unpack_verification
 from watchword.adapters.valkey.scripts import ADD, ATTEMPT
 from watchword.adapters.valkey.sends import windows
 from watchword.core.instant import Instant
@@ -89,7 +89,7 @@ class Together:
             if word == b"unknown":
                 raise UnknownError
             wait, packed, held, noted = found
-            judged = unpack(packed, term).verification
+            judged = unpack_verification(packed, term)
             if word != b"cold":
                 break
             kept = await self._book.kept(judged)

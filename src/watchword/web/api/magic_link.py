@@ -14,14 +14,13 @@ from contextlib import contextmanager
 
 from msgspec import UNSET
 
-from watchword.core import ids
+from watchword.core import binary, ids
 from watchword.core.magic_link import PROOF_SIZE
-from watchword.errors import UnauthenticatedError, UnknownError
+from watchword.errors import InvalidInputError, UnauthenticatedError, UnknownError
 from watchword.flows.magic_link import MagicLinks, PageSeen
 from watchword.web import wire, wire_magic_link
 from watchword.web.api.verification import UNKNOWN, read_action, show
 from watchword.web.exchange import Answer, Request
-from watchword.web.wire_secret import read_binary
 
 NOTHING = "There is nothing to open here. Is the address complete?"
 
@@ -114,7 +113,10 @@ class MagicLinkApi:
 
 
 def _proof(text: str) -> bytes:
-    return read_binary(text, PROOF_SIZE, "proof")
+    try:
+        return binary.decode_exactly(text, PROOF_SIZE)
+    except ValueError:
+        raise InvalidInputError(f"This must be {PROOF_SIZE} bytes in unpadded base64url.", field="proof") from None
 
 
 def _id(request: Request) -> bytes:

@@ -117,6 +117,7 @@ def _asked(new: wire.NewVerification, idempotency_key: bytes | None) -> Asked:
         link=None if new.link is None else _wanted(new.link),
         action=read_action(new.action),
         decoy=new.decoy,
+        notice_acknowledged=new.notice_acknowledged,
         idempotency_key=None if idempotency_key is None else idempotency_key.decode("latin-1"),
         fingerprint=b"" if idempotency_key is None else wire.canonical(new),
     )

@@ -1,0 +1,52 @@
+"""``watchword limits …``: why somebody gets no code, and letting them have one again.
+
+Rule: a reset is written to the log, one line of JSON on standard error, with the user of the machine who asked for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from watchword.adapters.log import Log
+from watchword.adapters.system import SystemClock
+from watchword.bootstrap import opened_support
+from watchword.cli import console
+from watchword.core.app import App
+from watchword.flows.limits import SupportDesk
+from watchword.settings import Settings
+
+Result = TypeVar("Result")
+
+
+def show(settings: Settings, name: str, to: str, *, as_json: bool) -> None:
+    """Print every limit that a recipient meets in an app."""
+    masked, limits = _at_the_desk(settings, name, lambda desk, app: desk.show(app, to))
+    lines = [f"{masked}"]
+    for each in limits:
+        state = f"refuses for {each.wait} s" if each.wait else "open"
+        streak = f", {each.streak} wrong in a row" if each.streak else ""
+        lines.append(f"  {each.limit:8} {each.lane:13} {state}{streak}")
+    document = {"recipient": masked, "limits": [each._asdict() for each in limits]}
+    console.result("\n".join(lines), document, as_json=as_json)
+
+
+def reset(settings: Settings, name: str, to: str, *, as_json: bool) -> None:
+    """Empty them."""
+    masked = _at_the_desk(settings, name, lambda desk, app: desk.reset(app, to, by=getpass.getuser()))
+    console.result(f"reset {masked}", {"recipient": masked, "reset": True}, as_json=as_json)
+
+
+def _at_the_desk(settings: Settings, name: str, work: Callable[[SupportDesk, App], Awaitable[Result]]) -> Result:
+    log = Log(SystemClock(), level="info")
+
+    async def run() -> Result:
+        async with opened_support(settings, log, name) as (desk, app):
+            return await work(desk, app)
+
+    try:
+        return asyncio.run(run())
+    finally:
+        log.flush()

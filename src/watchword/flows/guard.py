@@ -1,0 +1,172 @@
+"""Sends and what they pay: the buckets of any, and of those that cost money the number, the guard's plan, its record.
+
+Not handled here: the decision (``core/guard.py``), the step that it is made in (the stores), verifications themselves
+(``flows/verification.py``).
+
+Rules:
+
+* what a request lacks is refused before anything is asked or charged;
+* a number leaves here sealed, masked or hashed; the guard's rows and events have its country and no digit of it;
+* whether the SIM was changed is asked before anybody is paid, and an answer that does not come is not a yes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+
+from watchword.core import ids
+from watchword.core.guard import Plan, Traits, Verdict, read_traits, write_traits
+from watchword.core.instant import Span, seconds_until
+from watchword.core.keyring import INDEX_BLOCK, INDEX_SOURCE, Keyring
+from watchword.core.limit import Charge, Rate, told
+from watchword.core.number import LONGEST_PREFIX, WIDER_PREFIX, Number
+from watchword.core.policy import Rules
+from watchword.core.sms import SmsRules, admit_number, demand_notice
+from watchword.core.verification import Verification
+from watchword.errors import BlockedError, ChannelForbiddenError, DeliveryError, InvalidInputError, RateLimitedError
+from watchword.ports import Added, Audit
+from watchword.ports_limit import NumberSignals
+
+_IPV4 = 4  # bytes; of which the guard counts by the first three
+
+
+class SmsGuard:
+    """The flow. ``signals`` is who knows of changed SIMs, where there is anybody."""
+
+    def __init__(self, audit: Audit, signals: NumberSignals | None = None) -> None:
+        self._audit = audit
+        self._signals = signals
+
+    async def admit(self, rules: Rules, to: str, purpose: str, acknowledged: str | None) -> tuple[Number, str]:
+        """The number and the version of the notice that its owner acknowledged.
+
+        Raises:
+            InvalidInputError, CountryForbiddenError, NoticeError: see ``core/sms.py``.
+            BlockedError: its SIM was changed a moment ago.
+        """
+        sms = _demand_sms(rules)
+        number = admit_number(sms, to)
+        notice = demand_notice(sms, purpose, acknowledged)
+        if self._signals is not None and purpose != "binding":
+            await self._ask(self._signals, number)
+        return number, notice
+
+    async def _ask(self, signals: NumberSignals, number: Number) -> None:
+        try:
+            changed = await signals.changed_lately(number.e164)
+        except DeliveryError as error:
+            # NIST says SHOULD. Who must not send without an answer uses authenticators.
+            self._audit.record("guard.signal_failed", reason=error.reason)
+            return
+        if changed:
+            self._audit.record("guard.blocked", reason="sim_changed", country=number.country)
+            raise BlockedError(reason="sim_changed", retry_after=3_600)
+
+    async def watch(self, rules: Rules, verification: Verification, step: Awaitable[Added]) -> Added:
+        """Wait for a step that sends, and write down what the guard decided in it."""
+        is_text = bool(verification.traits)
+        country = read_traits(verification.traits).country if is_text else ""
+        try:
+            added = await step
+        except RateLimitedError as error:
+            rates = rules.sms_limits.number_sends if is_text else rules.limits.recipient_sends
+            error.policy = told("sends", rates)
+            if isinstance(error, BlockedError):
+                self._record(Verdict("block", error.reason), country)
+            raise
+        if not is_text:
+            return added
+        if not added.replayed:
+            self._record(added.verdict, country)
+            if verification.notice:
+                name = ids.to_text(ids.VERIFICATION, verification.id)
+                self._audit.record("verification.noticed", verification=name, notice=verification.notice)
+        return added
+
+    def _record(self, verdict: Verdict, country: str) -> None:
+        event = {"allow": "guard.allowed", "monitor": "guard.monitored", "block": "guard.blocked"}[verdict.decision]
+        self._audit.record(event, reason=verdict.reason, country=country)
+
+
+def too_many_guesses(rules: Rules, wait: Span) -> RateLimitedError:
+    """The refusal of a check whose recipient has no wrong guesses left for now."""
+    error = RateLimitedError(retry_after=seconds_until(wait, 0))
+    error.policy = told("guesses", rules.limits.wrong_guesses)
+    return error
+
+
+def text_methods(methods: Sequence[str] | None) -> Sequence[str]:
+    """A text carries a code and no link: people are told never to open one.
+
+    Raises:
+        InvalidInputError: something else was asked for.
+    """
+    if methods is not None and list(methods) != ["code"]:
+        raise InvalidInputError("A text carries a code and no link: ['code'].", field="methods")
+    return ["code"]
+
+
+def traits_of(ring: Keyring, number: Number, recipient: bytes) -> bytes:
+    """What the guard keeps of a number, as its verification holds it. ``recipient`` is its own keyed hash."""
+    digits = number.e164
+    traits = Traits(
+        recipient,
+        ring.lookup(INDEX_BLOCK, digits[:-LONGEST_PREFIX].encode()),
+        ring.lookup(INDEX_BLOCK, digits[:-WIDER_PREFIX].encode()),
+        number.country,
+        int(digits[-LONGEST_PREFIX:]),
+    )
+    return write_traits(traits)
+
+
+def plan_of(rules: Rules, ring: Keyring, verification: Verification, network: bytes | None) -> Plan | None:
+    """What the guard decides on, where the message costs money. ``network`` is where the person is.
+
+    A decoy costs none, and is decided on and charged all the same: nothing may tell it from the others.
+    """
+    if not verification.traits:
+        return None
+    traits, app = read_traits(verification.traits), verification.app
+    sms, limits = _demand_sms(rules), rules.sms_limits
+    source = None if network is None else ring.lookup(INDEX_SOURCE, b"net" + _wider(network))
+    charges: Sequence[tuple[bytes, tuple[Rate, ...]]] = (
+        (b"B" + traits.near, limits.block_sends),
+        (b"R" + traits.wide, limits.range_sends),
+        (b"K" + traits.country.encode(), limits.country_sends),
+        (b"S" + (source or b""), limits.network_sends if source else ()),
+        (b"A" + app, limits.app_sends),
+        (b"G", limits.global_sends),
+    )
+    charged = tuple(Charge(key, rates) for key, rates in charges if rates)
+    return Plan(traits, app, _price(sms, traits.country), sms.guard, charged, passes=verification.lane > 0)
+
+
+def _price(sms: SmsRules, country: str) -> int:
+    """The price of a message; the dearest, where a country went from the list between a send and its repeat."""
+    return sms.prices.get(country, max(sms.prices.values(), default=0))
+
+
+def charges_of(rules: Rules, ring: Keyring, verification: Verification, network: bytes | None) -> list[Charge]:
+    """The buckets any send pays into. Recipient and source are buckets of their own, never one combined key."""
+    limits, is_text = rules.limits, bool(verification.traits)
+    by_recipient = rules.sms_limits.number_sends if is_text else limits.recipient_sends
+    charges = []
+    if by_recipient:
+        charges.append(Charge(b"r%d" % verification.lane + verification.recipient, by_recipient))
+    if network is not None and limits.source_sends and not is_text:  # texts count by a wider network, see plan_of
+        charges.append(Charge(b"s" + ring.lookup(INDEX_SOURCE, network), limits.source_sends))
+    if limits.app_sends:
+        charges.append(Charge(b"a" + verification.app, limits.app_sends))
+    if limits.global_sends:
+        charges.append(Charge(b"*", limits.global_sends))
+    return charges
+
+
+def _wider(network: bytes) -> bytes:
+    return network[:-1] if len(network) == _IPV4 else network
+
+
+def _demand_sms(rules: Rules) -> SmsRules:
+    if rules.sms is None:
+        raise ChannelForbiddenError
+    return rules.sms

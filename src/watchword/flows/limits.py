@@ -1,0 +1,115 @@
+"""Limits for support: why somebody gets no code, and letting them have one again.
+
+Not handled here: who may do this (whoever may read the database and the key file), the buckets' arithmetic
+(``core/limit.py``, ``core/guard.py``).
+
+Rules: a recipient is named once and shown masked; every reset is recorded with who asked for it; budgets of
+money and countries are nobody's to reset, and a streak is ended by ``binding`` alone.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from watchword.core import limit, recipient
+from watchword.core.app import App
+from watchword.core.guard import Line, keys_of, read_traits
+from watchword.core.instant import Instant, seconds_until
+from watchword.core.number import is_number, read_number
+from watchword.core.policy import Rules
+from watchword.flows.guard import traits_of
+from watchword.flows.keys import Keys
+from watchword.ports import Audit, Clock
+from watchword.ports_limit import BucketKeys, LimitStore
+
+LANES = (0, 1)
+_LANES = ("anybody", "known device")
+
+
+class Shown(NamedTuple):
+    """One limit: what it is, whom it is for, and how long it refuses still. ``streak`` is of wrong guesses in a row."""
+
+    limit: str
+    lane: str
+    wait: int
+    streak: int = 0
+
+
+class _Named(NamedTuple):
+    masked: str
+    sends: dict[bytes, str]
+    guesses: dict[bytes, str]
+    guard: dict[bytes, str]
+
+    @property
+    def keys(self) -> BucketKeys:
+        return BucketKeys([*self.sends], [*self.guesses], [*self.guard])
+
+
+class SupportDesk:
+    """The flow."""
+
+    def __init__(self, store: LimitStore, keys: Keys, clock: Clock, audit: Audit, rules: Rules) -> None:
+        self._store = store
+        self._keys = keys
+        self._clock = clock
+        self._audit = audit
+        self._rules = rules
+        self._decode = msgspec.msgpack.Decoder(Line).decode
+
+    async def show(self, app: App, to: str) -> tuple[str, list[Shown]]:
+        """The masked recipient and every limit that it meets in an app.
+
+        Raises:
+            InvalidInputError: it is neither an address nor a number.
+            StoreError: it cannot be read.
+        """
+        now = self._clock.now()
+        named = self._named(app, to)
+        found = await self._store.buckets(named.keys)
+        return named.masked, [
+            *(self._sends(to, named.sends[key], arrivals, now) for key, arrivals in found.sends.items()),
+            *(self._guesses(named.guesses[key], guesses, now) for key, guesses in found.guesses.items()),
+            *(
+                Shown(named.guard[key], _LANES[0], seconds_until(self._decode(state).until, now))
+                for key, state in found.guard.items()
+            ),
+        ]
+
+    async def reset(self, app: App, to: str, *, by: str) -> str:
+        """Empty them, and return the masked recipient. ``by`` is who asked for it.
+
+        Raises: as ``show``.
+        """
+        named = self._named(app, to)
+        await self._store.empty(named.keys, now=self._clock.now())
+        self._audit.record("support.reset", app=app.name, recipient=named.masked, by=by)
+        return named.masked
+
+    def _named(self, app: App, to: str) -> _Named:
+        ring = self._keys.ring
+        number = read_number(to, field="recipient") if is_number(to) else None
+        address = recipient.read_email(to) if number is None else number.e164
+        hashed = recipient.lookup(ring, "email" if number is None else "sms", address)
+        guard: dict[bytes, str] = {}
+        if number is not None:
+            _, near, wide, *_ = keys_of(read_traits(traits_of(ring, number, hashed)), app.id)
+            guard = {near: "block", wide: "range"}
+        return _Named(
+            recipient.mask(address),
+            {b"r%d" % lane + hashed: _LANES[lane] for lane in LANES},
+            {b"g%d" % lane + app.id + hashed: _LANES[lane] for lane in LANES},
+            guard,
+        )
+
+    def _sends(self, to: str, lane: str, arrivals: limit.Arrivals, now: Instant) -> Shown:
+        rules = self._rules
+        rates = rules.sms_limits.number_sends if is_number(to) else rules.limits.recipient_sends
+        _, wait = limit.send(arrivals, rates, now)
+        return Shown("sends", lane, seconds_until(now + wait, now))
+
+    def _guesses(self, lane: str, guesses: limit.Guesses, now: Instant) -> Shown:
+        wait = limit.guess_wait(guesses.log, self._rules.limits.wrong_guesses, now)
+        return Shown("guesses", lane, seconds_until(now + wait, now), guesses.streak)

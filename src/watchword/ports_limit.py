@@ -1,0 +1,67 @@
+"""Ports of limits: buckets as support sees them, guesses kept for another store, signals about numbers.
+
+Promises and failure policy: as in ``ports.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from watchword.core.instant import Instant
+from watchword.core.limit import Arrivals, Guesses, GuessLimits
+
+
+class Buckets(NamedTuple):
+    """What was found under keys of buckets, fresh ones included."""
+
+    sends: Mapping[bytes, Arrivals]
+    guesses: Mapping[bytes, Guesses]
+    guard: Mapping[bytes, bytes]
+
+
+class BucketKeys(NamedTuple):
+    """Keys of buckets, by their kind."""
+
+    sends: Sequence[bytes]
+    guesses: Sequence[bytes]
+    guard: Sequence[bytes]
+
+
+class LimitStore(Protocol):
+    """Buckets, seen by support."""
+
+    async def buckets(self, keys: BucketKeys) -> Buckets:
+        """Read them. Changes nothing."""
+        ...
+
+    async def empty(self, keys: BucketKeys, *, now: Instant) -> None:
+        """Empty them in one step: sends and budgets of guesses are as new, and rows of the guard are.
+
+        A streak of wrong guesses stays: what closed a channel is opened by ``binding`` and by nobody's word.
+        """
+        ...
+
+
+class GuessStore(Protocol):
+    """Wrong guesses by recipient, for a store of verifications that may forget what it holds (docs/adr/0025)."""
+
+    async def guesses(self, key: bytes) -> Guesses:
+        """What is kept of one bucket (``core.verification.guess_key``); untried where there is nothing."""
+        ...
+
+    async def note_guess(self, key: bytes, *, wrong: bool, limits: GuessLimits, now: Instant) -> None:
+        """Run ``core.limit.note_wrong`` or ``note_right`` on one bucket, in one step."""
+        ...
+
+
+class NumberSignals(Protocol):
+    """Somebody who knows when a number came to another SIM or operator (NIST SP 800-63B-4 3.1.3.3)."""
+
+    async def changed_lately(self, number: str) -> bool:
+        """Whether it did so lately that whoever answers it may be somebody else.
+
+        Raises:
+            DeliveryError: it is not known.
+        """
+        ...

@@ -1,0 +1,151 @@
+"""What every store promises about sends that cost money: no ceiling is passed by one, however many ask at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.contract.stores import a_world, every_store, run
+from tests.support.sms import WIDE_OPEN, ceiling, with_sms
+from tests.support.world import World
+from watchword.core import guard
+from watchword.core.delivery import DeliveryStatus
+from watchword.core.instant import DAY, HOUR
+from watchword.core.limit import Rate
+from watchword.core.policy import SmsLimits
+from watchword.errors import BlockedError, RateLimitedError, UnknownError
+from watchword.flows.verification import Request
+
+AT_ONCE = 64
+
+
+async def text(world: World, number: int, **more: object) -> str:
+    try:
+        asked = Request("sms", f"+49151{23400000 + number:08d}", "login", **more)  # type: ignore[arg-type]
+        await world.verifications.create(world.app, asked)
+    except BlockedError as error:
+        return error.reason
+    except RateLimitedError:
+        return "limited"
+    return "sent"
+
+
+@every_store
+def test_many_sends_at_once_never_cost_more_than_the_budget(store: str, tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world(store, tmp_path, with_sms(guard=ceiling(20 * 80_000), limits=WIDE_OPEN)) as world:
+            told = Counter(await asyncio.gather(*(text(world, 100_003 * n) for n in range(AT_ONCE))))
+            assert told == {"sent": 20, "budget": AT_ONCE - 20}
+
+    run(journey())
+
+
+@every_store
+def test_many_sends_at_once_into_one_block_end_with_its_sixth(store: str, tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world(store, tmp_path, with_sms(limits=WIDE_OPEN)) as world:
+            told = Counter(await asyncio.gather(*(text(world, number) for number in range(AT_ONCE))))
+            assert told == {"sent": guard.NEIGHBOURS, "neighbours": AT_ONCE - guard.NEIGHBOURS}
+
+    run(journey())
+
+
+@every_store
+def test_many_sends_at_once_never_exceed_a_bucket_of_the_guard_by_one(store: str, tmp_path: Path) -> None:
+    async def journey() -> None:
+        rules = with_sms(limits=WIDE_OPEN._replace(network_sends=(Rate(7, DAY),)))
+        async with a_world(store, tmp_path, rules) as world:
+            asked = (text(world, 100_003 * n, source=f"192.0.2.{n}") for n in range(AT_ONCE))
+            assert Counter(await asyncio.gather(*asked)) == {"sent": 7, "bucket": AT_ONCE - 7}
+
+    run(journey())
+
+
+@every_store
+def test_many_sends_at_once_to_one_number_never_exceed_its_bucket_by_one(store: str, tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world(store, tmp_path, with_sms(limits=SmsLimits())) as world:
+            told = Counter(await asyncio.gather(*(text(world, 1) for _ in range(AT_ONCE))))
+            assert told == {"sent": 3, "limited": AT_ONCE - 3}
+
+    run(journey())
+
+
+@every_store
+def test_what_was_counted_outlives_a_restart(store: str, tmp_path: Path) -> None:
+    async def journey() -> None:
+        rules = with_sms(limits=WIDE_OPEN)
+        async with a_world(store, tmp_path, rules) as world:
+            for number in range(guard.NEIGHBOURS):
+                assert await text(world, number) == "sent"
+            await world.store.aclose()
+            await world.store.open()
+            assert await text(world, 99) == "neighbours"
+
+    run(journey())
+
+
+@every_store
+def test_a_right_code_is_counted_once_however_many_checks_come(store: str, tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world(store, tmp_path, with_sms(limits=WIDE_OPEN)) as world:
+            for number in range(guard.NEIGHBOURS - 1):
+                assert await text(world, number) == "sent"
+            await world.courier.drain()
+            raw = (await world.store.recent(1))[0][0].id
+            code = world.outbox.last_code
+            await asyncio.gather(*(world.check(raw, code) for _ in range(AT_ONCE)), return_exceptions=True)
+            assert await text(world, 100) == "sent"
+            assert await text(world, 101) == "sent"
+
+    run(journey())
+
+
+@every_store
+def test_of_many_reports_at_once_one_changes_the_delivery(store: str, tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world(store, tmp_path, with_sms()) as world:
+            await text(world, 1)
+            await world.courier.drain()
+            reference = world.outbox.mails[-1][1].reference
+            await asyncio.gather(*(world.reports.by_gateway(reference, "1") for _ in range(AT_ONCE)))
+            assert world.journal.names().count("delivery.reported") == 1
+            raw = world.journal.events[-1][1]["verification"]
+            assert raw
+            (row,) = [event for event in world.journal.events if event[0] == "delivery.reported"]
+            assert row[1]["reason"] == DeliveryStatus.DELIVERED.value
+
+    run(journey())
+
+
+@every_store
+def test_rows_of_the_guard_that_decide_nothing_any_more_are_purged(store: str, tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world(store, tmp_path, with_sms(limits=WIDE_OPEN)) as world:
+            for number in range(guard.NEIGHBOURS):
+                await text(world, number)
+            now = world.clock.now()
+            assert await world.store.purge(made_before=0, now=now + HOUR, step=100) == 0
+            assert await world.store.purge(made_before=0, now=now + 40 * DAY, step=100) >= 5
+            assert await world.store.purge(made_before=0, now=now + 40 * DAY, step=100) == 0
+            assert await text(world, 99) == "sent"
+
+    run(journey())
+
+
+def test_where_there_are_two_halves_texts_lie_in_the_one_that_lasts(tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world("valkey", tmp_path, with_sms()) as world:
+            assert await text(world, 1) == "sent"
+            (due,) = await world.store.claim(now=world.clock.now(), lease=HOUR, most=5)
+            assert due.verification.channel == "sms"
+            halves: Any = world.store
+            assert (await halves.durable.find(world.app.id, due.verification.id))[0] == due.verification
+            with pytest.raises(UnknownError):
+                await halves.fast.find(world.app.id, due.verification.id)
+
+    run(journey())

@@ -1,0 +1,227 @@
+"""The guard's arithmetic: breakers over ranges and countries, and money."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.sms import ceiling
+from tests.support.world import START
+from watchword.core import guard
+from watchword.core.guard import (
+    BLOCKS,
+    ENOUGH,
+    NEIGHBOURS,
+    TRUST,
+    Budget,
+    GuardRules,
+    Known,
+    Line,
+    Plan,
+    Rows,
+    Spent,
+    Traits,
+)
+from watchword.core.instant import DAY, HOUR, MINUTE, SECOND, Instant, Span
+
+PRICE = 80_000
+FRESH = Rows(Known(), Line(), Line(), Line(), Spent(), Spent())
+
+
+def plan(tail: int = 1, rules: GuardRules | None = None, *, passes: bool = False) -> Plan:
+    traits = Traits(b"number", b"near", b"wide", "DE", tail)
+    return Plan(traits, b"app", PRICE, GuardRules() if rules is None else rules, passes=passes)
+
+
+def sent(line: Line, times: int, now: Instant = START, *, every: Span = SECOND, broad: bool = False) -> Line:
+    for number in range(times):
+        line = guard.send(line, now + number * every, broad=broad)
+    return line
+
+
+def is_open(line: Line, now: Instant = START) -> bool:
+    return now < line.until
+
+
+def test_a_range_is_blocked_with_the_twentieth_send_that_nobody_answers() -> None:
+    assert not is_open(sent(Line(), ENOUGH - 1))
+    assert is_open(sent(Line(), ENOUGH))
+
+
+def test_the_same_spread_over_a_day_is_blocked_too() -> None:
+    assert sent(Line(), ENOUGH, every=HOUR).until
+
+
+def test_a_range_whose_codes_come_back_is_never_blocked() -> None:
+    line, now = Line(), START
+    for number in range(500):
+        now += 20 * SECOND
+        line = guard.send(line, now)
+        if number % 10 < 8:
+            line = guard.verify(line, now + 15 * SECOND)
+        assert not line.until
+
+
+def test_three_in_ten_is_enough_and_less_is_not() -> None:
+    line = Line()
+    for _ in range(6):
+        line = guard.verify(line, START)
+    assert not is_open(sent(line, 20))
+    assert is_open(sent(line, 21))
+
+
+def test_six_neighbours_that_nobody_answers_are_enough() -> None:
+    line = Line()
+    for tail in range(NEIGHBOURS):
+        assert not line.until
+        line = guard.send(line, START + tail * HOUR, tail=tail)
+    assert line.until
+
+
+def test_one_number_asked_for_again_and_again_is_one_neighbour() -> None:
+    line = Line()
+    for _ in range(NEIGHBOURS * 2):
+        line = guard.send(line, START, tail=7)
+    assert not line.until
+
+
+def test_a_neighbour_that_answers_counts_no_more() -> None:
+    line = Line()
+    for tail in range(NEIGHBOURS - 1):
+        line = guard.send(line, START, tail=tail)
+    line = guard.verify(line, START, tail=0)
+    assert not guard.send(line, START, tail=100).until
+
+
+def test_a_country_waits_for_codes_that_are_on_their_way() -> None:
+    assert not sent(Line(), ENOUGH + 10, broad=True).until
+
+
+def test_a_burst_in_a_country_is_noticed_before_codes_are_due() -> None:
+    assert sent(Line(), guard.UNUSUAL + 1, every=1, broad=True).until
+
+
+def test_a_country_is_blocked_once_no_code_can_come_any_more() -> None:
+    line = sent(Line(), ENOUGH, broad=True)
+    assert guard.send(line, START + 15 * MINUTE, broad=True).until
+
+
+def test_blocks_grow_longer_and_probes_are_few() -> None:
+    line, now = sent(Line(), ENOUGH), START + (ENOUGH - 1) * SECOND
+    for block in (*BLOCKS, BLOCKS[-1]):
+        assert line.until == now + block
+        now = line.until
+        for _ in range(guard.PROBES - 1):
+            line = guard.send(line, now)
+            assert not is_open(line, now)
+        line = guard.send(line, now)
+
+
+def test_two_of_three_probes_that_come_back_close_the_breaker() -> None:
+    line = sent(Line(), ENOUGH)
+    now = line.until
+    for _ in range(guard.PROBES):
+        line = guard.send(line, now)
+    line = guard.verify(line, now + MINUTE)
+    assert is_open(line, now + MINUTE)
+    line = guard.verify(line, now + MINUTE)
+    assert not line.until
+    assert not sent(line, ENOUGH - 1, now + MINUTE).until
+
+
+def test_a_range_that_fails_again_is_blocked_for_longer() -> None:
+    line = sent(Line(), ENOUGH)
+    now = line.until
+    for _ in range(guard.PROBES):
+        line = guard.send(line, now)
+    for _ in range(guard.PROVEN):
+        line = guard.verify(line, now)
+    line = sent(line, ENOUGH, now)
+    assert line.until - now > BLOCKS[0] * 2
+
+
+def test_codes_that_were_on_their_way_heal_a_breaker_that_opened_too_soon() -> None:
+    line = sent(Line(), ENOUGH)
+    for _ in range(6):
+        line = guard.verify(line, START + MINUTE)
+    assert not line.until
+
+
+def test_what_no_provider_took_is_no_failure_of_the_range() -> None:
+    line = Line()
+    for _ in range(5 * ENOUGH):
+        line = guard.unsend(guard.send(line, START, tail=1), START, tail=1)
+    assert not line.until
+    assert not line.unanswered
+
+
+def test_what_is_blocked_changes_nothing_however_often_it_is_asked_for() -> None:
+    rows = FRESH
+    for tail in range(NEIGHBOURS):
+        _, rows = guard.decide(plan(tail), rows, START)
+    for _ in range(1_000):
+        verdict, after = guard.decide(plan(9), rows, START)
+        assert ("block", "neighbours") == verdict[:2]
+        assert after is rows
+
+
+@pytest.mark.parametrize("known", [Known(START - DAY), Known(START - TRUST + 1)])
+def test_a_number_that_gave_a_right_code_before_passes(known: Known) -> None:
+    rows = Rows(known, *(Line(until=START + DAY),) * 3, Spent(), Spent())
+    verdict, after = guard.decide(plan(), rows, START)
+    assert "allow" == verdict.decision
+    assert (after.near, after.wide, after.country) == (rows.near, rows.wide, rows.country)
+
+
+def test_trust_ends() -> None:
+    rows = Rows(Known(START - TRUST), *(Line(until=START + DAY),) * 3, Spent(), Spent())
+    assert "block" == guard.decide(plan(), rows, START)[0].decision
+
+
+def test_a_device_that_proved_itself_passes() -> None:
+    rows = Rows(Known(), *(Line(until=START + DAY),) * 3, Spent(), Spent())
+    assert "allow" == guard.decide(plan(passes=True), rows, START)[0].decision
+
+
+def test_nobody_passes_a_budget() -> None:
+    rows, allowed, reason = FRESH, 0, ""
+    for _ in range(100):
+        verdict, rows = guard.decide(plan(rules=ceiling(10 * PRICE), passes=True), rows, START)
+        allowed += verdict.decision == "allow"
+        reason = verdict.reason
+    assert (10, "budget") == (allowed, reason)
+
+
+def test_monitoring_allows_what_it_says_it_would_block() -> None:
+    rules = GuardRules("monitor", global_budget=Budget(PRICE, PRICE, PRICE))
+    verdict, rows = guard.decide(plan(rules=rules), FRESH, START)
+    assert "allow" == verdict.decision
+    verdict, rows = guard.decide(plan(2, rules), rows, START)
+    assert ("monitor", "budget") == verdict[:2]
+    assert 2 * PRICE == sum(amount for _, amount in rows.everybody.hour)
+
+
+@pytest.mark.parametrize(
+    ("budget", "span"), [(Budget(hour=100), HOUR), (Budget(day=100), DAY), (Budget(month=100), 30 * DAY)]
+)
+@pytest.mark.parametrize("offset", [0, 7 * MINUTE, 59 * MINUTE, 23 * HOUR + 59 * MINUTE])
+def test_no_window_at_any_place_costs_more_than_its_budget(budget: Budget, span: Span, offset: Span) -> None:
+    spent, paid = Spent(), []
+    for step in range(400):
+        now = START + offset + step * span // 40
+        after = guard.spend(spent, budget, 7, now)
+        if after is not None:
+            spent = after
+            paid.append(now)
+    assert max(sum(7 for at in paid if end - span < at <= end) for end in paid) <= 100
+    assert len(paid) * 7 > 600
+
+
+def test_a_clock_that_steps_back_gives_no_money_back() -> None:
+    spent = guard.spend(Spent(), Budget(100, 100, 100), 100, START)
+    assert spent is not None
+    assert guard.spend(spent, Budget(100, 100, 100), 1, START - 4 * MINUTE) is None
+
+
+def test_traits_are_read_back_as_they_were_written() -> None:
+    traits = plan().traits
+    assert traits == guard.read_traits(guard.write_traits(traits))

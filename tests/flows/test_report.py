@@ -1,0 +1,67 @@
+"""Reports of providers about texts that they took."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.flows.journeys import journey
+from tests.flows.test_sms import texted
+from tests.support.sms import with_sms
+from tests.support.world import World
+from watchword.core.delivery import DeliveryStatus
+from watchword.core.report import read_reference, write_reference
+from watchword.core.verification import Status
+from watchword.errors import UnknownError
+
+
+def reference(world: World) -> str:
+    return world.outbox.mails[-1][1].reference
+
+
+async def status(world: World, raw: bytes) -> tuple[Status, DeliveryStatus]:
+    shown = await world.verifications.get(world.app, raw)
+    return shown.status, shown.deliveries[-1].status
+
+
+@journey(with_sms())
+async def test_a_text_that_arrived_is_told_as_delivered(world: World) -> None:
+    raw, code = await texted(world)
+    await world.reports.by_gateway(reference(world), "1")
+    assert (Status.PENDING, DeliveryStatus.DELIVERED) == await status(world, raw)
+    assert (await world.check(raw, code)).status is Status.APPROVED
+
+
+@journey(with_sms())
+async def test_a_text_that_did_not_arrive_fails_its_verification(world: World) -> None:
+    raw, _ = await texted(world)
+    await world.reports.by_gateway(reference(world), "2")
+    assert (Status.FAILED, DeliveryStatus.FAILED) == await status(world, raw)
+    assert "delivery.reported" in world.journal.names()
+
+
+@journey(with_sms())
+async def test_that_a_text_arrived_is_final(world: World) -> None:
+    raw, _ = await texted(world)
+    for said in ("1", "2", "delivered", "16", "4", "", "nonsense"):
+        await world.reports.by_gateway(reference(world), said)
+    assert (Status.PENDING, DeliveryStatus.DELIVERED) == await status(world, raw)
+
+
+@journey(with_sms())
+async def test_a_report_about_what_nobody_sent_is_unknown(world: World) -> None:
+    raw, _ = await texted(world)
+    good = reference(world)
+    for made_up in ("", "x", good[:-1], good[:-2] + "AA", good + "A", good.swapcase()):
+        with pytest.raises(UnknownError):
+            await world.reports.by_gateway(made_up, "2")
+    with pytest.raises(UnknownError):
+        await world.reports.by_twilio(good, [], "")
+    assert (Status.PENDING, DeliveryStatus.SENT) == await status(world, raw)
+
+
+@journey(with_sms())
+async def test_a_reference_names_one_delivery(world: World) -> None:
+    raw, _ = await texted(world)
+    ring = world.keys.ring
+    assert (world.app.id, raw, 1) == read_reference(ring, reference(world))
+    assert write_reference(ring, world.app.id, raw, 2) != reference(world)

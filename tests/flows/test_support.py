@@ -1,0 +1,100 @@
+"""The support desk: why somebody gets no code, and letting them have one again."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.flows.journeys import journey
+from tests.flows.test_limits import STRICT, miss
+from tests.flows.test_sms import mobile, text
+from tests.support.sms import with_sms
+from tests.support.world import World
+from watchword.core import guard
+from watchword.core.verification import Status
+from watchword.errors import BlockedError, ChannelClosedError, InvalidInputError, RateLimitedError
+from watchword.flows.limits import SupportDesk
+
+
+def desk(world: World) -> SupportDesk:
+    return SupportDesk(world.store, world.keys, world.clock, world.journal, world.verifications.rules)
+
+
+@journey()
+async def test_a_recipient_that_meets_a_limit_is_told_which_and_for_how_long(world: World) -> None:
+    for _ in range(3):
+        await world.create()
+    masked, limits = await desk(world).show(world.app, "Ann@example.com")
+    assert "A***@example.com" == masked
+    assert [("sends", "anybody", 200), ("sends", "known device", 0)] == [tuple(each[:3]) for each in limits[:2]]
+    assert ["guesses", "guesses"] == [each.limit for each in limits[2:]]
+
+
+@journey()
+async def test_looking_changes_nothing(world: World) -> None:
+    for _ in range(2):
+        await world.create()
+    for _ in range(10):
+        await desk(world).show(world.app, "ann@example.com")
+    await world.create()
+    with pytest.raises(RateLimitedError):
+        await world.create()
+
+
+@journey()
+async def test_a_reset_lets_somebody_have_codes_again_and_is_recorded(world: World) -> None:
+    await miss(world, 10)
+    assert "a***@example.com" == await desk(world).reset(world.app, "ann@example.com", by="carol")
+    raw, code = await world.send()
+    assert (await world.check(raw, code)).status is Status.APPROVED
+    told = {"app": "Acme", "recipient": "a***@example.com", "by": "carol"}
+    assert ("support.reset", told) in world.journal.events
+
+
+@journey(STRICT)
+async def test_a_channel_that_was_closed_is_opened_by_nobodys_word(world: World) -> None:
+    await miss(world, 7)
+    await desk(world).reset(world.app, "ann@example.com", by="carol")
+    _, limits = await desk(world).show(world.app, "ann@example.com")
+    assert 7 == max(each.streak for each in limits)
+    with pytest.raises(ChannelClosedError):
+        await world.create()
+
+
+@journey(with_sms())
+async def test_a_numbers_block_and_range_are_told_and_opened(world: World) -> None:
+    for number in range(guard.NEIGHBOURS):
+        await text(world, mobile(number))
+    with pytest.raises(BlockedError):
+        await text(world, mobile(99))
+    masked, limits = await desk(world).show(world.app, mobile(99))
+    assert "+49***99" == masked
+    assert {"block": 600, "range": 0} == {each.limit: each.wait for each in limits[-2:]}
+    await desk(world).reset(world.app, mobile(99), by="carol")
+    assert (await text(world, mobile(99))).status is Status.PENDING
+
+
+@pytest.mark.parametrize("to", ["", "ann", "+49", "+33612345678x"])
+@journey()
+async def test_what_is_no_recipient_is_refused(world: World, to: str) -> None:
+    with pytest.raises(InvalidInputError):
+        await desk(world).show(world.app, to)
+
+
+@journey()
+async def test_a_reset_among_many_sends_lets_no_more_through_than_one_bucket_more(world: World) -> None:
+    async def create() -> bool:
+        try:
+            await world.create()
+        except RateLimitedError:
+            return False
+        return True
+
+    support = desk(world)
+    done = await asyncio.gather(
+        *(create() for _ in range(32)),
+        support.reset(world.app, "ann@example.com", by="x"),
+        *(create() for _ in range(32)),
+    )
+    assert sum(each is True for each in done) <= 6
