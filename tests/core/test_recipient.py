@@ -26,6 +26,15 @@ def test_an_address_is_kept_as_typed_with_its_domain_in_plain_letters(typed: str
 
 
 @pytest.mark.parametrize(
+    "typed", ["ann@example.com", "ann.b.o+shop@mail12.example.org", "a@b-c.de", f"{'a' * 30}@{'b' * 32}.museum"]
+)
+def test_an_ordinary_address_does_not_wait_for_the_library(typed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(recipient, "validate_email")
+
+    assert typed == recipient.read_email(typed)
+
+
+@pytest.mark.parametrize(
     "typed",
     [
         "",

@@ -24,12 +24,13 @@ from watchword.core.message import MAX_ADDRESS
 from watchword.core.number import is_number, mask_number
 from watchword.errors import InvalidInputError
 
-# Ordinary ASCII addresses, 99 of 100, are settled here in a microsecond; email-validator takes 22. A property
-# test holds that whatever this accepts, the library accepts and spells the same way. Possessive (``{1,30}+``), so that
-# nothing is read twice.
+# Ordinary ASCII addresses, 99 of 100, are settled here in a microsecond; email-validator takes 30. A property
+# test holds that whatever this accepts, the library accepts and spells the same way. No part takes the character that
+# ends it, so that nothing is read twice. Written without possessive repeats (``{1,30}+``), with which Python 3.11.2,
+# the one of Debian 12, matches nothing, and every address went to the library.
 _ORDINARY = re.compile(
-    r"[A-Za-z0-9_+-]{1,30}+(?:\.[A-Za-z0-9_+-]{1,16}+){0,2}+"
-    r"@(?:[a-z0-9][a-z0-9-]{0,31}+(?<!-)\.){1,4}+([a-z]{2,12})"
+    r"[A-Za-z0-9_+-]{1,30}(?:\.[A-Za-z0-9_+-]{1,16}){0,2}"
+    r"@(?:[a-z0-9][a-z0-9-]{0,31}(?<!-)\.){1,4}([a-z]{2,12})"
 )
 _SPECIAL = frozenset(name.rpartition(".")[2] for name in SPECIAL_USE_DOMAIN_NAMES)
 MAX_LOCAL = 64  # octets, RFC 5321 section 4.5.3.1.1
