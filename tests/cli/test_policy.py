@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Command
+from tests.support.sms import DUTIES
 from watchword.core.policy import PROFILES
 
 REASON = "Mailboxes are ours and need a passkey; accepted in RA-2026-12."
@@ -109,3 +110,16 @@ def test_a_departure_that_is_misspelt_is_an_error(command: Command, tmp_path: Pa
     refused = command("doctor", "--policy", WATCHWORD_PROFILE="nist-63b-4", WATCHWORD_CONFIG=config)
 
     assert (2, True) == (refused.code, "Did you mean departures.email_login?" in refused.err)
+
+
+def test_the_duties_of_sms_are_listed_where_somebody_took_them_on(command: Command, tmp_path: Path) -> None:
+    assert "off: nobody took on its duties" in command("doctor", "--policy").out
+    told = command(
+        *("doctor", "--policy"),
+        WATCHWORD_CONFIG=a_file(tmp_path, DUTIES),
+        WATCHWORD_SMS_GATEWAY="https://u:hunter2@sms.acme.example",
+    )
+
+    for duty in ("RA-2026-14", "away-from-sms", "2026-11", "AT, DE"):
+        assert duty in told.out
+    assert "hunter2" not in told.out + told.err

@@ -42,8 +42,25 @@ def document(rules: Rules) -> dict[str, object]:
         "skew": profile.skew,
         "resend_after": [span // SECOND for span in profile.resend_after],
         "departures": [{"clause": clause, "text": text} for clause, text in profile.departures.items()],
+        "sms": _duties(rules),
         "chosen": [each._asdict() for each in rules.chosen],
         "odds": [each._asdict() for each in odds_of(rules)],
+    }
+
+
+def _duties(rules: Rules) -> dict[str, object] | None:
+    """What the operator took on for SMS, None where there is none."""
+    sms = rules.sms
+    if sms is None:
+        return None
+    return {
+        "alternative": sms.alternative,
+        "notice_version": sms.notice_version,
+        "risk_assessment": sms.risk_assessment,
+        "migration_plan": sms.migration_plan,
+        "countries": sorted(sms.countries),
+        "providers": list(sms.providers),
+        "guard": sms.guard.mode,
     }
 
 
@@ -75,6 +92,9 @@ def _lines(rules: Rules) -> Iterator[str]:
     yield f"tries: {profile.attempts} a verification; {profile.failure_ceiling} failures in a row close or disable"
     yield f"resends: after {waits} s; authenticator codes: {profile.skew} steps early or late"
     yield ""
+    yield "SMS, a restricted channel (NIST SP 800-63B-4 3.2.9)"
+    yield from (f"  {name}: {', '.join(kept) if isinstance(kept, list) else kept}" for name, kept in _kept(rules))
+    yield ""
     yield "departures of the profile, by clause"
     yield from (f"  {clause}: {text}" for clause, text in profile.departures.items())
     yield "departures that you chose, by clause"
@@ -84,6 +104,10 @@ def _lines(rules: Rules) -> Iterator[str]:
     yield ""
     yield "odds of a right guess, at most"
     yield from (_told(each) for each in odds_of(rules))
+
+
+def _kept(rules: Rules) -> list[tuple[str, object]]:
+    return list((_duties(rules) or {"off": "nobody took on its duties"}).items())
 
 
 def _told(odds: Odds) -> str:
