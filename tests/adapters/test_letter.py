@@ -451,7 +451,7 @@ def arabic(tmp_path: Path) -> Letter:
     # What mails with a link and texts say stays English here: none is written, and a language is complete or refused.
     english = (LOCALES / "en.toml").read_text(encoding="utf-8")
     linked = english[english.index("[link_subject]") : english.index("[body]")]
-    linked += english[english.index("[sms]") : english.index("\n[duration]\n")]
+    linked += english[english.index("[sms]") : english.index("# Notices:")]
     (tmp_path / "ar.toml").write_text(f"{ARABIC}\n{linked}", encoding="utf-8")
     letters = Letters(MailFrom.parse("codes@acme.example"), Catalogues.load(tmp_path))
     return letters.compose(RECIPIENT, replace(MESSAGE, locale="ar-EG"))

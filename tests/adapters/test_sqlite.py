@@ -285,12 +285,14 @@ def test_a_file_that_was_taken_away_takes_nothing_more(tmp_path: Path) -> None:
 
 def test_a_corrupt_file_is_unavailable_and_readiness_says_so(tmp_path: Path) -> None:
     async def journey() -> None:
+        prepare(the_file(tmp_path))
+        schema = the_file(tmp_path).stat().st_size // 4096  # pages that must be read to open it
         async with a_world("sqlite", tmp_path, UNLIMITED) as world:
             for number in range(300):
                 await world.create(f"user{number}@example.com")
             app = world.app
         with the_file(tmp_path).open("r+b") as file:
-            for page in range(32, the_file(tmp_path).stat().st_size // 4096):  # behind the schema, which must be read
+            for page in range(schema, the_file(tmp_path).stat().st_size // 4096):
                 file.seek(page * 4096)
                 file.write(b"\xff" * 4096)
         broken = World(SqliteStore(the_file(tmp_path)), UNLIMITED)
