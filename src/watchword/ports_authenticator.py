@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from watchword.core.app import App
 from watchword.core.authenticator import Authenticator, Confirmed, Judged, Match, Matches
 from watchword.core.instant import Instant
 from watchword.core.limit import GuessLimits
@@ -82,6 +83,40 @@ class AuthenticatorStore(Protocol):
 
         Where it is approved, the subject's streaks end, and ``codes`` (hashes) are kept if it has none unused.
         Of any number of confirmations at once exactly one is approved.
+
+        Raises:
+            UnknownError: there is none of that id in that app.
+        """
+        ...
+
+    async def look(self, authenticator: bytes) -> tuple[Authenticator, App]:
+        """One by its id alone, with its app: for its page, whose ticket is what tells who may see anything.
+
+        Raises:
+            UnknownError: there is none of that id.
+        """
+        ...
+
+    async def prove(
+        self, app: bytes, authenticator: bytes, *, match: Match | None, codes: Sequence[bytes], now: Instant
+    ) -> Bound:
+        """Run ``core.authenticator.prove`` and write what it changes, in one step.
+
+        ``codes`` (hashes) are kept with the row, and count for nothing yet, if the subject has none unused.
+        Of any number at once exactly one is ``confirmed``.
+
+        Raises:
+            UnknownError: there is none of that id in that app.
+        """
+        ...
+
+    async def collect(
+        self, app: bytes, authenticator: bytes, *, subject: bytes, challenge: bytes, notice: bytes, now: Instant
+    ) -> Bound:
+        """Run ``core.authenticator.collect`` and write what it changes, in one step.
+
+        Where it is approved, the subject's streaks end, and the codes its page showed count from now on if the
+        subject has none unused. Of any number at once exactly one is approved.
 
         Raises:
             UnknownError: there is none of that id in that app.

@@ -32,6 +32,7 @@ def services_of(world: World) -> Services:
         reports=world.reports,
         magic_links=world.magic_links,
         authenticators=world.authenticators,
+        enrolments=world.enrolments,
         recovery_codes=world.recovery_codes,
         handovers=world.handovers,
         addresses=world.addresses,

@@ -6,16 +6,26 @@ import asyncio
 import inspect
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import msgspec
 import pytest
 
 from tests.client.running import RunningApp
-from watchword.client import AsyncAuthenticatorClient, AuthenticatorClient, Client, Enrolment, SecretClient
+from tests.support.link import REDIRECT, Holder
+from watchword.client import (
+    AsyncAuthenticatorClient,
+    AuthenticatorClient,
+    BrowserSession,
+    Client,
+    Enrolment,
+    SecretClient,
+)
 from watchword.core.instant import MINUTE, rfc3339
 from watchword.core.totp import totp
 from watchword.errors import (
@@ -76,12 +86,58 @@ both = pytest.mark.parametrize("shell", [Blocking, Awaiting])
 
 @pytest.fixture(scope="module")
 def app() -> Iterator[RunningApp]:
-    with RunningApp() as running:
+    with RunningApp(redirect_uris=[REDIRECT]) as running:
         yield running
 
 
 def code(app: RunningApp, enrolled: Enrolment) -> str:
     return totp(read_key(enrolled.otpauth_uri).secret, app.world.clock.now())
+
+
+def at_the_page(app: RunningApp, made: Enrolment) -> dict[str, str]:
+    """Confirm at the hosted page, as a browser does; returns what the browser brings back."""
+    page = Holder(made.page_url or "")
+    body = {"proof": page.proof, "code": code(app, made)}
+    answer = httpx.post(app.address + page.address + "/confirm", json=body).json()
+    return dict(parse_qsl(urlsplit(answer["redirect_to"]).query, strict_parsing=True))
+
+
+@both
+def test_what_the_hosted_page_confirmed_is_collected_once_by_the_browser_that_asked(
+    shell: Shell, app: RunningApp
+) -> None:
+    client, subject = shell(app.address, app.key), f"page {shell.__name__}"
+    session = BrowserSession.begin(REDIRECT)
+    made = client.call("enrol", subject, link=session)
+    assert made.page_url not in repr(made)
+    kept = BrowserSession.read(session.of(made.id, subject).cookie()["value"])
+    back = at_the_page(app, made)
+    with pytest.raises(MismatchError):
+        client.call("exchange", kept, subject, code=back["code"], state="another")
+    with pytest.raises(MismatchError):
+        client.call("exchange", replace(kept, verifier="x" * 43), subject, **back)
+    with pytest.raises(MismatchError):
+        client.call("exchange", kept, "another", **back)
+    assert "active" == client.call("exchange", kept, subject, **back).status
+    with pytest.raises(AlreadyUsedError):
+        client.call("exchange", kept, subject, **back)
+    client.close()
+
+
+@pytest.mark.parametrize(
+    "change", [{"id": OTHER}, {"subject": "another"}, {"status": "pending"}, {"status": "confirmed"}, {"status": None}]
+)
+@both
+def test_an_exchange_whose_answer_is_about_something_else_is_not_believed(
+    shell: Shell, change: dict[str, object]
+) -> None:
+    said = {"id": ID, "status": "active", "subject": "ann", "label": "", "origin": "enrolled"}
+    answer = said | {"created_at": "2026-01-01T00:00:00Z"} | change
+    client = shell("http://127.0.0.1:1", "wk_" + "A" * 43, answer=answering(answer))
+    session = BrowserSession.begin(REDIRECT).of(ID, "ann")
+    with pytest.raises(UnavailableError):
+        client.call("exchange", session, "ann", code="x", state=session.state)
+    client.close()
 
 
 @both
@@ -258,7 +314,7 @@ def test_the_examples_of_the_how_to_run(app: RunningApp, monkeypatch: pytest.Mon
     monkeypatch.setenv("CODES_API_KEY", app.key)
     text = HOW_TO.read_text(encoding="utf-8")
     examples = list(re.finditer(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
-    assert len(examples) == 5
+    assert len(examples) == 7
 
     def typed(_: str) -> str:
         app.world.clock.move(MINUTE)
@@ -266,6 +322,8 @@ def test_the_examples_of_the_how_to_run(app: RunningApp, monkeypatch: pytest.Mon
 
     page: dict[str, Any] = {"input": typed}
     for example in examples:
+        if "made" in page and "query" not in page:
+            page["query"] = at_the_page(app, page["made"])
         above = "\n" * text.count("\n", 0, example.start(1))
         exec(compile(above + example[1], str(HOW_TO), "exec"), page)  # noqa: S102 - the page is ours
     page["client"].close()

@@ -110,3 +110,59 @@ def test_budgets_in_units_equal_a_plain_count(tries: list[tuple[int, int]]) -> N
 
 def test_a_repr_tells_nothing() -> None:
     assert "Authenticator(confirmed_at=1795000000000)" == repr(active(seed=b"secret"))
+
+
+def at_its_page(**more: object) -> Authenticator:
+    """A pending one that its hosted page confirms."""
+    pending = active(9, confirmed_at=None, expires_at=NOW + HOUR, challenge=b"c" * 32, page_key=1)
+    return msgspec.structs.replace(pending, **more)
+
+
+def test_a_page_confirms_and_makes_nothing_active() -> None:
+    proven = rules.prove(at_its_page(), [], Match(7, 0), b"codes", NOW)
+    assert (Outcome.CONFIRMED, False, 7) == (
+        *(proven.outcome, proven.authenticator.is_active),
+        proven.authenticator.last_step,
+    )
+    again = rules.prove(proven.authenticator, [], Match(8, 0), b"others", NOW)
+    assert (Outcome.USED, proven.authenticator) == (again.outcome, again.authenticator)
+    bound = rules.collect(proven.authenticator, [], b"s" * 16, b"c" * 32, NOW)
+    assert (Outcome.APPROVED, True, b"") == (bound.outcome, bound.authenticator.is_active, bound.authenticator.codes)
+
+
+@pytest.mark.parametrize(
+    ("others", "outcome"),
+    [
+        ([active(1, fingerprint=b"\x09" * 16)], Outcome.BOUND),
+        ([active(name) for name in range(1, rules.MOST_ACTIVE + 1)], Outcome.FULL),
+    ],
+)
+def test_what_a_subject_cannot_have_is_refused_at_the_page_and_at_the_exchange(
+    others: list[Authenticator], outcome: Outcome
+) -> None:
+    row, proven = at_its_page(), at_its_page(proven_at=NOW)
+    for decided, given_row in (
+        (rules.prove(row, others, Match(7, 0), b"", NOW), row),
+        (rules.collect(proven, others, b"s" * 16, b"c" * 32, NOW), proven),
+    ):
+        assert outcome is decided.outcome
+        assert decided.authenticator is given_row
+
+
+@pytest.mark.parametrize(
+    ("changes", "subject", "challenge", "outcome"),
+    [
+        ({"proven_at": None}, b"s" * 16, b"c" * 32, Outcome.PENDING),
+        ({"challenge": None}, b"s" * 16, b"c" * 32, Outcome.MISMATCH),
+        ({}, b"t" * 16, b"c" * 32, Outcome.MISMATCH),
+        ({}, b"s" * 16, b"d" * 32, Outcome.MISMATCH),
+        ({"expires_at": NOW}, b"s" * 16, b"c" * 32, Outcome.EXPIRED),
+        ({"confirmed_at": NOW}, b"s" * 16, b"c" * 32, Outcome.USED),
+    ],
+)
+def test_an_exchange_that_is_refused_changes_nothing(
+    changes: dict[str, object], subject: bytes, challenge: bytes, outcome: Outcome
+) -> None:
+    row = at_its_page(**{"proven_at": NOW} | changes)
+    collected = rules.collect(row, [], subject, challenge, NOW)
+    assert (outcome, row) == (collected.outcome, collected.authenticator)

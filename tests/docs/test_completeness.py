@@ -24,7 +24,7 @@ from watchword.core.delivery import DeliveryStatus
 from watchword.core.departure import CHOICES
 from watchword.core.policy import BALANCED, PROFILES, PURPOSES, Limits
 from watchword.core.verification import Outcome, Status
-from watchword.web import problems, wire, wire_authenticator, wire_magic_link, wire_notice, wire_secret
+from watchword.web import problems, wire, wire_authenticator, wire_enrolment, wire_magic_link, wire_notice, wire_secret
 from watchword.web.app import routes
 
 ROOT = Path(__file__).parents[2]
@@ -83,6 +83,8 @@ def test_every_route_is_in_the_reference_and_no_other() -> None:
         *(wire_authenticator.AuthenticatorEnrolled, wire_authenticator.AuthenticatorList),
         *(wire_authenticator.RecoverySet, wire_authenticator.RecoveryUsed, wire_authenticator.SubjectCheck),
         *(wire_authenticator.NewHandover, wire_authenticator.AuthenticatorHandedOver, wire_secret.NewCode),
+        *(wire_enrolment.EnrolmentShown, wire_enrolment.EnrolmentConfirmed, wire_enrolment.EnrolmentExchange),
+        *(wire_enrolment.EnrolmentKey, wire_enrolment.EnrolmentProof, wire_enrolment.EnrolmentCode),
         *(wire_notice.AddressShown, wire_notice.AddressList, wire_notice.AddressNamed, wire_notice.AddressesRemoved),
         *(wire_secret.SecretGranted, wire_secret.NewAck, wire_secret.SecretStatus, wire_secret.BlobArrived),
     ],

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import re
+import time
 import traceback
 from base64 import urlsafe_b64decode
 from collections.abc import AsyncIterator
@@ -28,7 +29,8 @@ from tests.support.sinks import Sinks
 from tests.support.tls import Authority
 from tests.support.world import wrong
 from watchword.client import Client
-from watchword.core import ids, keyring, passcode
+from watchword.core import base32, ids, keyring, passcode
+from watchword.core.totp import totp
 from watchword.errors import MismatchError, UnauthenticatedError, UnavailableError
 
 SMTP_PASSWORD = "a-password"  # the one that test_relay.through gives
@@ -261,6 +263,47 @@ def test_no_token_proof_ticket_hand_off_or_verifier_is_anywhere_but_where_it_bel
             del canary.sinks.secrets["state"]  # it is made to come back, in the redirect
             await canary.search()
             assert b"verification.exchange_replayed" in canary.sinks.texts["file service.log"]
+
+    asyncio.run(journey())
+
+
+def test_no_seed_ticket_hand_off_or_recovery_code_of_an_enrolment_page_is_where_it_does_not_belong(
+    tmp_path: Path,
+) -> None:
+    async def journey() -> None:
+        async with a_canary_with_a_relay(tmp_path) as (canary, _):
+            canary.service.command("app", "update", "Canary", "--redirect-uri", REDIRECT)
+            canary.sinks.secret("verifier", VERIFIER)
+            canary.sinks.secret("subject", "canary-subject-4711")
+            a, subject = "/v1/authenticators", {"subject": "canary-subject-4711"}
+            _, made = await canary.connection.ask("POST", a, subject | {"account": "canary", "link": a_link()})
+            page, seed = Holder(made["page_url"]), base32.read(made["secret"])
+            canary.sinks.secret("seed in base32", made["secret"])
+            canary.sinks.key("seed", seed)
+            canary.sinks.key("ticket", page.key)
+            canary.sinks.key("page proof", un64(page.proof))
+            body = {"proof": page.proof}
+            await canary.connection.ask("POST", f"{page.address}/open", body)  # the one answer with the key
+            await canary.refused("POST", f"{page.address}/confirm", body | {"code": made["secret"]})
+            await canary.refused("POST", f"{page.address}/open?ticket={b64(page.key)}", {"proof": b64(page.key)})
+            await canary.refused("GET", f"/v1/enrolments/{b64(page.key)}/open", headers=f"Referer: {page.url}\r\n")
+            code = totp(seed, round(time.time() * 1000))
+            _, proven = await canary.connection.ask("POST", f"{page.address}/confirm", body | {"code": code})
+            for number, each in enumerate(proven["recovery_codes"]):
+                canary.sinks.secret(f"recovery code {number}", each)
+            handoff = handed_off(proven["redirect_to"])
+            canary.sinks.secrets["hand-off"] = (handoff.encode(),)
+            exchange = subject | {"code": handoff, "code_verifier": VERIFIER}
+            await canary.refused("POST", f"{a}/exchange", exchange | {"code_verifier": VERIFIER[::-1]})
+            _, active = await canary.connection.ask("POST", f"{a}/exchange", exchange)
+            assert "active" == active["status"]
+            await canary.refused("POST", f"{a}/exchange", exchange)
+            await canary.refused("POST", f"{page.address}/confirm", body | {"code": code})
+            await canary.ask("POST", f"{page.address}/open", body)
+            await canary.metrics()
+            canary.look_at_processes(environment=False)
+            await canary.search()
+            assert b"authenticator.proven" in canary.sinks.texts["file service.log"]
 
     asyncio.run(journey())
 

@@ -37,7 +37,7 @@ def hkdf(ikm: bytes, info: str) -> bytes:
 
 @dataclass(frozen=True)
 class Holder:
-    """Whoever has an address with something behind its ``#``: a link (``/l/``) or a hosted page (``/v/``)."""
+    """Whoever has an address with something behind its ``#``: a link (``/l/``) or a hosted page (``/v/``, ``/a/``)."""
 
     url: str = field(repr=False)
 
@@ -51,13 +51,14 @@ class Holder:
 
     @property
     def proof(self) -> str:
-        kind = "page" if "/v/" in self.url else "link"
+        kind = "link" if "/l/" in self.url else "page"
         return b64(hkdf(self.key, f"watchword/v1/{kind}/proof"))
 
     @property
     def address(self) -> str:
         """Where its routes are."""
-        return f"/v1/{'pages' if '/v/' in self.url else 'links'}/{self.id}"
+        kinds = {"l": "links", "v": "pages", "a": "enrolments"}
+        return f"/v1/{kinds[urlsplit(self.url).path.split('/')[1]]}/{self.id}"
 
     def read(self, context: str) -> dict[str, Any]:
         """Open a sealed context, as the landing page does."""

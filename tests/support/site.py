@@ -101,6 +101,7 @@ class Site:
             reports=world.reports,
             magic_links=world.magic_links,
             authenticators=world.authenticators,
+            enrolments=world.enrolments,
             recovery_codes=world.recovery_codes,
             handovers=world.handovers,
             addresses=world.addresses,

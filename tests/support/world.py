@@ -25,6 +25,7 @@ from watchword.flows.app import Apps
 from watchword.flows.authenticator import Authenticators
 from watchword.flows.authenticator_keeping import Resealing
 from watchword.flows.courier import Courier
+from watchword.flows.enrolment import Enrolments
 from watchword.flows.handover import Handovers
 from watchword.flows.keys import Keys
 from watchword.flows.magic_link import MagicLinks
@@ -138,6 +139,7 @@ class World:
         )
         kept = self.store.authenticators
         self.authenticators = Authenticators(kept, self.keys, self.clock, self.dice, self.journal, ceiling=50)
+        self.enrolments = Enrolments(kept, self.keys, self.clock, self.dice, self.journal, self.magic_links.limit)
         self.recovery_codes = RecoveryCodes(kept, self.keys, self.clock, self.dice, self.journal)
         told = self.store.notices
         self.addresses = Addresses(told, self.keys, self.clock, self.dice, self.journal)

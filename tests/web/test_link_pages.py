@@ -15,7 +15,7 @@ ID = "vf_" + "A" * 22
 MOST = 64_000  # bytes that a page weighs with everything it loads, before any compression
 
 
-@pytest.mark.parametrize("page", ["/l/{}", "/v/{}"])
+@pytest.mark.parametrize("page", ["/l/{}", "/v/{}", "/a/{}"])
 def test_the_page_is_the_same_for_every_id_and_whatever_stands_behind_it(site: Site, page: str) -> None:
     there = site.create().json["id"]
 
@@ -26,7 +26,7 @@ def test_the_page_is_the_same_for_every_id_and_whatever_stands_behind_it(site: S
     assert [] == re.findall(r"vf_[A-Za-z0-9_-]{22}", replies[0].text)
 
 
-@pytest.mark.parametrize("target", [f"/l/{ID}", f"/v/{ID}"])
+@pytest.mark.parametrize("target", [f"/l/{ID}", f"/v/{ID}", f"/a/{ID}"])
 def test_no_look_redirects_or_sets_a_cookie_whoever_looks(site: Site, target: str) -> None:
     for method in ("GET", "HEAD", "OPTIONS"):
         for purpose in (b"prefetch", b"prefetch;prerender", b"preview"):
@@ -37,7 +37,7 @@ def test_no_look_redirects_or_sets_a_cookie_whoever_looks(site: Site, target: st
             assert "" == (reply.header("set-cookie") or "")
 
 
-@pytest.mark.parametrize("target", [f"/l/{ID}", f"/v/{ID}"])
+@pytest.mark.parametrize("target", [f"/l/{ID}", f"/v/{ID}", f"/a/{ID}"])
 def test_a_page_takes_no_other_method_and_tells_no_robot_anything(site: Site, target: str) -> None:
     assert {405} == {site.call(method, target).status for method in ("POST", "PUT", "DELETE")}
     page = site.call("GET", target)
@@ -54,7 +54,7 @@ def test_without_scripts_the_link_says_to_type_the_code(site: Site) -> None:
     assert "not used up" in told
 
 
-@pytest.mark.parametrize("target", [f"/l/{ID}", f"/v/{ID}"])
+@pytest.mark.parametrize("target", [f"/l/{ID}", f"/v/{ID}", f"/a/{ID}"])
 def test_a_page_is_light_with_everything_it_loads(site: Site, target: str) -> None:
     page = site.call("GET", target)
     weight = len(page.body)

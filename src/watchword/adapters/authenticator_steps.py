@@ -13,6 +13,8 @@ import msgspec
 from watchword.adapters.notice_steps import NoticeRows, tell
 from watchword.adapters.secret_steps import SecretRows, take_back
 from watchword.core import authenticator as rules
+from watchword.core import recovery
+from watchword.core.app import App
 from watchword.core.authenticator import Authenticator, Judged, Match, Matches, Outcome
 from watchword.core.instant import Instant
 from watchword.core.limit import Arrivals, Guesses, GuessLimits, note_right
@@ -21,6 +23,7 @@ from watchword.errors import ConflictError, UnknownError
 from watchword.ports_authenticator import Bound, Burnt, Resealed
 
 ELSEWHERE = "Its recipient confirms it, at the link that was handed over."
+AT_ITS_PAGE = "It is confirmed at its page, and collected with the hand-off code that it gives."
 FULL = f"A subject has at most {rules.MOST_ACTIVE} active authenticators: revoke one first."
 
 
@@ -98,6 +101,10 @@ class Tables(Protocol):
         """Addresses and notices."""
         ...
 
+    def app(self, app: bytes) -> App | None:
+        """The app of that id."""
+        ...
+
     def arrivals(self, key: bytes) -> Arrivals:
         """A bucket that notices pay into."""
         ...
@@ -162,6 +169,8 @@ def confirm(
     row = known(rows, app, raw)
     if row.is_shared and not row.is_active:
         raise ConflictError(ELSEWHERE)
+    if row.challenge is not None and not row.is_active:
+        raise ConflictError(AT_ITS_PAGE)
     confirmed = bind(tables, row, match, notice, now)
     if confirmed.outcome is not Outcome.APPROVED:
         return Bound(confirmed, coded=False)
@@ -178,9 +187,53 @@ def bind(tables: Tables, row: Authenticator, match: Match | None, notice: bytes,
     if confirmed.authenticator is not row:
         rows.change(confirmed.authenticator)
     if confirmed.outcome is Outcome.APPROVED:
-        _end_streaks(tables, row.subject)
-        tell(tables, Happened(notice, row.subject, Kind.AUTHENTICATOR_ADDED, now))
+        _tell_added(tables, row.subject, notice, now)
     return confirmed
+
+
+def look(tables: Tables, raw: bytes) -> tuple[Authenticator, App]:
+    """``AuthenticatorStore.look``."""
+    row = tables.authenticators.get(raw)
+    app = None if row is None else tables.app(row.app)
+    if row is None or app is None:
+        raise UnknownError
+    return row, app
+
+
+def prove(tables: Tables, app: bytes, raw: bytes, match: Match | None, codes: Sequence[bytes], now: Instant) -> Bound:
+    """``AuthenticatorStore.prove``."""
+    rows = tables.authenticators
+    row = known(rows, app, raw)
+    if row.challenge is None:
+        raise UnknownError
+    coded = not left(rows, row.subject)
+    proven = rules.prove(row, rows.of(row.subject), match, b"".join(codes) if coded else b"", now)
+    if proven.authenticator is not row:
+        rows.change(proven.authenticator)
+    return Bound(proven, coded and proven.outcome is Outcome.CONFIRMED)
+
+
+def collect(
+    tables: Tables, app: bytes, raw: bytes, subject: bytes, challenge: bytes, notice: bytes, now: Instant
+) -> Bound:
+    """``AuthenticatorStore.collect``."""
+    rows = tables.authenticators
+    row = known(rows, app, raw)
+    collected = rules.collect(row, rows.of(row.subject), subject, challenge, now)
+    if collected.outcome is not Outcome.APPROVED:
+        return Bound(collected, coded=False)
+    rows.change(collected.authenticator)
+    coded = bool(row.codes) and not left(rows, row.subject)
+    if coded:
+        size = recovery.DIGEST_SIZE
+        rows.set_codes(row.subject, [row.codes[at : at + size] for at in range(0, len(row.codes), size)])
+    _tell_added(tables, row.subject, notice, now)
+    return Bound(collected, coded)
+
+
+def _tell_added(tables: Tables, subject: bytes, notice: bytes, now: Instant) -> None:
+    _end_streaks(tables, subject)
+    tell(tables, Happened(notice, subject, Kind.AUTHENTICATOR_ADDED, now))
 
 
 def _end_streaks(tables: Tables, subject: bytes) -> None:

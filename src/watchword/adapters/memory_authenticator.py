@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from watchword.adapters import authenticator_steps as steps
+from watchword.core.app import App
 from watchword.core.authenticator import Authenticator, Judged, Match, Matches
 from watchword.core.instant import Instant
 from watchword.core.limit import GuessLimits
@@ -92,6 +93,19 @@ class MemoryAuthenticators:
         now: Instant,
     ) -> Bound:
         return steps.confirm(self._tables, app, authenticator, match, codes, notice, now)
+
+    async def look(self, authenticator: bytes) -> tuple[Authenticator, App]:
+        return steps.look(self._tables, authenticator)
+
+    async def prove(
+        self, app: bytes, authenticator: bytes, *, match: Match | None, codes: Sequence[bytes], now: Instant
+    ) -> Bound:
+        return steps.prove(self._tables, app, authenticator, match, codes, now)
+
+    async def collect(
+        self, app: bytes, authenticator: bytes, *, subject: bytes, challenge: bytes, notice: bytes, now: Instant
+    ) -> Bound:
+        return steps.collect(self._tables, app, authenticator, subject, challenge, notice, now)
 
     async def check(
         self, subject: bytes, *, matches: Matches, lane: int, limits: GuessLimits, notice: bytes, now: Instant

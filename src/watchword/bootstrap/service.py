@@ -155,6 +155,7 @@ class Service(Wiring):
             reports=self.reports,
             magic_links=self.magic_links,
             authenticators=self.authenticators,
+            enrolments=self.enrolments,
             recovery_codes=self.recovery_codes,
             handovers=self.handovers,
             addresses=self.addresses,

@@ -28,6 +28,7 @@ from watchword.flows.app import Apps
 from watchword.flows.authenticator import Authenticators
 from watchword.flows.authenticator_keeping import Resealing
 from watchword.flows.courier import Courier
+from watchword.flows.enrolment import Enrolments
 from watchword.flows.guard import SmsGuard
 from watchword.flows.handover import Handovers
 from watchword.flows.keys import Keys
@@ -71,7 +72,7 @@ class Wiring:
         self.verifications.rules = rules
         self.magic_links.limit.rates = rules.limits.public_requests
         self.authenticators.ceiling = rules.profile.failure_ceiling
-        self.authenticators.skew = self.handovers.skew = rules.profile.skew
+        self.authenticators.skew = self.enrolments.skew = self.handovers.skew = rules.profile.skew
 
     def _wire_apps(self) -> None:
         self._valid_keys: dict[bytes, App] = {}
@@ -120,6 +121,10 @@ class Wiring:
         wake = self.notices.wake
         self.authenticators = Authenticators(store, self.keys, clock, entropy, self.audit, ceiling, wake)
         self.authenticators.skew = skew
+        self.enrolments = Enrolments(
+            *(store, self.keys, clock, entropy, self.audit, self.magic_links.limit, wake),
+        )
+        self.enrolments.skew = skew
         self.recovery_codes = RecoveryCodes(store, self.keys, clock, entropy, self.audit, wake)
         self.resealing = Resealing(store, self.store.notices, self.keys, entropy, self.audit)
 

@@ -19,6 +19,7 @@ from watchword.web.services import WebConfig
 
 FOLDERS = ("static", "templates")
 PAGES = {
+    "a/ID": "enrol.html.jinja",
     "l/ID": "link.html.jinja",
     "s/ID": "reveal.html.jinja",
     "s/ID/status": "status.html.jinja",

@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from watchword.client.protocol import Ask, Steps, once, persistently
+from watchword.client.session import BrowserSession
 from watchword.core import ids
 from watchword.errors import InvalidInputError, UnavailableError
 
@@ -53,7 +54,10 @@ class Authenticator:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enrolment:
-    """A pending authenticator with its key, three ways to show it: base32, URI, QR code. Keep none of them."""
+    """A pending authenticator with its key, three ways to show it: base32, URI, QR code. Keep none of them.
+
+    Where a ``link`` was given, ``page_url`` is the hosted page that shows it instead.
+    """
 
     id: str
     status: str
@@ -64,6 +68,7 @@ class Enrolment:
     secret: str = field(repr=False)
     otpauth_uri: str = field(repr=False)
     qr_svg: str = field(repr=False)
+    page_url: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +152,7 @@ def enrol(
     algorithm: str | None,
     digits: int | None,
     period: int | None,
+    link: BrowserSession | None,
 ) -> Steps[Enrolment]:
     """Ask for a pending authenticator. Not asked twice: a lost answer leaves one that lapses by itself."""
     asked = {
@@ -157,6 +163,7 @@ def enrol(
         "algorithm": algorithm,
         "digits": digits,
         "period": period,
+        "link": None if link is None else link.link,
     }
 
     def read(body: bytes) -> Enrolment:
@@ -201,6 +208,18 @@ def confirm(authenticator: str, code: str) -> Steps[Authenticator]:
         return _in_state("active", _named(authenticator, _read(_shown, body)))
 
     return once(_post(_path(authenticator, "/confirm"), {"code": _text("code", code)}), read)
+
+
+def exchange(session: BrowserSession, subject: str, *, code: str, state: str) -> Steps[Authenticator]:
+    """Ask to make active what the hosted page confirmed. Never asked twice: a lost answer may have been the one yes."""
+    ids.from_text(ids.AUTHENTICATOR, _text("id", session.id))
+    session.check_state(state)
+    asked = {"subject": _text("subject", subject), "code": _text("code", code), "code_verifier": session.verifier}
+
+    def read(body: bytes) -> Authenticator:
+        return _in_state("active", _named(session.id, _about(subject, _read(_shown, body))))
+
+    return once(_post(_PATH + "/exchange", asked), read)
 
 
 def check(subject: str, code: str, *, known_device: bool) -> Steps[Authenticator]:

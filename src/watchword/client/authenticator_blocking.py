@@ -16,6 +16,7 @@ import httpx
 from watchword.client import authenticator, connection
 from watchword.client.authenticator import Authenticator, AuthenticatorList, ConfirmedAddress, Enrolment, Handover
 from watchword.client.blocking import Shell, jitter
+from watchword.client.session import BrowserSession
 
 
 class AuthenticatorClient(Shell):
@@ -50,11 +51,14 @@ class AuthenticatorClient(Shell):
         algorithm: str | None = None,
         digits: int | None = None,
         period: int | None = None,
+        link: BrowserSession | None = None,
     ) -> Enrolment:
         """Begin an enrolment. Show its QR code and key to the person, once, and ``confirm`` what they type.
 
+        With the session that asks as ``link``, send the browser to ``page_url`` instead, and ``exchange``.
+
         Raises:
-            InvalidInputError, ConflictError, UnauthenticatedError, UnavailableError.
+            InvalidInputError, RedirectForbiddenError, ConflictError, UnauthenticatedError, UnavailableError.
         """
         return self._take(
             authenticator.enrol(
@@ -65,8 +69,21 @@ class AuthenticatorClient(Shell):
                 algorithm=algorithm,
                 digits=digits,
                 period=period,
+                link=link,
             )
         )
+
+    def exchange(self, session: BrowserSession, subject: str, *, code: str, state: str) -> Authenticator:
+        """Make active what the hosted page confirmed, for the browser that asked. Returns only where it is active.
+
+        ``code`` and ``state`` came with the redirect; ``subject`` is who is signed in now. Never tried twice.
+
+        Raises:
+            NotAcceptedError: one of its children says why.
+            EndedError, AlreadyBoundError, ConflictError, UnknownError, InvalidInputError, UnauthenticatedError.
+            UnavailableError: treat it as not active, and look.
+        """
+        return self._take(authenticator.exchange(session, subject, code=code, state=state))
 
     def hand_over(
         self,

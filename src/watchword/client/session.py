@@ -56,7 +56,7 @@ class BrowserSession:
             kept = json.loads(binary.decode(cookie or ""))
             found = cls(**dict(zip(_KEPT, kept, strict=True)))
             pkce.challenge_of(found.verifier)
-            ids.from_text(ids.VERIFICATION, found.id)
+            ids.from_text(ids.AUTHENTICATOR if found.id.startswith(ids.AUTHENTICATOR) else ids.VERIFICATION, found.id)
         except (ValueError, TypeError, RecursionError, InvalidInputError, UnknownError):
             raise InvalidInputError(_MALFORMED, field=COOKIE) from None
         if not all(isinstance(text, str) for text in kept):
@@ -74,7 +74,10 @@ class BrowserSession:
         }
 
     def of(self, verification: str, to: str) -> Self:
-        """The same, of the verification that was made for it and the address it was sent to."""
+        """The same, of the verification that was made for it and the address it was sent to.
+
+        Or of an enrolment, and the subject it is for.
+        """
         return replace(self, id=verification, to=to)
 
     def cookie(self, *, max_age: int = 3_600) -> dict[str, Any]:

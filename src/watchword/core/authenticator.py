@@ -1,6 +1,7 @@
 """The state rules of authenticators: what binds one, what a check may accept, what a guess costs.
 
     pending ── right code in time ──▶ active ── revoked ──▶ gone, with its seed
+       ├────── right code at its page ──▶ confirmed ── collected by its app, with the verifier ──▶ active
        └────── ten minutes, or ten wrong codes ──▶ void, gates and satisfies nothing
 
 Format and rules: docs/spec/totp.md, sections 6 to 8.
@@ -10,6 +11,7 @@ atomicity (the stores).
 
 Rules:
 
+* what a page did makes nothing active: that takes its app, with the verifier of the session that asked;
 * a time step is accepted once: every authenticator whose seed matched must see a newer one, or all are refused;
 * a wrong guess costs one unit for each authenticator it was tested against, in exact sliding logs;
 * what a budget or a lock refuses was not looked at and costs nothing;
@@ -19,6 +21,7 @@ Rules:
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
@@ -57,6 +60,7 @@ class Status(StrEnum):
     """How an authenticator stands."""
 
     PENDING = "pending"
+    CONFIRMED = "confirmed"
     ACTIVE = "active"
     EXPIRED = "expired"
     EXHAUSTED = "exhausted"
@@ -69,6 +73,10 @@ class Authenticator(msgspec.Struct, frozen=True):
     ``link`` is the secret link at which its recipient confirms it, and nobody else can; ``rotate_by`` is when its app
     wants a new seed made. ``key_number`` names the key of both seals. ``drift`` is where the middle of the window lies,
     in steps, ``lean`` how often in a row a code came from the same edge of it.
+
+    ``challenge`` is there where it is confirmed at the hosted page and then collected, ``page_key`` the number of the
+    key its ticket follows from, ``proven_at`` when that page saw a right code, and ``codes`` are the hashes of the
+    recovery codes it then showed, one after another: they count once it is active.
     """
 
     id: bytes
@@ -89,6 +97,10 @@ class Authenticator(msgspec.Struct, frozen=True):
     tries: int = 0
     link: bytes | None = None
     rotate_by: Instant | None = None
+    challenge: bytes | None = None
+    page_key: int | None = None
+    proven_at: Instant | None = None
+    codes: bytes = b""
 
     def __repr__(self) -> str:
         return f"Authenticator(confirmed_at={self.confirmed_at})"
@@ -119,7 +131,9 @@ class Authenticator(msgspec.Struct, frozen=True):
             return Status.ACTIVE
         if self.tries >= self.most_tries:
             return Status.EXHAUSTED
-        return Status.EXPIRED if self.expires_at is None or now >= self.expires_at else Status.PENDING
+        if self.expires_at is None or now >= self.expires_at:
+            return Status.EXPIRED
+        return Status.PENDING if self.proven_at is None else Status.CONFIRMED
 
 
 class Match(NamedTuple):
@@ -136,6 +150,8 @@ class Outcome(StrEnum):
     """What became of one check or one confirmation."""
 
     APPROVED = "approved"
+    CONFIRMED = "confirmed"
+    PENDING = "pending"
     MISMATCH = "mismatch"
     USED = "used"
     LOCKED = "locked"
@@ -246,6 +262,48 @@ def confirm(row: Authenticator, rows: Sequence[Authenticator], match: Match | No
         return Confirmed(refused, row)
     bound = msgspec.structs.replace(row, expires_at=None, confirmed_at=now)
     return Confirmed(Outcome.APPROVED, _accepted(bound, match, now))
+
+
+def prove(
+    row: Authenticator, rows: Sequence[Authenticator], match: Match | None, codes: bytes, now: Instant
+) -> Confirmed:
+    """Decide a code that was typed at the hosted page. It still gates and satisfies nothing, whatever the code."""
+    status = row.status_at(now)
+    if status is not Status.PENDING:
+        return Confirmed(_PROVEN_BEFORE[status], row)
+    if match is None:
+        return Confirmed(Outcome.MISMATCH, msgspec.structs.replace(row, tries=row.tries + 1))
+    refused = may_bind(row, rows)
+    if refused is not None:
+        return Confirmed(refused, row)
+    # Whoever types the code in the last minute still has recovery codes to write down.
+    proven = msgspec.structs.replace(row, proven_at=now, codes=codes, expires_at=now + PENDING_TIME)
+    return Confirmed(Outcome.CONFIRMED, _accepted(proven, match, now))
+
+
+def collect(
+    row: Authenticator, rows: Sequence[Authenticator], subject: bytes, challenge: bytes, now: Instant
+) -> Confirmed:
+    """Decide the step that makes active what its page confirmed: for that subject, and the session that asked."""
+    if row.challenge is None or not hmac.compare_digest(row.challenge, challenge) or row.subject != subject:
+        return Confirmed(Outcome.MISMATCH, row)
+    status = row.status_at(now)
+    if status is Status.PENDING:
+        return Confirmed(Outcome.PENDING, row)
+    if status is not Status.CONFIRMED:
+        return Confirmed(_PROVEN_BEFORE[status], row)
+    refused = may_bind(row, rows)
+    if refused is not None:
+        return Confirmed(refused, row)
+    return Confirmed(Outcome.APPROVED, msgspec.structs.replace(row, expires_at=None, confirmed_at=now, codes=b""))
+
+
+_PROVEN_BEFORE = {
+    Status.CONFIRMED: Outcome.USED,
+    Status.ACTIVE: Outcome.USED,
+    Status.EXPIRED: Outcome.EXPIRED,
+    Status.EXHAUSTED: Outcome.EXHAUSTED,
+}
 
 
 def may_bind(row: Authenticator, rows: Sequence[Authenticator]) -> Outcome | None:

@@ -101,6 +101,11 @@ def derive_ticket(ring: Keyring, app: bytes, verification: bytes) -> bytes:
     return ring.root(ids.key_number(verification)).page.digest(app + verification)
 
 
+def derive_enrolment_ticket(ring: Keyring, key_number: int, app: bytes, authenticator: bytes) -> bytes:
+    """The ticket of an enrolment page. An authenticator's id names no key, so its row keeps which it was."""
+    return ring.root(key_number).page.digest(app + authenticator)
+
+
 def link_proof(token: bytes) -> bytes:
     """What the landing page posts to show that it has the link."""
     return derive(token, LINK_PROOF)
@@ -124,6 +129,11 @@ def link_url(public_url: str, verification: bytes, token: bytes) -> str:
 def page_url(public_url: str, verification: str, ticket: bytes) -> str:
     """The address of the hosted code page, for the browser that asked. It is a secret."""
     return f"{public_url}/v/{verification}#{binary.encode(ticket)}"
+
+
+def enrolment_url(public_url: str, authenticator: str, ticket: bytes) -> str:
+    """The address of the hosted enrolment page, for the browser that asked. It is a secret."""
+    return f"{public_url}/a/{authenticator}#{binary.encode(ticket)}"
 
 
 def redirect_to(redirect_uri: str, handoff: str, state: str) -> str:

@@ -25,6 +25,8 @@ _READ = {ord(sign): sign for sign in _ALPHABET} | {ord(sign.lower()): sign for s
 _READ |= {ord("O"): "0", ord("o"): "0", ord("I"): "1", ord("i"): "1", ord("L"): "1", ord("l"): "1"}
 _READ |= {ord(blank): "" for blank in " \t\r\n-\u00a0\u2009\u202f\u2010\u2011\u2012\u2013\u2014\u2212\u3000"}
 
+DIGEST_SIZE = 32
+
 
 def write(random: bytes) -> str:
     """Write a code for a person; ``random`` is 15 bytes."""

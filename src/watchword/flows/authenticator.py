@@ -18,11 +18,12 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from watchword.core import authenticator as rules
-from watchword.core import ids, passcode, recovery, totp
+from watchword.core import ids, magic_link, passcode, recovery, totp
 from watchword.core.app import App
 from watchword.core.authenticator import Authenticator, Matches, Origin, Outcome, Status
 from watchword.core.instant import Instant, seconds_until
 from watchword.core.keyring import Keyring
+from watchword.core.magic_link import LinkWanted
 from watchword.core.otpauth import AuthenticatorKey
 from watchword.errors import (
     AlreadyBoundError,
@@ -65,7 +66,10 @@ _NOT_ACCEPTED: dict[Outcome, type[NotAcceptedError]] = {
 
 
 class NewAuthenticator(msgspec.Struct, frozen=True):
-    """What an app asks for. ``issuer`` and ``account`` are what the person's own app shows, ``label`` what we list."""
+    """What an app asks for. ``issuer`` and ``account`` are what the person's own app shows, ``label`` what we list.
+
+    With ``link`` it is confirmed at the hosted page and collected by the session that asks.
+    """
 
     subject: str
     label: str = ""
@@ -74,6 +78,7 @@ class NewAuthenticator(msgspec.Struct, frozen=True):
     algorithm: str = totp.DEFAULT_ALGORITHM
     digits: int = totp.DEFAULT_DIGITS
     period: int = totp.DEFAULT_PERIOD
+    link: LinkWanted | None = None
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -85,10 +90,11 @@ class Shown(msgspec.Struct, frozen=True):
 
 
 class Enrolled(msgspec.Struct, frozen=True):
-    """A pending authenticator, and its key in this one answer."""
+    """A pending authenticator, and its key in this one answer. ``ticket`` leads to its page, where there is one."""
 
     shown: Shown
     key: AuthenticatorKey
+    ticket: bytes | None = None
 
     def __repr__(self) -> str:
         return f"Enrolled({self.shown.authenticator!r})"
@@ -133,13 +139,18 @@ class Authenticators:
         """Make a pending authenticator. It gates and satisfies nothing until a code confirms it, within ten minutes.
 
         Raises:
-            InvalidInputError, ConflictError, StoreError.
+            InvalidInputError, RedirectForbiddenError, ConflictError, StoreError.
         """
-        now = self._clock.now()
-        row, key, names = pending_row(self._keys.ring, app, new, now, self._entropy)
+        now, ring = self._clock.now(), self._keys.ring
+        challenge = None if new.link is None else magic_link.read_wanted(new.link, app.redirect_uris)
+        row, key, names = pending_row(ring, app, new, now, self._entropy)
+        ticket = None
+        if challenge is not None:
+            row = msgspec.structs.replace(row, challenge=challenge, page_key=ring.current)
+            ticket = magic_link.derive_enrolment_ticket(ring, ring.current, app.id, row.id)
         await self._store.add(row)
         self._record("authenticator.enrolled", row)
-        return Enrolled(Shown(row, names, Status.PENDING), key)
+        return Enrolled(Shown(row, names, Status.PENDING), key, ticket)
 
     async def confirm(self, app: App, raw: bytes, typed: str) -> Confirmed:
         """Bind a pending authenticator by a code it shows. The subject's first one brings its recovery codes.
@@ -157,8 +168,7 @@ class Authenticators:
         row = await self._store.find(app.id, raw)
         key = self._opened(row)
         found = seal.match(key, row, digits, now, self.skew)
-        codes = [recovery.write(self._entropy.draw(recovery.CODE_BYTES)) for _ in range(recovery.CODES)]
-        hashes = [recovery.digest(app.id, row.subject, recovery.read(code)) for code in codes]
+        codes, hashes = draw_codes(self._entropy, app, row.subject)
         notice = draw_notice(self._entropy, now)
         (outcome, bound), coded = await self._store.confirm(
             app.id, raw, match=found, codes=hashes, notice=notice, now=now
@@ -168,7 +178,7 @@ class Authenticators:
             raise not_bound(outcome, bound)
         self._record("authenticator.confirmed", bound, codes=coded)
         self._wake()
-        return Confirmed(self._show(bound, now), tuple(codes) if coded else ())
+        return Confirmed(self._show(bound, now), codes if coded else ())
 
     async def check(self, app: App, subject: str, typed: str, *, known_device: bool = False) -> Shown:
         """Check a code against all active authenticators of a subject. Returns only where this call alone accepted it.
@@ -233,7 +243,7 @@ class Authenticators:
         read = seal.read_label(label)
         for _ in range(_READS):
             row = await self._store.find(app.id, raw)
-            key, names = self._opened(row), Names(self._names(row).subject, read)
+            key, names = self._opened(row), self._names(row)._replace(label=read)
             new = seal.sealed(self._keys.ring, row, key, names, self._entropy.draw(seal.SEALS))
             if await self._store.rename(app.id, Resealed(raw, row.seed, new)):
                 self._record("authenticator.renamed", new)
@@ -300,7 +310,8 @@ def pending_row(
     issuer = seal.read_label(app.name if new.issuer is None else new.issuer, "issuer")
     account = seal.read_label(new.subject[: seal.MOST_LABEL] if new.account is None else new.account, "account")
     key = AuthenticatorKey(secret, issuer, account, new.algorithm, new.digits, new.period)
-    names = Names(new.subject, seal.read_label(new.label))
+    back = () if new.link is None else (new.link.redirect_uri, new.link.state or "")
+    names = Names(new.subject, seal.read_label(new.label), *back)
     row = Authenticator(
         id=raw,
         app=app.id,
@@ -314,6 +325,12 @@ def pending_row(
         expires_at=now + rules.PENDING_TIME,
     )
     return seal.sealed(ring, row, key, names, nonces), key, names
+
+
+def draw_codes(entropy: Entropy, app: App, subject: bytes) -> tuple[tuple[str, ...], list[bytes]]:
+    """A set of recovery codes, and their hashes."""
+    codes = tuple(recovery.write(entropy.draw(recovery.CODE_BYTES)) for _ in range(recovery.CODES))
+    return codes, [recovery.digest(app.id, subject, recovery.read(code)) for code in codes]
 
 
 def _nobody() -> Authenticator:

@@ -13,7 +13,7 @@ Rules:
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
@@ -33,14 +33,19 @@ _SEED, _NAMES = b"watchword/v1/authenticator/seed", b"watchword/v1/authenticator
 
 _write = msgspec.msgpack.Encoder().encode
 _read_key = msgspec.msgpack.Decoder(tuple[bytes, str, str, str, int, int]).decode
-_read_names = msgspec.msgpack.Decoder(tuple[str, str]).decode
+_read_names = msgspec.msgpack.Decoder(Annotated[tuple[str, ...], msgspec.Meta(min_length=2, max_length=4)]).decode
 
 
 class Names(NamedTuple):
-    """The subject as its app knows it, and what people call this authenticator."""
+    """The subject as its app knows it, and what people call this authenticator.
+
+    Where it is confirmed at the hosted page, also where the browser goes on from there, with the app's own state.
+    """
 
     subject: str
     label: str
+    redirect_uri: str = ""
+    state: str = ""
 
 
 def subject_key(ring: Keyring, app: App, subject: str) -> bytes:
@@ -73,11 +78,13 @@ def fingerprint(ring: Keyring, subject: bytes, secret: bytes) -> bytes:
 def sealed(ring: Keyring, row: Authenticator, key: AuthenticatorKey, names: Names, nonces: bytes) -> Authenticator:
     """The row with both seals, under the current key. ``nonces`` are 24 random bytes."""
     inside = _write((key.secret, key.issuer, key.account, key.algorithm, key.digits, key.period))
+    outside = tuple(names) if names.redirect_uri else names[:2]
+    outside = tuple(names) if names.redirect_uri else names[:2]
     first, second = nonces[:NONCE_SIZE], nonces[NONCE_SIZE:]
     return msgspec.structs.replace(
         row,
         seed=ring.seal(inside, bound_to=_SEED + _bound(row), nonce=first),
-        names=ring.seal(_write(tuple(names)), bound_to=_NAMES + _bound(row), nonce=second),
+        names=ring.seal(_write(outside), bound_to=_NAMES + _bound(row), nonce=second),
         key_number=ring.current,
     )
 

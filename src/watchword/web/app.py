@@ -6,8 +6,9 @@ around each of them (``gate.py``).
 
 from __future__ import annotations
 
-from watchword.web import wire, wire_authenticator, wire_magic_link, wire_notice, wire_secret
+from watchword.web import wire, wire_authenticator, wire_enrolment, wire_magic_link, wire_notice, wire_secret
 from watchword.web.api.authenticator import AuthenticatorApi
+from watchword.web.api.enrolment import EnrolmentApi
 from watchword.web.api.handover import HandoverApi
 from watchword.web.api.health import HealthApi
 from watchword.web.api.magic_link import MagicLinkApi
@@ -31,6 +32,7 @@ _L = "/v1/links/{id}"
 _P = "/v1/pages/{id}"
 _S = "/v1/secrets"
 _A = "/v1/authenticators"
+_E = "/v1/enrolments/{id}"
 _R = "/v1/recovery-codes"
 _N = "/v1/notice-addresses"
 
@@ -60,6 +62,7 @@ _NO_AUTHENTICATOR = Refusal(404, "no authenticator of that id in this app")
 _NOT_BOUND = Refusal(409, "it is active already, or the subject has this key or as many as it may have")
 _ENOUGH = Refusal(409, "the subject has as many authenticators as it may have")
 _NOTHING = Refusal(404, "nothing of that id and proof: which of them is not told")
+_ELSEWHERE_TO = Refusal(403, "`link.redirect_uri` is none that the app registered")
 _BUSY = Refusal(429, "too much from one source, or too soon; nothing was sent or counted")
 _LINK_OVER = Refusal(422, "the verification is over: `reason` says how")
 _WRONG_WORD = Refusal(422, "the word was not accepted: `reason` and `attempts_remaining` tell more")
@@ -130,15 +133,20 @@ def magic_link_routes(services: Services) -> list[Route]:
 
 def authenticator_routes(services: Services) -> list[Route]:
     """Authenticators and recovery codes."""
-    api, w, key = AuthenticatorApi(services.authenticators, services.recovery_codes), wire_authenticator, Auth.APP
+    w, key, url = wire_authenticator, Auth.APP, services.config.public_url
+    api = AuthenticatorApi(services.authenticators, services.recovery_codes, url)
     tag, codes, shown = "authenticators", "recovery codes", w.AuthenticatorShown
-    handovers = HandoverApi(services.handovers, services.config.public_url)
+    handovers = HandoverApi(services.handovers, url)
+    page, e = EnrolmentApi(services.enrolments), wire_enrolment
     # fmt: off
     return [
         Route("POST", _A + "/check", api.check, "check_authenticator", "Check an authenticator's code", tag, key,
               takes=w.SubjectCheck, gives=w.AuthenticatorApproved, refusals=(_FIELD, _NOT_ACCEPTED, _LIMITED, _STORE)),
         Route("POST", _A, api.enrol, "enrol_authenticator", "Begin an enrolment", tag, key, takes=w.NewAuthenticator,
-              gives=w.AuthenticatorEnrolled, status=201, refusals=(_FIELD, _ENOUGH, _STORE)),
+              gives=w.AuthenticatorEnrolled, status=201, refusals=(_FIELD, _ELSEWHERE_TO, _ENOUGH, _STORE)),
+        Route("POST", _A + "/exchange", page.exchange, "exchange_enrolment", "Collect what a page confirmed", tag, key,
+              takes=e.EnrolmentExchange, gives=shown,
+              refusals=(_FIELD, _NOT_EXCHANGED, _NO_AUTHENTICATOR, _NOT_BOUND, _STORE)),
         Route("POST", _A + "/handover", handovers.create, "hand_over_authenticator", "Hand an authenticator over", tag,
               key, takes=w.NewHandover, gives=w.AuthenticatorHandedOver, status=201,
               refusals=(_FIELD, _OFF, _ENOUGH, _LIMITED, _STORE)),
@@ -152,6 +160,11 @@ def authenticator_routes(services: Services) -> list[Route]:
               refusals=(_NO_AUTHENTICATOR, _STORE)),
         Route("DELETE", _A + "/{id}", api.revoke, "revoke_authenticator", "Remove an authenticator", tag, key,
               gives=shown, refusals=(_NO_AUTHENTICATOR, _STORE)),
+        Route("POST", _E + "/open", page.look, "open_enrolment", "Look at an enrolment page", "enrolment pages",
+              takes=e.EnrolmentProof, gives=e.EnrolmentShown, refusals=(_FIELD, _NOTHING, _BUSY, _STORE)),
+        Route("POST", _E + "/confirm", page.confirm, "confirm_enrolment", "Confirm at an enrolment page",
+              "enrolment pages", takes=e.EnrolmentCode, gives=e.EnrolmentConfirmed,
+              refusals=(_FIELD, _NOT_ACCEPTED, _NOTHING, _NOT_BOUND, _BUSY, _STORE)),
         Route("POST", _R, api.renew_codes, "renew_recovery_codes", "Make new recovery codes", codes, key,
               takes=w.SubjectNamed, gives=w.RecoverySet, status=201, refusals=(_FIELD, _STORE)),
         Route("POST", _R + "/check", api.check_code, "check_recovery_code", "Use up a recovery code", codes, key,
@@ -242,6 +255,7 @@ def page_routes(services: Services, api: list[Route]) -> list[Route]:
         Route("GET", "/s/{id}/status", shells.status, hidden=True),
         Route("GET", "/l/{id}", asked.link, hidden=True),
         Route("GET", "/v/{id}", asked.code, hidden=True),
+        Route("GET", "/a/{id}", asked.enrol, hidden=True),
         Route("GET", "/start", pages.start, hidden=True),
         Route("GET", "/docs", docs.page, hidden=True),
         Route("GET", "/openapi.json", docs.document, hidden=True),

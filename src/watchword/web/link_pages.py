@@ -1,6 +1,7 @@
-"""The pages around magic links and codes: where a mail's link leads, and where an app sends people to type a code.
+"""The pages that a mail's link leads to, and that an app sends people to: to type a code, to set up an app for codes.
 
-Not handled here: what the scripts of these pages ask for (the API's routes below ``/v1/links`` and ``/v1/pages``).
+Not handled here: what the scripts of these pages ask for (the API's routes below ``/v1/links``, ``/v1/pages`` and
+``/v1/enrolments``).
 
 Rules: shells, as those of secret links (``secret_pages.py``): no look at a page changes anything, and a page is the
 same for every id, whether it exists or not, so that robots, link previews and mail scanners see the shell and learn
@@ -19,6 +20,7 @@ class LinkPages:
     def __init__(self, pages: Pages) -> None:
         self._link = pages.render("link.html.jinja")
         self._code = pages.render("code.html.jinja")
+        self._enrol = pages.render("enrol.html.jinja")
 
     async def link(self, _: Request) -> Answer:
         """Where the link in a mail leads."""
@@ -27,3 +29,7 @@ class LinkPages:
     async def code(self, _: Request) -> Answer:
         """Where a code is typed, for an app that has no page of its own for that."""
         return Answer(200, self._code, PAGE)
+
+    async def enrol(self, _: Request) -> Answer:
+        """Where an authenticator app is set up, for an app that has no page of its own for that."""
+        return Answer(200, self._enrol, PAGE)

@@ -19,7 +19,7 @@ import msgspec
 from watchword.errors import IdempotencyReusedError
 from watchword.flows.authenticator_seal import MOST_SUBJECT
 from watchword.flows.idempotency import MAX_IDEMPOTENCY_KEY
-from watchword.web import wire_authenticator, wire_magic_link, wire_notice
+from watchword.web import wire_authenticator, wire_enrolment, wire_magic_link, wire_notice
 from watchword.web.exchange import JSON, OCTETS, PROBLEM, Kind
 from watchword.web.problems import Problem
 from watchword.web.route import Auth, Refusal, Route
@@ -135,6 +135,7 @@ _EXAMPLES: dict[str, Document] = {
     "SecretStatus": _SECRET_STATUS,
     "BlobArrived": {"received": 1024, "size": 1024, "complete": True},
     **wire_authenticator.EXAMPLES,
+    **wire_enrolment.EXAMPLES,
     **wire_magic_link.EXAMPLES,
     **wire_notice.EXAMPLES,
 }
@@ -151,8 +152,10 @@ _NAMES = {
     "hosted pages": "verification",
     "secrets": "secret",
     "authenticators": "authenticator",
+    "enrolment pages": "authenticator",
 }
 _EXAMPLE_IDS = {"secrets": _SECRET_ID, "authenticators": wire_authenticator.EXAMPLE_ID}
+_EXAMPLE_IDS["enrolment pages"] = wire_authenticator.EXAMPLE_ID
 
 
 def openapi(routes: Sequence[Route], config: WebConfig) -> Document:

@@ -13,6 +13,7 @@ from typing import Protocol
 from watchword.core.instant import Instant
 from watchword.flows.app import Apps
 from watchword.flows.authenticator import Authenticators
+from watchword.flows.enrolment import Enrolments
 from watchword.flows.handover import Handovers
 from watchword.flows.magic_link import MagicLinks
 from watchword.flows.notice import Addresses
@@ -99,6 +100,7 @@ class Services:
     reports: Reports
     magic_links: MagicLinks
     authenticators: Authenticators
+    enrolments: Enrolments
     recovery_codes: RecoveryCodes
     handovers: Handovers
     addresses: Addresses

@@ -11,7 +11,7 @@ from watchword.core import recovery, totp
 from watchword.core.authenticator import LONGEST_PERIOD, Origin, Status
 from watchword.core.passcode import MAX_TYPED
 from watchword.flows.authenticator_seal import MOST_LABEL, MOST_SUBJECT
-from watchword.web.wire import Requester, Time
+from watchword.web.wire import NewLink, Requester, Time
 
 _LABEL: dict[str, Any] = {"maxLength": MOST_LABEL}
 
@@ -52,6 +52,10 @@ class NewAuthenticator(Struct, frozen=True, forbid_unknown_fields=True, omit_def
     period: Annotated[
         int, Meta(description="Seconds.", extra_json_schema={"minimum": totp.MIN_PERIOD, "maximum": LONGEST_PERIOD})
     ] = totp.DEFAULT_PERIOD
+    link: (
+        Annotated[NewLink, Meta(description="To have it confirmed at the hosted page, and collect it by exchange.")]
+        | None
+    ) = None
 
 
 class NewHandover(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -145,6 +149,9 @@ class AuthenticatorEnrolled(Struct, frozen=True):
     secret: Annotated[str, Meta(description="Base32, for people who cannot scan.")]
     otpauth_uri: str
     qr_svg: Annotated[str, Meta(description="The same URI as a QR code.")]
+    page_url: (
+        Annotated[str, Meta(description="Its hosted page, where `link` was given, in this answer alone.")] | UnsetType
+    ) = UNSET
 
 
 class AuthenticatorHandedOver(Struct, frozen=True):

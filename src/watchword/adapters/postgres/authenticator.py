@@ -18,6 +18,7 @@ from watchword.adapters import authenticator_steps as steps
 from watchword.adapters.postgres.columns import Columns
 from watchword.adapters.postgres.rows import RecoveryCode
 from watchword.adapters.postgres.shelf import Asked, Shelf
+from watchword.core.app import App
 from watchword.core.authenticator import REMEMBERED, Authenticator, Judged, Match, Matches, bucket
 from watchword.core.instant import Instant
 from watchword.core.limit import GuessLimits
@@ -127,6 +128,22 @@ class PostgresAuthenticators:
         now: Instant,
     ) -> Bound:
         bound: Bound = await self._submit(steps.confirm, app, authenticator, match, codes, notice, now)
+        return bound
+
+    async def look(self, authenticator: bytes) -> tuple[Authenticator, App]:
+        found: tuple[Authenticator, App] = await self._look(lambda tables: steps.look(tables, authenticator))
+        return found
+
+    async def prove(
+        self, app: bytes, authenticator: bytes, *, match: Match | None, codes: Sequence[bytes], now: Instant
+    ) -> Bound:
+        bound: Bound = await self._submit(steps.prove, app, authenticator, match, codes, now)
+        return bound
+
+    async def collect(
+        self, app: bytes, authenticator: bytes, *, subject: bytes, challenge: bytes, notice: bytes, now: Instant
+    ) -> Bound:
+        bound: Bound = await self._submit(steps.collect, app, authenticator, subject, challenge, notice, now)
         return bound
 
     async def check(

@@ -15,6 +15,7 @@ import msgspec
 
 from watchword.adapters import authenticator_steps as steps
 from watchword.adapters.sqlite.database import our_words
+from watchword.core.app import App
 from watchword.core.authenticator import REMEMBERED, Authenticator, Judged, Match, Matches
 from watchword.core.instant import Instant
 from watchword.core.limit import GuessLimits
@@ -128,6 +129,22 @@ class SqliteAuthenticators:
         now: Instant,
     ) -> Bound:
         bound: Bound = await self._submit(steps.confirm, app, authenticator, match, codes, notice, now)
+        return bound
+
+    async def look(self, authenticator: bytes) -> tuple[Authenticator, App]:
+        with our_words():
+            return steps.look(self._reader(), authenticator)
+
+    async def prove(
+        self, app: bytes, authenticator: bytes, *, match: Match | None, codes: Sequence[bytes], now: Instant
+    ) -> Bound:
+        bound: Bound = await self._submit(steps.prove, app, authenticator, match, codes, now)
+        return bound
+
+    async def collect(
+        self, app: bytes, authenticator: bytes, *, subject: bytes, challenge: bytes, notice: bytes, now: Instant
+    ) -> Bound:
+        bound: Bound = await self._submit(steps.collect, app, authenticator, subject, challenge, notice, now)
         return bound
 
     async def check(

@@ -16,38 +16,45 @@ from msgspec import UNSET
 
 from watchword.core import base32, ids, qr
 from watchword.core.app import App
+from watchword.core.magic_link import enrolment_url
 from watchword.core.otpauth import write_key_uri
 from watchword.errors import InvalidInputError, UnauthenticatedError, UnknownError
 from watchword.flows.authenticator import Authenticators, Shown
 from watchword.flows.authenticator import NewAuthenticator as Asked
 from watchword.flows.recovery import RecoveryCodes
 from watchword.web import wire, wire_authenticator
+from watchword.web.api.verification import wanted
 from watchword.web.exchange import Answer, Request
 
 Verb = Callable[[App, bytes], Awaitable[Shown]]
 
-_UNKNOWN = "No authenticator of that id in this app."
+UNKNOWN = "No authenticator of that id in this app."
 _ONE_SUBJECT = "The address needs one subject: ?subject=…"
 
 
 class AuthenticatorApi:
     """The endpoints of authenticators and recovery codes."""
 
-    def __init__(self, authenticators: Authenticators, codes: RecoveryCodes) -> None:
+    def __init__(self, authenticators: Authenticators, codes: RecoveryCodes, public_url: str) -> None:
         self._flow = authenticators
         self._codes = codes
+        self._public_url = public_url
 
     async def enrol(self, request: Request) -> Answer:
         """Make a pending authenticator. Show its QR code or key to the person, and confirm with the code they type.
 
         The key is in this answer and in no other. Until it is confirmed, within ten minutes, it gates and satisfies
-        nothing. Ask for this only after the person has signed in as strongly as they can.
+        nothing. Ask for this only after the person has signed in as strongly as they can. With `link`, send the browser
+        to `page_url` instead, and collect with the exchange.
         """
         new: wire_authenticator.NewAuthenticator = request.payload
         enrolled = await self._flow.enrol(
             app_of(request),
-            Asked(new.subject, new.label, new.issuer, new.account, new.algorithm, new.digits, new.period),
+            Asked(
+                new.subject, new.label, new.issuer, new.account, new.algorithm, new.digits, new.period, wanted(new.link)
+            ),
         )
+        ticket = enrolled.ticket
         shown, uri = shown_of(enrolled.shown), write_key_uri(enrolled.key)
         answer = wire_authenticator.AuthenticatorEnrolled(
             id=shown.id,
@@ -59,6 +66,7 @@ class AuthenticatorApi:
             secret=base32.write(enrolled.key.secret),
             otpauth_uri=uri,
             qr_svg=qr.svg(uri),
+            page_url=UNSET if ticket is None else enrolment_url(self._public_url, shown.id, ticket),
         )
         return Answer(201, wire.encode(answer))
 
@@ -73,7 +81,7 @@ class AuthenticatorApi:
         try:
             confirmed = await self._flow.confirm(app_of(request), raw, typed.code)
         except UnknownError:
-            raise UnknownError(_UNKNOWN) from None
+            raise UnknownError(UNKNOWN) from None
         return Answer(200, wire.encode(shown_of(confirmed.shown, confirmed.codes)))
 
     async def check(self, request: Request) -> Answer:
@@ -128,14 +136,14 @@ class AuthenticatorApi:
         try:
             shown = await verb(app_of(request), raw)
         except UnknownError:
-            raise UnknownError(_UNKNOWN) from None
+            raise UnknownError(UNKNOWN) from None
         return Answer(200, wire.encode(shown_of(shown)))
 
     def _named(self, request: Request) -> bytes:
         try:
             return ids.from_text(ids.AUTHENTICATOR, request.key)
         except UnknownError:
-            raise UnknownError(_UNKNOWN) from None
+            raise UnknownError(UNKNOWN) from None
 
 
 def app_of(request: Request) -> App:

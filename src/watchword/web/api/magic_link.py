@@ -46,8 +46,8 @@ class MagicLinkApi:
     async def proceed(self, request: Request) -> Answer:
         """Say where the browser goes on. Spends nothing: only the session that asked can do something with it."""
         asked: wire_magic_link.LinkProof = request.payload
-        proof = _proof(asked.proof)
-        with _nothing_here():
+        proof = read_proof(asked.proof)
+        with nothing_here():
             to = await self._flow.proceed(_id(request), proof, request.client)
         return Answer(200, wire.encode(wire_magic_link.Redirect(to)))
 
@@ -57,16 +57,16 @@ class MagicLinkApi:
         Three wrong words close this way, and no other. This browser gets nothing: the session that asked collects.
         """
         asked: wire_magic_link.LinkWord = request.payload
-        proof = _proof(asked.proof)
-        with _nothing_here():
+        proof = read_proof(asked.proof)
+        with nothing_here():
             await self._flow.confirm(_id(request), proof, asked.word, request.client)
         return Answer(200, wire.encode(wire_magic_link.Confirmed()))
 
     async def look(self, request: Request) -> Answer:
         """Give what the hosted code page shows. Changes nothing."""
         asked: wire_magic_link.PageProof = request.payload
-        proof = _proof(asked.proof)
-        with _nothing_here():
+        proof = read_proof(asked.proof)
+        with nothing_here():
             seen = await self._flow.look(_id(request), proof, request.client)
         return Answer(200, wire.encode(_seen(seen)))
 
@@ -77,16 +77,16 @@ class MagicLinkApi:
         until the app has collected, so that a reload loses nothing.
         """
         asked: wire_magic_link.PageCode = request.payload
-        proof = _proof(asked.proof)
-        with _nothing_here():
+        proof = read_proof(asked.proof)
+        with nothing_here():
             to = await self._flow.check(_id(request), proof, asked.code, request.client)
         return Answer(200, wire.encode(wire_magic_link.CodeConfirmed(to)))
 
     async def resend(self, request: Request) -> Answer:
         """Send the message again, with the same code and link."""
         asked: wire_magic_link.PageProof = request.payload
-        proof = _proof(asked.proof)
-        with _nothing_here():
+        proof = read_proof(asked.proof)
+        with nothing_here():
             seen = await self._flow.resend(_id(request), proof, request.client)
         return Answer(200, wire.encode(_seen(seen)))
 
@@ -112,7 +112,8 @@ class MagicLinkApi:
         return Answer(200, wire.encode(show(ids.to_text(ids.VERIFICATION, shown.verification.id), shown)))
 
 
-def _proof(text: str) -> bytes:
+def read_proof(text: str) -> bytes:
+    """A proof out of a body."""
     try:
         return binary.decode_exactly(text, PROOF_SIZE)
     except ValueError:
@@ -124,7 +125,7 @@ def _id(request: Request) -> bytes:
 
 
 @contextmanager
-def _nothing_here() -> Iterator[None]:
+def nothing_here() -> Iterator[None]:
     """One answer for everything that is not there, or not for whoever asks."""
     try:
         yield

@@ -114,7 +114,7 @@ def _asked(new: wire.NewVerification, idempotency_key: bytes | None) -> Asked:
         source=requester.ip if requester else None,
         user_agent=requester.user_agent if requester else None,
         known_device=requester.known_device if requester else False,
-        link=None if new.link is None else _wanted(new.link),
+        link=wanted(new.link),
         action=read_action(new.action),
         decoy=new.decoy,
         notice_acknowledged=new.notice_acknowledged,
@@ -124,8 +124,13 @@ def _asked(new: wire.NewVerification, idempotency_key: bytes | None) -> Asked:
     )
 
 
-def _wanted(link: wire.NewLink) -> LinkWanted:
-    return LinkWanted(link.redirect_uri, link.state, link.code_challenge, link.code_challenge_method)
+def wanted(link: wire.NewLink | None) -> LinkWanted | None:
+    """What an app says about the session that asks, if it does."""
+    return (
+        None
+        if link is None
+        else LinkWanted(link.redirect_uri, link.state, link.code_challenge, link.code_challenge_method)
+    )
 
 
 def show(
