@@ -25,7 +25,7 @@ class Keys:
     def __init__(self, load: Callable[[], Keyring], clock: Clock) -> None:
         self._load = load
         self._clock = clock
-        self._loaded_at: Instant = clock.now()
+        self._loaded_at: Instant = clock.now() - SECOND  # keys may be rotated in the very second of a start
         self.ring = load()
 
     def reload(self) -> None:
