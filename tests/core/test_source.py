@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from watchword.core.source import network_of
+from watchword.core.source import network_of, network_of_client
 from watchword.errors import InvalidInputError
 
 
@@ -25,3 +25,9 @@ def test_what_is_no_address_is_refused_by_field(source: str) -> None:
     with pytest.raises(InvalidInputError) as caught:
         network_of(source)
     assert "requester.ip" == caught.value.field
+
+
+def test_of_a_client_the_scope_counts_for_nothing_and_local_sockets_are_one() -> None:
+    assert network_of_client("fe80::1%eth0") == network_of("fe80::2") == network_of_client("fe80::3%wlan1")
+    assert network_of_client("192.0.2.7") == network_of("192.0.2.7")
+    assert network_of_client("") == network_of_client("a local socket") == b""

@@ -33,3 +33,14 @@ def network_of(source: str) -> bytes:
         mapped = address.ipv4_mapped
         return mapped.packed if mapped else address.packed[:8]
     return address.packed
+
+
+def network_of_client(client: str) -> bytes:
+    """The network of whoever is connected. What is no address, a local socket, is all one.
+
+    The scope of a link-local address is this machine's own word for the link, and counts for nothing.
+    """
+    try:
+        return network_of(client.partition("%")[0])
+    except InvalidInputError:
+        return b""

@@ -16,7 +16,6 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from hashlib import sha256
-from ipaddress import IPv6Address, ip_address
 
 import msgspec
 
@@ -26,6 +25,7 @@ from watchword.core.app import App
 from watchword.core.instant import SECOND, Instant, Span, rfc3339
 from watchword.core.keyring import INDEX_SECRET, INDEX_SOURCE
 from watchword.core.secret import Claimed, Outcome, Secret, SecretRules, State, Toll
+from watchword.core.source import network_of_client
 from watchword.errors import (
     BurntError,
     ForbiddenError,
@@ -306,7 +306,7 @@ class Secrets:
         """One bucket for each source, or for each app where a key was given: tenants do not pay for strangers."""
         kib = -(-(len(new.jwe) + sum(new.sizes)) // rules.KIB)
         pairs = [(rate, amount) for rate, amount in ((self.rules.creates, 1), (self.rules.kib, kib)) if rate]
-        who = b"network" + _network(new.source) if new.app is None else b"app" + new.app.id
+        who = b"network" + network_of_client(new.source) if new.app is None else b"app" + new.app.id
         key = b"c" + self._keys.ring.lookup(INDEX_SOURCE, b"secret" + who)
         return Toll(key, tuple(rate for rate, _ in pairs), tuple(amount for _, amount in pairs))
 
@@ -342,15 +342,3 @@ def _refusal(claimed: Claimed, now: Instant) -> Exception:
         return RateLimitedError("Too many wrong passphrases. None was looked at; nothing is lost.", retry_after=wait)
     at = secret.over_at(now)
     return _OVER[outcome](at="" if at is None else rfc3339(at))
-
-
-def _network(source: str) -> bytes:
-    """The network a source counts as: an IPv4 address, or the /64 of an IPv6 one. What is no address is all one."""
-    try:
-        address = ip_address(source)
-    except ValueError:
-        return b""
-    if isinstance(address, IPv6Address):
-        mapped = address.ipv4_mapped
-        return mapped.packed if mapped else address.packed[:8]
-    return address.packed

@@ -10,8 +10,8 @@ of sources that still count it is begun anew rather than let them grow.
 from __future__ import annotations
 
 from watchword.core.limit import FRESH, Arrivals, Rate, send
-from watchword.core.source import network_of
-from watchword.errors import InvalidInputError, RateLimitedError
+from watchword.core.source import network_of_client
+from watchword.errors import RateLimitedError
 from watchword.ports import Clock
 
 MOST_SOURCES = 20_000
@@ -34,10 +34,7 @@ class SourceLimit:
         """
         if not self.rates:
             return
-        try:
-            network = network_of(source)
-        except InvalidInputError:
-            network = b""  # a local socket: all that comes by one is one source
+        network = network_of_client(source)
         now = self._clock.now()
         arrivals, wait = send(self._arrivals.get(network, FRESH), self.rates, now)
         if wait:
