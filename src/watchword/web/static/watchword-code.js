@@ -222,9 +222,12 @@ export class WatchwordCode extends HTMLElement {
 
   /** Ask how the request stands. Changes nothing on the server. */
   async #look() {
-    if (!this.#request) return;
+    const request = this.#request;
+    if (!request) return;
     this.#looked = Date.now();
     const { status, answer, retryAfter } = await this.#ask("open", {});
+    // A code or a resend was sent meanwhile: its own answer counts, or one press would be told of as two.
+    if (this.#busy || this.#request !== request) return;
     if (status === 200) return this.#arrange(answer);
     if (status === 404) return this.end("unknown");
     if (this.#seen) return; // a later look may find more
