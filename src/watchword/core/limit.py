@@ -26,6 +26,20 @@ LONGEST_GUESS_SPAN: Span = 2 * DAY  # of a budget of wrong guesses; older ones m
 Arrivals = tuple[Instant, Instant]
 FRESH: Arrivals = (0, 0)
 
+LANES = (0, 1)  # anybody's, and that of a device which proved itself before
+_SENDS = (b"r0", b"r1")
+_GUESSES = (b"g0", b"g1")
+
+
+def sends_key(lane: int, recipient: bytes) -> bytes:
+    """The bucket of sends to a recipient in a lane, whichever app sends."""
+    return _SENDS[lane] + recipient
+
+
+def guesses_key(lane: int, app: bytes, recipient: bytes) -> bytes:
+    """The bucket of wrong guesses for a recipient of an app in a lane."""
+    return _GUESSES[lane] + app + recipient
+
 
 class Rate(NamedTuple):
     """For sends (GCRA): up to ``count`` at once, then one each ``per / count``, so below ``2 * count`` in any ``per``.

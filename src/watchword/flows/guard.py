@@ -18,7 +18,7 @@ from watchword.core import ids
 from watchword.core.guard import Plan, Traits, Verdict, read_traits, write_traits
 from watchword.core.instant import Span, seconds_until
 from watchword.core.keyring import INDEX_BLOCK, INDEX_SOURCE, Keyring
-from watchword.core.limit import Charge, Rate, told
+from watchword.core.limit import Charge, Rate, sends_key, told
 from watchword.core.number import LONGEST_PREFIX, WIDER_PREFIX, Number
 from watchword.core.policy import Rules
 from watchword.core.sms import SmsRules, admit_number, demand_notice
@@ -152,7 +152,7 @@ def charges_of(rules: Rules, ring: Keyring, verification: Verification, network:
     by_recipient = rules.sms_limits.number_sends if is_text else limits.recipient_sends
     charges = []
     if by_recipient:
-        charges.append(Charge(b"r%d" % verification.lane + verification.recipient, by_recipient))
+        charges.append(Charge(sends_key(verification.lane, verification.recipient), by_recipient))
     if network is not None and limits.source_sends and not is_text:  # texts count by a wider network, see plan_of
         charges.append(Charge(b"s" + ring.lookup(INDEX_SOURCE, network), limits.source_sends))
     if limits.app_sends:

@@ -143,7 +143,10 @@ class Verifications:
         """
         now = self._clock.now()
         ring = self._keys.ring
-        address, number, notice = await self._address(request)
+        self._demand_rule(request)
+        address, number, notice = (
+            await self._number(request) if request.channel == "sms" else (self._email(request), None, "")
+        )
         idempotency = read_idempotency(ring, app, request.idempotency_key, request.fingerprint)
         new = self._draw(ring, app, request, address, idempotency, now)
         if number is not None:
@@ -276,17 +279,20 @@ class Verifications:
             return recipient.identify(self._keys.ring, "sms", read_number(to).e164)
         return recipient.identify(self._keys.ring, "email", recipient.read_email(to))
 
-    async def _address(self, request: Request) -> tuple[str, Number | None, str]:
-        """Where it goes and, for a text, its number and the notice that was acknowledged."""
+    def _demand_rule(self, request: Request) -> None:
         if request.locale is not None and not _LOCALE.fullmatch(request.locale):
             raise InvalidInputError("A locale is a language tag such as en or de-AT.", field="locale")
         self.rules.profile.rule(request.channel, request.purpose)
-        if request.channel == "sms":
-            number, notice = await self._sms.admit(self.rules, request.to, request.purpose, request.notice_acknowledged)
-            return number.e164, number, notice
+
+    async def _number(self, request: Request) -> tuple[str, Number, str]:
+        """Where a text goes, with its number and the notice that was acknowledged."""
+        number, notice = await self._sms.admit(self.rules, request.to, request.purpose, request.notice_acknowledged)
+        return number.e164, number, notice
+
+    def _email(self, request: Request) -> str:
         if request.notice_acknowledged is not None:
             raise InvalidInputError("Only SMS has a notice to acknowledge.", field="notice_acknowledged")
-        return recipient.read_email(request.to), None, ""
+        return recipient.read_email(request.to)
 
     def _draw(
         self, ring: Keyring, app: App, request: Request, address: str, idempotency: Idempotency | None, now: Instant

@@ -39,11 +39,11 @@ _CODES = "SELECT hash, used_at FROM recovery_codes WHERE subject = ?"
 
 
 class SqliteAuthenticatorRows:
-    """Reads and writes rows over one connection (``authenticator_steps.AuthenticatorRows``)."""
+    """Reads and writes rows over a cursor (``authenticator_steps.AuthenticatorRows``)."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._execute = connection.execute
-        self._many = connection.executemany
+    def __init__(self, cursor: sqlite3.Cursor) -> None:
+        self._execute = cursor.execute
+        self._many = cursor.executemany
 
     def get(self, authenticator: bytes) -> Authenticator | None:
         row = self._execute(_GET, (authenticator,)).fetchone()

@@ -34,6 +34,13 @@ _PRAGMAS = (
 )
 
 
+# sqlite3 asks an object of any type but int, float, str and bytearray whether it adapts itself, by two attributes that
+# are not there: two exceptions, made and dropped, for every value. Told that these stay what they are, it asks nothing.
+sqlite3.register_adapter(bytes, bytes.__bytes__)
+sqlite3.register_adapter(bool, int)
+sqlite3.register_adapter(type(None), {None: None}.get)
+
+
 @contextmanager
 def our_words() -> Iterator[None]:
     """Turn what SQLite raises into a StoreError that says what an operator can act on."""

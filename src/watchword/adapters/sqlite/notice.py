@@ -53,10 +53,10 @@ _read_delivery = msgspec.msgpack.Decoder(Delivery).decode
 
 
 class SqliteNoticeRows:
-    """Reads and writes rows over one connection (``notice_steps.NoticeRows``)."""
+    """Reads and writes rows over a cursor (``notice_steps.NoticeRows``)."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._execute = connection.execute
+    def __init__(self, cursor: sqlite3.Cursor) -> None:
+        self._execute = cursor.execute
 
     def addresses(self, subject: bytes) -> Sequence[Address]:
         return [Address(*row) for row in self._execute(_OF, (subject,))]

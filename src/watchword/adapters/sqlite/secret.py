@@ -37,10 +37,10 @@ _read_leases = msgspec.msgpack.Decoder(tuple[Lease, ...]).decode
 
 
 class SqliteSecretRows:
-    """Reads and writes rows over one connection (``secret_steps.SecretRows``)."""
+    """Reads and writes rows over a cursor (``secret_steps.SecretRows``)."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._execute = connection.execute
+    def __init__(self, cursor: sqlite3.Cursor) -> None:
+        self._execute = cursor.execute
 
     def get(self, secret: bytes) -> Secret | None:
         row = self._execute(_GET, (secret,)).fetchone()
