@@ -105,15 +105,17 @@ def send(arrivals: Arrivals, rates: tuple[Rate, ...], now: Instant) -> tuple[Arr
     """
     moved = list(arrivals)
     wait = 0
-    for window, rate in enumerate(rates):
+    for window, (count, per) in enumerate(rates):
         # Rounded up, so that a rate which does not divide its span lets no more through at once than it says.
-        share = -(-rate.per // rate.count)
+        share = -(-per // count)
         arrival = arrivals[window]
         # So far ahead it was written by a clock that leapt and came back: it must not lock people out for as long.
-        if not now <= arrival <= now + 2 * rate.per:
+        if not now <= arrival <= now + 2 * per:
             arrival = now
         arrival += share
-        wait = max(wait, arrival - share * rate.count - now)
+        ahead = arrival - share * count - now
+        if ahead > wait:
+            wait = ahead
         moved[window] = arrival
     if wait > 0:
         return arrivals, wait
