@@ -114,7 +114,7 @@ def send(arrivals: Arrivals, rates: tuple[Rate, ...], now: Instant) -> tuple[Arr
             arrival = now
         arrival += share
         ahead = arrival - share * count - now
-        if ahead > wait:
+        if ahead > wait:  # noqa: PLR1730 - max() is called for every window of every bucket
             wait = ahead
         moved[window] = arrival
     if wait > 0:

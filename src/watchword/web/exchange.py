@@ -58,8 +58,7 @@ class Request:
         self.query = query
         self.version = version
         self.raw_headers = headers
-        # A third of what dict() takes for a list of pairs.
-        self.headers: dict[bytes, bytes] = {name: value for name, value in headers}  # noqa: C416
+        self.headers: dict[bytes, bytes] = dict(headers)
         self.peer = peer
         self.client = peer
         self.caller = caller
