@@ -26,7 +26,7 @@ from watchword.core.device import describe
 from watchword.core.instant import Instant
 from watchword.core.keyring import NONCE_SIZE, Keyring
 from watchword.core.magic_link import LinkWanted
-from watchword.core.number import Number, is_number, read_number
+from watchword.core.number import is_number, read_number
 from watchword.core.particulars import Particulars
 from watchword.core.source import network_of
 from watchword.core.verification import CODE, Expected, Outcome, Status, Verification, resend_at
@@ -144,9 +144,10 @@ class Verifications:
         now = self._clock.now()
         ring = self._keys.ring
         self._demand_rule(request)
-        address, number, notice = (
-            await self._number(request) if request.channel == "sms" else (self._email(request), None, "")
-        )
+        number, notice = None, ""
+        if request.channel == "sms":
+            number, notice = await self._sms.admit(self.rules, request.to, request.purpose, request.notice_acknowledged)
+        address = _email(request) if number is None else number.e164
         idempotency = read_idempotency(ring, app, request.idempotency_key, request.fingerprint)
         new = self._draw(ring, app, request, address, idempotency, now)
         if number is not None:
@@ -284,16 +285,6 @@ class Verifications:
             raise InvalidInputError("A locale is a language tag such as en or de-AT.", field="locale")
         self.rules.profile.rule(request.channel, request.purpose)
 
-    async def _number(self, request: Request) -> tuple[str, Number, str]:
-        """Where a text goes, with its number and the notice that was acknowledged."""
-        number, notice = await self._sms.admit(self.rules, request.to, request.purpose, request.notice_acknowledged)
-        return number.e164, number, notice
-
-    def _email(self, request: Request) -> str:
-        if request.notice_acknowledged is not None:
-            raise InvalidInputError("Only SMS has a notice to acknowledge.", field="notice_acknowledged")
-        return recipient.read_email(request.to)
-
     def _draw(
         self, ring: Keyring, app: App, request: Request, address: str, idempotency: Idempotency | None, now: Instant
     ) -> Verification:
@@ -392,6 +383,12 @@ class Verifications:
             purpose=verification.purpose,
             **facts,
         )
+
+
+def _email(request: Request) -> str:
+    if request.notice_acknowledged is not None:
+        raise InvalidInputError("Only SMS has a notice to acknowledge.", field="notice_acknowledged")
+    return recipient.read_email(request.to)
 
 
 def compare(ring: Keyring, app: bytes, verification: bytes, digits: str) -> bool:
