@@ -32,7 +32,7 @@ const TEXTS = {
   resent: "Sent again. It is the same code.",
   send: "Send it now",
   sent: "Sent.",
-  work: "Before the code is sent, your browser works for a few seconds. There is nothing for you to do.",
+  work: "Before the code is sent, your browser works for some seconds. There is nothing for you to do.",
   hard: "Your browser could not finish that. Nothing is lost: try again, or go back and choose another way.",
   spent: "It cannot be sent again.",
   until: "Valid until {time}.",
