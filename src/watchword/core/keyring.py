@@ -33,6 +33,7 @@ SEAL = b"watchword/v1/seal"
 LINK = b"watchword/v1/link"
 PAGE = b"watchword/v1/page"
 HANDOFF = b"watchword/v1/handoff"
+WORK = b"watchword/v1/work"
 
 INDEX_RECIPIENT = b"watchword/v1/index/recipient"
 INDEX_ADDRESS = b"watchword/v1/index/address"
@@ -98,6 +99,7 @@ class RootKey:
         self.seal = AESGCM(derive(secret, SEAL))
         self.link = Mac(derive(secret, LINK))
         self.page = Mac(derive(secret, PAGE))
+        self.work = Mac(derive(secret, WORK))
         self.handoff = AESGCM(derive(secret, HANDOFF))
 
     def __repr__(self) -> str:

@@ -105,6 +105,16 @@ class Verification(msgspec.Struct, frozen=True):
         return self.status
 
     @property
+    def has_page(self) -> bool:
+        """Whether there is a hosted page where its code is typed."""
+        return self.challenge is not None and bool(self.methods & CODE)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether its message waits for work that is done at that page: nothing was ever sent."""
+        return self.sends == 0 and self.status is Status.PENDING
+
+    @property
     def words_remaining(self) -> int:
         """How many wrong first words another device still has."""
         return WORDS - self.words

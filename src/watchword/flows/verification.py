@@ -29,7 +29,7 @@ from watchword.core.magic_link import LinkWanted
 from watchword.core.number import is_number, read_number
 from watchword.core.particulars import Particulars
 from watchword.core.source import network_of
-from watchword.core.verification import CODE, Expected, Outcome, Status, Verification, resend_at
+from watchword.core.verification import Expected, Outcome, Status, Verification, resend_at
 from watchword.errors import (
     AlreadyUsedError,
     CanceledError,
@@ -161,12 +161,13 @@ class Verifications:
             guesses=self.rules.guesses,
             idempotency=idempotency,
             now=now,
-            plan=plan_of(self.rules, ring, new, source),
+            plan=plan_of(self.rules, ring, new, source, page=True, holds=True),
         )
         verification, replayed, _ = await self._sms.watch(self.rules, new, adding)
         self._record("verification.replayed" if replayed else "verification.created", verification)
         self._wake()
-        return self._show(verification, now, replayed=True, made=True) if replayed else shown
+        as_drawn = not replayed and not verification.is_held
+        return shown if as_drawn else self._show(verification, now, replayed=replayed, made=True)
 
     async def check(
         self,
@@ -231,11 +232,13 @@ class Verifications:
             None if action is None else digest(self._keys.ring, app.id, verification, action),
         )
 
-    async def resend(self, app: App, verification: bytes, *, source: str | None = None) -> Shown:
-        """Send the same code again. ``source`` is who asks, where that is not the app.
+    async def resend(
+        self, app: App, verification: bytes, *, source: str | None = None, worked: int | None = None
+    ) -> Shown:
+        """Send the same code again. ``source`` is who asks at the hosted page; ``worked`` is the plan's.
 
         Raises:
-            UnknownError, EndedError, SendsSpentError, ChannelClosedError, RateLimitedError, StoreError.
+            ChallengeError, UnknownError, EndedError, SendsSpentError, ChannelClosedError, RateLimitedError, StoreError.
         """
         now = self._clock.now()
         ring = self._keys.ring
@@ -248,7 +251,7 @@ class Verifications:
             schedule=self.rules.profile.resend_after,
             guesses=self.rules.guesses,
             now=now,
-            plan=plan_of(self.rules, ring, found, network),
+            plan=plan_of(self.rules, ring, found, network, page=source is not None, worked=worked),
         )
         resent, _, _ = await self._sms.watch(self.rules, found, resending)
         self._record("verification.resent", resent)
@@ -353,7 +356,7 @@ class Verifications:
         def shown(ring: Keyring) -> Shown:
             app, raw = verification.app, verification.id
             known = address or particulars.read(ring.open(verification.sealed, bound_to=app + raw))[0]
-            paged = made and verification.challenge is not None and verification.methods & CODE
+            paged = made and verification.has_page
             return Shown(
                 verification,
                 recipient.mask(known),

@@ -33,6 +33,13 @@ MAX_USER_AGENT = 4_096  # hostile clients send long ones; the app that passes th
 Channel = Annotated[str, Meta(description="How the code travels.", extra_json_schema={"enum": list(CHANNELS)})]
 Purpose = Annotated[str, Meta(description="What it is for.", extra_json_schema={"enum": list(PURPOSES)})]
 Method = Annotated[str, Meta(extra_json_schema={"enum": ["code", "link"]})]
+Challenge = Annotated[
+    str,
+    Meta(
+        description="Nothing is sent before the browser has worked for it, at the hosted page.",
+        extra_json_schema={"const": "proof_of_work"},
+    ),
+]
 Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 
 
@@ -143,6 +150,7 @@ class VerificationShown(Struct, frozen=True):
     sends_remaining: int
     page_url: Annotated[str, Meta(description="Its hosted code page, in this answer alone.")] | UnsetType = UNSET
     deliveries: list[DeliveryShown] | UnsetType = UNSET
+    challenge: Challenge | UnsetType = UNSET
 
 
 class Health(Struct, frozen=True):
@@ -154,6 +162,8 @@ class Health(Struct, frozen=True):
 Shape = TypeVar("Shape", bound=Struct)
 
 encode = msgspec.json.Encoder().encode
+
+PROOF_OF_WORK = "proof_of_work"
 
 
 class Reader(Generic[Shape]):

@@ -83,12 +83,23 @@ class MagicLinkApi:
             to = await self._flow.check(_id(request), proof, asked.code, request.client)
         return Answer(200, wire.encode(wire_magic_link.CodeConfirmed(to)))
 
-    async def resend(self, request: Request) -> Answer:
-        """Send the message again, with the same code and link."""
+    async def challenge(self, request: Request) -> Answer:
+        """Give a piece of work, in ALTCHA's form, for the next time the message is sent.
+
+        It counts once, for that send of that verification, for five minutes.
+        """
         asked: wire_magic_link.PageProof = request.payload
         proof = read_proof(asked.proof)
         with nothing_here():
-            seen = await self._flow.resend(_id(request), proof, request.client)
+            given = await self._flow.challenge(_id(request), proof, request.client)
+        return Answer(200, wire.encode(given))
+
+    async def resend(self, request: Request) -> Answer:
+        """Send the message again, with the same code and link; or for the first time, where it was held for `work`."""
+        asked: wire_magic_link.PageSend = request.payload
+        proof = read_proof(asked.proof)
+        with nothing_here():
+            seen = await self._flow.resend(_id(request), proof, request.client, asked.work)
         return Answer(200, wire.encode(_seen(seen)))
 
     async def exchange(self, request: Request) -> Answer:
@@ -150,4 +161,5 @@ def _seen(seen: PageSeen) -> wire_magic_link.PageShown:
         sends_remaining=verification.sends_remaining,
         attempts_remaining=verification.attempts_remaining,
         action=seen.action or UNSET,
+        challenge=wire.PROOF_OF_WORK if verification.is_held else UNSET,
     )

@@ -154,6 +154,7 @@ def show(
         verification.sends_remaining,
         page,
         [_delivery(verification.channel, each) for each in shown.deliveries] if with_deliveries else UNSET,
+        wire.PROOF_OF_WORK if verification.is_held else UNSET,
     )
 
 
