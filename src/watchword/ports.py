@@ -19,7 +19,7 @@ from watchword.core.app import App
 from watchword.core.delivery import Delivery, Due, Report, Settlement
 from watchword.core.guard import ALLOWED, Plan, Verdict
 from watchword.core.instant import Instant, Span
-from watchword.core.limit import Charge, GuessLimits
+from watchword.core.limit import Charge, GuessLimits, Left
 from watchword.core.message import PasscodeMessage, Receipt
 from watchword.core.verification import Expected, Judgement, Outcome, Verification
 from watchword.ports_app import AppStore
@@ -77,12 +77,13 @@ class Idempotency(NamedTuple):
 class Added(NamedTuple):
     """A verification that stands in the store. ``replayed`` where an earlier request with this key had made it.
 
-    ``verdict`` is the guard's, where it was asked.
+    ``verdict`` is the guard's, where it was asked; ``left`` what the tightest bucket that was charged takes still.
     """
 
     verification: Verification
     replayed: bool
     verdict: Verdict = ALLOWED
+    left: Left | None = None
 
 
 class VerificationStore(Protocol):

@@ -42,6 +42,24 @@ async def outcome(world: World, raw: bytes, code: str) -> str:
 
 
 @every_store
+def test_a_send_tells_what_the_tightest_bucket_takes_still_and_a_repeat_tells_nothing(
+    store: str, tmp_path: Path
+) -> None:
+    async def journey() -> None:
+        async with a_world(store, tmp_path) as world:
+            told = [(await world.create(idempotency_key=key)).left for key in ("a", "b", "b")]
+            assert [left and left.left for left in told] == [(2, 200 * SECOND), (1, 200 * SECOND), None]
+            world.clock.move(30 * SECOND)
+            made = await world.create("bob@example.com", source="192.0.2.1")
+            world.clock.move(30 * SECOND)
+            resent = await world.verifications.resend(world.app, made.verification.id)
+            assert resent.left is not None
+            assert resent.left.left == (1, 170 * SECOND)
+
+    run(journey())
+
+
+@every_store
 def test_of_many_right_checks_at_once_exactly_one_is_approved(store: str, tmp_path: Path) -> None:
     async def journey() -> None:
         async with a_world(store, tmp_path) as world:

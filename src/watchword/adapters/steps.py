@@ -9,7 +9,7 @@ and costs its neighbours in a batch nothing; a step may run again from the start
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from watchword.adapters import guard_steps
@@ -120,12 +120,12 @@ def add(
         if earlier is not None:
             return Added(earlier, replayed=True)
     _refuse_closed(tables, verification, guesses)
-    verdict = pay(tables, charges, plan, now)
+    verdict, left = pay(tables, charges, plan, now)
     if idempotency is not None and stale:
         tables.forget_replay(verification.app, idempotency.key)
     tables.add_verification(verification, idempotency)
     tables.queue_delivery(verification.id, 1, now)
-    return Added(verification, replayed=False, verdict=verdict)
+    return Added(verification, replayed=False, verdict=verdict, left=left)
 
 
 def _replay(tables: Tables, app: bytes, idempotency: Idempotency, now: Instant) -> tuple[Verification | None, bool]:
@@ -147,21 +147,27 @@ def _refuse_closed(tables: Tables, verification: Verification, guesses: GuessLim
         raise ChannelClosedError
 
 
-def pay(tables: Tables, charges: Iterable[Charge], plan: Plan | None, now: Instant) -> Verdict:
-    """Charge every bucket and, where a message costs money, what the guard keeps: all of it or nothing."""
+def pay(
+    tables: Tables, charges: Sequence[Charge], plan: Plan | None, now: Instant
+) -> tuple[Verdict, limit.Left | None]:
+    """Charge every bucket and, where a message costs money, what the guard keeps: all of it or nothing.
+
+    Returns what the buckets of any send leave; what is left of the guard's is nobody's business but the operator's.
+    """
     charged = _charge(tables, charges, now)
     admission = guard_steps.admit(tables, plan, now) if plan is not None else None
     for key, arrivals in charged:
         tables.set_arrivals(key, arrivals)
+    left = limit.left([(arrivals, charge.rates) for (_, arrivals), charge in zip(charged, charges, strict=True)], now)
     if admission is None:
-        return ALLOWED
+        return ALLOWED, left
     for key, arrivals in admission.charged:
         tables.set_arrivals(key, arrivals)
     tables.put_guard_rows(admission.rows)
-    return admission.verdict
+    return admission.verdict, left
 
 
-def _charge(tables: Tables, charges: Iterable[Charge], now: Instant) -> list[tuple[bytes, Arrivals]]:
+def _charge(tables: Tables, charges: Sequence[Charge], now: Instant) -> list[tuple[bytes, Arrivals]]:
     """Work out every bucket before any is written, so that one which refuses leaves the others uncharged."""
     charged = []
     longest = 0
@@ -292,13 +298,13 @@ def resend(
     if answer is Resend.EARLY:
         raise RateLimitedError(retry_after=seconds_until(verification.resend_at, now))
     _refuse_closed(tables, verification, guesses)
-    verdict = pay(tables, charges, plan, now)
+    verdict, left = pay(tables, charges, plan, now)
     for delivery in tables.deliveries(raw):
         if delivery.due_at is not None and not delivery.handed_over:
             tables.put_delivery(settled(delivery, DeliveryStatus.SUPERSEDED, now, reason=delivery.reason))
     tables.change_verification(resent)
     tables.queue_delivery(raw, resent.sends, now)
-    return Added(resent, replayed=False, verdict=verdict)
+    return Added(resent, replayed=False, verdict=verdict, left=left)
 
 
 def cancel(tables: Tables, app: bytes, raw: bytes, now: Instant) -> Verification:

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
 
-from watchword.core import ids
+from watchword.core import ids, limit
 from watchword.core.guard import Plan, Traits, Verdict, read_traits, write_traits
-from watchword.core.instant import Span, seconds_until
+from watchword.core.instant import Instant, Span, seconds_until
 from watchword.core.keyring import INDEX_BLOCK, INDEX_SOURCE, Keyring
-from watchword.core.limit import Charge, Rate, told
+from watchword.core.limit import Allowance, Charge, Guesses, Left, Rate, told
 from watchword.core.number import LONGEST_PREFIX, WIDER_PREFIX, Number
 from watchword.core.policy import Rules
 from watchword.core.sms import SmsRules, admit_number, demand_notice
@@ -69,8 +69,7 @@ class SmsGuard:
         try:
             added = await step
         except RateLimitedError as error:
-            rates = rules.sms_limits.number_sends if is_text else rules.limits.recipient_sends
-            error.policy = told("sends", rates)
+            error.policy = told("sends", _recipient_rates(rules, verification))
             if isinstance(error, BlockedError):
                 self._record(Verdict("block", error.reason), country)
             raise
@@ -86,6 +85,22 @@ class SmsGuard:
     def _record(self, verdict: Verdict, country: str) -> None:
         event = {"allow": "guard.allowed", "monitor": "guard.monitored", "block": "guard.blocked"}[verdict.decision]
         self._audit.record(event, reason=verdict.reason, country=country)
+
+
+def sends_left(rules: Rules, verification: Verification, left: Left | None) -> Allowance | None:
+    """What the app is told of a send that was charged."""
+    return None if left is None else Allowance("sends", _recipient_rates(rules, verification), left)
+
+
+def guesses_left(rules: Rules, guesses: Guesses, now: Instant) -> Allowance | None:
+    """What the app is told of a guess that was right."""
+    budgets = rules.limits.wrong_guesses
+    left = limit.guesses_left(guesses.log, budgets, now)
+    return None if left is None else Allowance("guesses", budgets, left)
+
+
+def _recipient_rates(rules: Rules, verification: Verification) -> tuple[Rate, ...]:
+    return rules.sms_limits.number_sends if verification.traits else rules.limits.recipient_sends
 
 
 def too_many_guesses(rules: Rules, wait: Span) -> RateLimitedError:
@@ -149,7 +164,7 @@ def _price(sms: SmsRules, country: str) -> int:
 def charges_of(rules: Rules, ring: Keyring, verification: Verification, network: bytes | None) -> list[Charge]:
     """The buckets any send pays into. Recipient and source are buckets of their own, never one combined key."""
     limits, is_text = rules.limits, bool(verification.traits)
-    by_recipient = rules.sms_limits.number_sends if is_text else limits.recipient_sends
+    by_recipient = _recipient_rates(rules, verification)
     charges = []
     if by_recipient:
         charges.append(Charge(b"r%d" % verification.lane + verification.recipient, by_recipient))

@@ -93,13 +93,13 @@ def verification_routes(services: Services) -> list[Route]:
     # fmt: off
     return [
         Route("POST", _V, api.create, "create_verification", "Send a code", tag, key, takes=new, gives=shown,
-              status=201, idempotent=True, refusals=(_FIELD, _REUSED, _POLICY, _LIMITED, _STORE)),
+              status=201, idempotent=True, limited=True, refusals=(_FIELD, _REUSED, _POLICY, _LIMITED, _STORE)),
         Route("POST", _V + "/{id}/check", api.check, "check_verification", "Check a code", tag, key, takes=check,
-              gives=shown, refusals=(_FIELD, _NOT_ACCEPTED, _CLOSED, _UNKNOWN, _LIMITED, _STORE)),
+              gives=shown, limited=True, refusals=(_FIELD, _NOT_ACCEPTED, _CLOSED, _UNKNOWN, _LIMITED, _STORE)),
         Route("GET", _V + "/{id}", api.get, "get_verification", "Look at a verification", tag, key, gives=shown,
               refusals=(_UNKNOWN, _STORE)),
         Route("POST", _V + "/{id}/resend", api.resend, "resend_verification", "Send the same code again", tag, key,
-              takes=nothing, optional=True, gives=shown, refusals=(_UNKNOWN, _ENDED, _LIMITED, _STORE)),
+              takes=nothing, optional=True, gives=shown, limited=True, refusals=(_UNKNOWN, _ENDED, _LIMITED, _STORE)),
         Route("POST", _V + "/{id}/cancel", api.cancel, "cancel_verification", "Withdraw a verification", tag, key,
               takes=nothing, optional=True, gives=shown, refusals=(_UNKNOWN, _OVER, _STORE)),
     ]

@@ -26,7 +26,7 @@ from watchword.adapters.valkey.one import Wire
 from watchword.adapters.valkey.row import unpack_guesses, unpack_verification
 from watchword.adapters.valkey.rows import Rows
 from watchword.adapters.valkey.scripts import EVALUATE, LOOK, MAKE, RESERVE, SETTLE
-from watchword.adapters.valkey.sends import Sends
+from watchword.adapters.valkey.sends import Sends, left_of
 from watchword.adapters.valkey.together import OUTCOMES, Typed
 from watchword.core import verification as rules
 from watchword.core.instant import SECOND, Instant
@@ -107,7 +107,8 @@ class Apart:
         answer = await self._wire.run(MAKE, keys, now, *made)
         if answer[0] != b"made":
             await self._sends.give_back(paid, now)
-        return making.told(answer, verification, now, term)
+            paid = ()
+        return making.told(answer, verification, now, term)._replace(left=left_of(paid, now))
 
     async def _look(self, verification: Verification, idempotency: Idempotency, now: Instant) -> Added | None:
         """What was made under an idempotency key."""

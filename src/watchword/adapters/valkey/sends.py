@@ -12,15 +12,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 from watchword.adapters.valkey.layout import bucket
 from watchword.adapters.valkey.one import Wire
 from watchword.adapters.valkey.scripts import ARRIVALS, CHARGE, REFUND
 from watchword.core import limit
 from watchword.core.instant import MINUTE, Instant, seconds_until
-from watchword.core.limit import FRESH, Arrivals, Charge, Rate
+from watchword.core.limit import FRESH, Arrivals, Charge, Left, Rate
 from watchword.errors import RateLimitedError, StoreError, UnavailableError
+
+
+class Paid(NamedTuple):
+    """A charge that was made and can be given back, with what its bucket became."""
+
+    charge: Charge
+    arrivals: Arrivals
+
 
 MEANWHILE: Final = (Rate(60, MINUTE),)  # sends of one process while a bucket cannot be reached
 
@@ -38,15 +46,15 @@ class Sends:
         self._wire = wire
         self._own = FRESH
 
-    async def charge(self, charges: Sequence[Charge], channel: str, now: Instant) -> Sequence[Charge]:
-        """Charge every bucket; returns those that can be given back.
+    async def charge(self, charges: Sequence[Charge], channel: str, now: Instant) -> Sequence[Paid]:
+        """Charge every bucket; returns what can be given back.
 
         Raises:
             RateLimitedError: a bucket is empty; the others were given back.
         """
-        waits = await asyncio.gather(*(self._one(charge, channel, now) for charge in charges))
-        paid = [charge for charge, (wait, reached) in zip(charges, waits, strict=True) if reached and not wait]
-        longest = max((wait for wait, _ in waits), default=0)
+        found = await asyncio.gather(*(self._one(charge, channel, now) for charge in charges))
+        paid = [Paid(charge, after) for charge, (wait, after) in zip(charges, found, strict=True) if after and not wait]
+        longest = max((wait for wait, _ in found), default=0)
         if longest:
             await self.give_back(paid, now)
             raise RateLimitedError(retry_after=seconds_until(now + longest, now))
@@ -57,18 +65,24 @@ class Sends:
         first, second = await self._wire.run(ARRIVALS, (bucket(key),))
         return first, second
 
-    async def give_back(self, paid: Sequence[Charge], now: Instant) -> None:
+    async def give_back(self, paid: Sequence[Paid], now: Instant) -> None:
         """Return exactly what was charged. What cannot be returned stays charged."""
-        for charge in paid:
+        for charge, _ in paid:
             with suppress(UnavailableError):
                 await self._wire.run(REFUND, (bucket(charge.key),), now, *windows(charge.rates))
 
-    async def _one(self, charge: Charge, channel: str, now: Instant) -> tuple[int, bool]:
+    async def _one(self, charge: Charge, channel: str, now: Instant) -> tuple[int, Arrivals | None]:
+        """How long to wait, and what became of the bucket, where it was reached."""
         try:
-            wait: int = await self._wire.run(CHARGE, (bucket(charge.key),), now, *windows(charge.rates))
+            wait, first, second = await self._wire.run(CHARGE, (bucket(charge.key),), now, *windows(charge.rates))
         except StoreError:
             if channel != "email":
                 raise
             self._own, wait = limit.send(self._own, MEANWHILE, now)
-            return wait, False
-        return wait, True
+            return wait, None
+        return wait, (first, second)
+
+
+def left_of(paid: Sequence[Paid], now: Instant) -> Left | None:
+    """``Added.left`` of what was charged."""
+    return limit.left([(each.arrivals, each.charge.rates) for each in paid], now)

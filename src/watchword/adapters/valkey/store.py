@@ -22,7 +22,7 @@ from watchword.adapters.valkey.one import OneServer, Wire
 from watchword.adapters.valkey.outbox import Outbox
 from watchword.adapters.valkey.rows import Rows
 from watchword.adapters.valkey.scripts import FORGET
-from watchword.adapters.valkey.sends import Sends
+from watchword.adapters.valkey.sends import Sends, left_of
 from watchword.adapters.valkey.tables import RecordTables
 from watchword.adapters.valkey.together import Together, Typed
 from watchword.core.app import App
@@ -206,7 +206,7 @@ class ValkeyStore:
         if written is None:
             raise UnknownError
         self._outbox.hint(verification)
-        return written
+        return written._replace(left=left_of(paid, now))
 
     async def cancel(self, app: bytes, verification: bytes, *, now: Instant) -> Verification:
         record = await self._rows.read(app, verification)

@@ -17,6 +17,7 @@ from watchword.adapters.valkey.one import Wire
 from watchword.adapters.valkey.row import letter, unpack_guesses, unpack_verification
 from watchword.adapters.valkey.scripts import ADD, ATTEMPT
 from watchword.adapters.valkey.sends import windows
+from watchword.core import limit
 from watchword.core.instant import Instant
 from watchword.core.limit import UNTRIED, Charge, GuessLimits
 from watchword.core.verification import Expected, Judgement, Outcome, Status, Verification, guess_key
@@ -75,7 +76,13 @@ class Together:
             *(ceiling(verification, guesses), kept, GUESSES_LIE),
             *(number for charge in charges for number in windows(charge.rates)),
         )
-        return making.told(answer, verification, now, term)
+        added = making.told(answer, verification, now, term)
+        if added.replayed:
+            return added
+        after = zip(answer[1::2], answer[2::2], strict=True)
+        return added._replace(
+            left=limit.left([(each, charge.rates) for each, charge in zip(after, charges, strict=True)], now)
+        )
 
     async def attempt(
         self, app: bytes, verification: bytes, typed: Typed, guesses: GuessLimits, now: Instant

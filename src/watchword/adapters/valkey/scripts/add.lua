@@ -3,6 +3,7 @@
 -- Keys: row, due list, idempotency key, bucket of guesses, then a bucket of sends each charge.
 -- Arguments: term, now, [3-8] what is made (making.lua), [9] the ceiling ('' for a binding), [10] the guesses that the
 -- durable store has, [11] their lifetime here, [12…] count and span of two windows each charge.
+-- Returns: 'made' with both arrival times of each bucket; or why not, as making.lua, 'closed', or 'limited' with the wait.
 
 local term, now = ARGV[1], tonumber(ARGV[2])
 local before = made_before(term, now, 3)
@@ -26,4 +27,9 @@ for number = 5, #KEYS do
   save_arrivals(KEYS[number], after[number], now)
 end
 make(term, now, 3)
-return { 'made' }
+local answer = { 'made' }
+for number = 5, #KEYS do
+  answer[#answer + 1] = after[number][1]
+  answer[#answer + 1] = after[number][2]
+end
+return answer
