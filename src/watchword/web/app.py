@@ -75,7 +75,7 @@ _STORE = Refusal(503, "a part of the service does not answer; nothing was lost")
 
 def create_app(services: Services) -> Gate:
     """Put the web layer together."""
-    return Gate(services, Table(routes(services)))
+    return Gate(services, Table(routes(services), services.config.stranger_step))
 
 
 def routes(services: Services) -> list[Route]:
@@ -115,7 +115,7 @@ def magic_link_routes(services: Services) -> list[Route]:
               takes=w.Exchange, gives=wire.VerificationShown,
               refusals=(_FIELD, _NOT_EXCHANGED, _CLOSED, _UNKNOWN, _STORE)),
         Route("POST", _L + "/open", api.open, "open_link", "Look at a link", links, takes=wire.Nothing, optional=True,
-              gives=w.LinkContext, refusals=(_BUSY, _STORE)),
+              gives=w.LinkContext, refusals=(_BUSY, _STORE), alike=True),
         Route("POST", _L + "/continue", api.proceed, "continue_link", "Continue on the device that asked", links,
               takes=w.LinkProof, gives=w.Redirect, refusals=(_FIELD, _LINK_OVER, _NOTHING, _BUSY, _STORE)),
         Route("POST", _L + "/confirm", api.confirm, "confirm_link", "Confirm from another device", links,

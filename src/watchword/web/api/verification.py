@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from watchword.core import ids
 from watchword.core.action import Action
@@ -117,11 +118,11 @@ def _asked(new: wire.NewVerification, idempotency_key: bytes | None) -> Asked:
         known_device=requester.known_device if requester else False,
         link=wanted(new.link),
         action=read_action(new.action),
-        decoy=new.decoy,
+        decoy=new.decoy is True,
         notice_acknowledged=new.notice_acknowledged,
         subject=new.subject,
         idempotency_key=None if idempotency_key is None else idempotency_key.decode("latin-1"),
-        fingerprint=b"" if idempotency_key is None else wire.canonical(new),
+        fingerprint=b"" if idempotency_key is None else wire.canonical(new if new.decoy else replace(new, decoy=UNSET)),
     )
 
 
