@@ -64,6 +64,7 @@ FILE: tuple[Setting, ...] = (
     Setting("limits.global_sends", "rates", "", "off: your relay has a limit of its own"),
     Setting("limits.wrong_guesses", "rates", "10/h, 50/d", "per app and recipient, across verifications"),
     Setting("limits.public_requests", "rates", "1200/min", "per source and process, of links and hosted pages"),
+    Setting("limits.away_sends", "rates", "60/min", "mails of a process while Valkey is away; empty: none"),
     Setting("server.max_body", "bytes, 1024 to 1048576", "65536", "a request of ours has less than 2 kB"),
     Setting("server.max_at_once", "1 to 100000", "1000", "requests under way in one process; more get 503"),
     Setting("server.request_time", "seconds, 1 to 300", "10", "a request that takes longer is given up"),

@@ -82,7 +82,7 @@ def evenly(endpoint: Endpoint, alarm: Alarm, step: float, *, always: bool) -> En
 
 def _next(began: float, step: float) -> float:
     """The step at which an answer leaves: the first, unless the store takes longer than that."""
-    # What was touched on the way is still in the processor's caches, which is good for some three microseconds. They are
-    # hidden in a spread that follows from the nanosecond of asking, by Knuth's multiplicative hash: chance enough.
+    # What was touched on the way is still in the processor's caches, which is good for some three microseconds. They
+    # are hidden in a spread that follows from the nanosecond of asking, by Knuth's multiplicative hash: chance enough.
     spread = _SPREAD * (int(began * 1e9) * 2_654_435_761 % 2**32) / 2**32
     return began + ((perf_counter() - began) // step + 1) * step + spread

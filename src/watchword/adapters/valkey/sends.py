@@ -3,8 +3,8 @@
 They are charged before, all at once, and what was not sent in the end is given back. Whoever dies in between has
 charged for nothing, which makes nobody's mailbox fuller.
 
-Failure policy: a bucket that cannot be reached refuses no email. It pays into one bucket of this process instead, and
-the verification's own number of sends holds as ever. Anything but email fails closed.
+Failure policy: a bucket that cannot be reached refuses no email. It pays into one bucket of this process instead
+(``adapters/meanwhile.py``). Anything but email fails closed.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from watchword.adapters.meanwhile import Meanwhile
 from watchword.adapters.valkey.layout import bucket
 from watchword.adapters.valkey.one import Wire
 from watchword.adapters.valkey.scripts import ARRIVALS, CHARGE, REFUND
 from watchword.core import limit
-from watchword.core.instant import MINUTE, Instant, seconds_until
-from watchword.core.limit import FRESH, Arrivals, Charge, Left, Rate
+from watchword.core.instant import Instant, seconds_until
+from watchword.core.limit import Arrivals, Charge, Left, Rate
 from watchword.errors import RateLimitedError, StoreError, UnavailableError
 
 
@@ -28,9 +29,6 @@ class Paid(NamedTuple):
 
     charge: Charge
     arrivals: Arrivals
-
-
-MEANWHILE: Final = (Rate(60, MINUTE),)  # sends of one process while a bucket cannot be reached
 
 
 def windows(rates: Sequence[Rate]) -> Sequence[int]:
@@ -42,9 +40,9 @@ def windows(rates: Sequence[Rate]) -> Sequence[int]:
 class Sends:
     """Charging and giving back."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, meanwhile: Meanwhile) -> None:
         self._wire = wire
-        self._own = FRESH
+        self._meanwhile = meanwhile
 
     async def charge(self, charges: Sequence[Charge], channel: str, now: Instant) -> Sequence[Paid]:
         """Charge every bucket; returns what can be given back.
@@ -75,11 +73,10 @@ class Sends:
         """How long to wait, and what became of the bucket, where it was reached."""
         try:
             wait, first, second = await self._wire.run(CHARGE, (bucket(charge.key),), now, *windows(charge.rates))
-        except StoreError:
+        except StoreError as error:
             if channel != "email":
                 raise
-            self._own, wait = limit.send(self._own, MEANWHILE, now)
-            return wait, None
+            return self._meanwhile.wait(now, error), None
         return wait, (first, second)
 
 

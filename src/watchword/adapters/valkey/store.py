@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from watchword.adapters import steps
+from watchword.adapters.meanwhile import Meanwhile
 from watchword.adapters.valkey.address import ValkeyAddress
 from watchword.adapters.valkey.apart import Apart
 from watchword.adapters.valkey.cluster import Cluster
@@ -47,7 +48,14 @@ class Durable(GuessStore, Protocol):
 class ValkeyStore:
     """Verifications and their outbox (``ports.FastStore``)."""
 
-    def __init__(self, address: ValkeyAddress, durable: Durable, *, waiting: int = 10_000) -> None:
+    def __init__(
+        self,
+        address: ValkeyAddress,
+        durable: Durable,
+        *,
+        waiting: int = 10_000,
+        meanwhile: Meanwhile | None = None,
+    ) -> None:
         self._durable = durable
         self._wire: Wire = (
             Cluster(address.servers, address.tls, waiting)
@@ -55,7 +63,7 @@ class ValkeyStore:
             else OneServer(address.servers[0], address.tls, waiting)
         )
         self._book = GuessBook(self._wire, durable)
-        self._sends = Sends(self._wire)
+        self._sends = Sends(self._wire, meanwhile or Meanwhile())
         self._rows = Rows(self._wire)
         self._outbox = Outbox(self._wire, self._rows, durable.app)
         self._hot = Apart(self._wire, self._book, self._sends) if address.cluster else Together(self._wire, self._book)
