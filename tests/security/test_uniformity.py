@@ -31,8 +31,8 @@ from tests.support.site import Site
 from tests.support.sms import with_sms
 from tests.support.world import wrong
 from watchword.adapters.memory import MemoryStore
-from watchword.core import base32, guard, ids, magic_link, passcode
-from watchword.core.instant import MINUTE, SECOND
+from watchword.core import base32, guard, ids, magic_link, passcode, recipient
+from watchword.core.instant import DAY, MINUTE, SECOND
 from watchword.core.limit import Guesses, Rate
 from watchword.core.totp import totp
 from watchword.core.verification import guess_key
@@ -100,6 +100,13 @@ class Scene:
             passcode.derive_code(ring, app, raw, 6),
         )
 
+    def flooded(self, to: str) -> None:
+        """Spend a recipient's day."""
+        store = self.site.world.store
+        assert isinstance(store, MemoryStore)
+        hashed = recipient.lookup(self.site.world.keys.ring, "email", to)
+        store.tables.set_arrivals(b"r0" + hashed, (0, self.site.world.clock.now() + DAY))
+
     def guessed(self, name: str, guesses: Guesses) -> None:
         """Write the wrong guesses of a recipient."""
         store = self.site.world.store
@@ -118,6 +125,8 @@ def verifications(site: Site) -> Scene:
         scene.ask(f"{kind} text", f"+49151234{'1' if decoy else '2'}0001", decoy=decoy, **told)
         for name in ("limited", "spent", "closed"):
             scene.ask(f"{kind} {name}", f"{name}@{at}", decoy=decoy)
+        scene.flooded(f"quiet@{at}")
+        scene.ask(f"{kind} quiet", f"quiet@{at}", decoy=decoy)
         for _ in range(2):  # a person's sends of ten minutes
             assert 201 == site.create(to=f"limited@{at}", decoy=decoy).status
         scene.guessed(f"{kind} spent", Guesses((now,) * 10, 10))
@@ -131,7 +140,7 @@ def verifications(site: Site) -> Scene:
 
 
 Groups = dict[str, dict[str, Ask]]
-MAIL = ("known mail", "decoy mail")
+MAIL = ("known mail", "decoy mail", "known quiet", "decoy quiet")
 STILL = (*MAIL, "known text", "decoy text", "known limited", "decoy limited", "known blocked", "decoy blocked")
 GUESSED_OUT = ("known spent", "decoy spent", "known closed", "decoy closed")
 SENT_OUT = ("known limited", "decoy limited", "known blocked", "decoy blocked", "known closed", "decoy closed")
@@ -170,7 +179,7 @@ def by_proof(kind: str, verb: str, **more: str) -> Callable[[Site], Groups]:
         if kind == "links":
             return told | ({} if verb == "open" else {"holders": holders((*MAIL, *SENT_OUT[:2], *GUESSED_OUT))})
         refused = {"check": GUESSED_OUT, "resend": SENT_OUT}.get(verb, ())
-        served = {"resend": STILL[:4], "check": STILL}.get(verb, (*STILL, *GUESSED_OUT))
+        served = {"resend": STILL[:6], "check": STILL}.get(verb, (*STILL, *GUESSED_OUT))
         return told | {"holders": holders(served)} | ({"refused": holders(refused)} if refused else {})
 
     return groups

@@ -8,8 +8,9 @@ from tests.flows.journeys import generous
 from tests.support.asgi import Reply
 from tests.support.site import Site, a_request, an_unknown_id
 from tests.support.world import wrong
-from watchword.core.instant import MINUTE, SECOND
+from watchword.core.instant import DAY, MINUTE, SECOND
 from watchword.core.limit import Rate
+from watchword.core.policy import Limits, Rules
 
 ITEM = re.compile(r'"[a-z0-9]+"(;[a-z]=\d+)+')  # RFC 9651: a string with integer parameters
 
@@ -61,6 +62,18 @@ def test_a_decoy_is_told_of_the_limits_like_any_other(site: Site) -> None:
     known, decoy = (told(site.create(to=f"{name}@example.com", decoy=name == "eve")) for name in ("ann", "eve"))
     for name in ("ratelimit", "ratelimit-policy"):
         assert known[name] == decoy[name]
+
+
+def test_beyond_a_recipients_day_an_answer_is_as_any_other(site: Site) -> None:
+    site.world.verifications.rules = Rules(limits=Limits(recipient_sends=(Rate(100, MINUTE), Rate(5, DAY))))
+    replies = [site.create() for _ in range(8)]
+    site.run(site.world.courier.drain())
+
+    assert 5 == len(site.world.outbox.mails)
+    assert {201} == {reply.status for reply in replies}
+    assert 1 == len({tuple(sorted(told(reply))) for reply in replies})
+    assert [f'"sends";r={99 - number};t=1' for number in range(8)] == [told(reply)["ratelimit"] for reply in replies]
+    assert 1 == len({tuple(reply.json) for reply in replies})
 
 
 def test_a_resend_tells_what_is_left(site: Site) -> None:

@@ -38,10 +38,19 @@ class Rate(NamedTuple):
 
 
 class Charge(NamedTuple):
-    """One bucket that a send pays into: the row's key and its rates, at most two."""
+    """One bucket that a send pays into: the row's key and its rates, at most two.
+
+    Where it is ``quiet``, the last rate refuses nothing: what is beyond it is answered as if it were sent.
+    """
 
     key: bytes
     rates: tuple[Rate, ...]
+    quiet: bool = False
+
+    @property
+    def loud(self) -> tuple[Rate, ...]:
+        """The rates that refuse."""
+        return self.rates[:-1] if self.quiet else self.rates
 
 
 class Left(NamedTuple):

@@ -291,6 +291,9 @@ SMS_REASONS: Mapping[str, str] = {
 }
 
 
+FLOODED = ("quiet", "refuse")
+
+
 class Departure(NamedTuple):
     """What an operator chose to do otherwise than a profile: its name, the clause, what is done, and their reason."""
 
@@ -304,7 +307,7 @@ class Rules(NamedTuple):
     """Everything that decides and can be reloaded while running: the profile and the limits.
 
     ``chosen`` are the departures that the operator gave a reason for; the profile has them in it. ``actions`` are what
-    each app may ask people to approve.
+    each app may ask people to approve. ``flooded`` is what becomes of mail to a recipient whose day is spent.
     """
 
     profile: Profile = BALANCED
@@ -313,6 +316,7 @@ class Rules(NamedTuple):
     sms: SmsRules | None = None
     sms_limits: SmsLimits = SmsLimits()
     actions: Templates = MappingProxyType({})
+    flooded: str = "quiet"
 
     @property
     def guesses(self) -> GuessLimits:

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Sequence
 
 from watchword.core import ids, limit
 from watchword.core.guard import Plan, Traits, Verdict, read_traits, write_traits
-from watchword.core.instant import Instant, Span, seconds_until
+from watchword.core.instant import DAY, Instant, Span, seconds_until
 from watchword.core.keyring import INDEX_BLOCK, INDEX_SOURCE, Keyring
 from watchword.core.limit import Allowance, Charge, Guesses, Left, Rate, told
 from watchword.core.number import LONGEST_PREFIX, WIDER_PREFIX, Number
@@ -74,6 +74,8 @@ class SmsGuard:
                 self._record(Verdict("block", error.reason), country)
             raise
         if not is_text:
+            if added.quiet:
+                self._audit.record("guard.quieted", app=ids.app_text(verification.app), channel=verification.channel)
             return added
         if not added.replayed:
             self._record(added.verdict, country)
@@ -97,6 +99,15 @@ def guesses_left(rules: Rules, guesses: Guesses, now: Instant) -> Allowance | No
     budgets = rules.limits.wrong_guesses
     left = limit.guesses_left(guesses.log, budgets, now)
     return None if left is None else Allowance("guesses", budgets, left)
+
+
+def is_quiet(rules: Rules) -> bool:
+    """Whether mail beyond a recipient's day is answered as if it were sent: who floods a mailbox must not see the end.
+
+    Not for a device that proved itself before: whoever sits there is told to wait.
+    """
+    rates = rules.limits.recipient_sends
+    return rules.flooded == "quiet" and bool(rates) and rates[-1].per >= DAY
 
 
 def _recipient_rates(rules: Rules, verification: Verification) -> tuple[Rate, ...]:
@@ -167,7 +178,8 @@ def charges_of(rules: Rules, ring: Keyring, verification: Verification, network:
     by_recipient = _recipient_rates(rules, verification)
     charges = []
     if by_recipient:
-        charges.append(Charge(b"r%d" % verification.lane + verification.recipient, by_recipient))
+        quiet = not (is_text or verification.lane) and is_quiet(rules)
+        charges.append(Charge(b"r%d" % verification.lane + verification.recipient, by_recipient, quiet))
     if network is not None and limits.source_sends and not is_text:  # texts count by a wider network, see plan_of
         charges.append(Charge(b"s" + ring.lookup(INDEX_SOURCE, network), limits.source_sends))
     if limits.app_sends:

@@ -163,7 +163,7 @@ class Verifications:
             now=now,
             plan=guard.plan_of(self.rules, ring, new, source),
         )
-        verification, replayed, _, left = await self._sms.watch(self.rules, new, adding)
+        verification, replayed, _, left, _ = await self._sms.watch(self.rules, new, adding)
         self._record("verification.replayed" if replayed else "verification.created", verification)
         self._wake()
         if replayed:
@@ -252,7 +252,7 @@ class Verifications:
             now=now,
             plan=guard.plan_of(self.rules, ring, found, network),
         )
-        resent, _, _, left = await self._sms.watch(self.rules, found, resending)
+        resent, _, _, left, _ = await self._sms.watch(self.rules, found, resending)
         self._record("verification.resent", resent)
         self._wake()
         return self._show(resent, now, left=guard.sends_left(self.rules, resent, left))

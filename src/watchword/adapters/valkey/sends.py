@@ -29,6 +29,12 @@ class Paid(NamedTuple):
 
     charge: Charge
     arrivals: Arrivals
+    quiet: bool = False
+
+    @property
+    def rates(self) -> tuple[Rate, ...]:
+        """Those that it was charged by."""
+        return self.charge.loud if self.quiet else self.charge.rates
 
 
 def windows(rates: Sequence[Rate]) -> Sequence[int]:
@@ -51,8 +57,8 @@ class Sends:
             RateLimitedError: a bucket is empty; the others were given back.
         """
         found = await asyncio.gather(*(self._one(charge, channel, now) for charge in charges))
-        paid = [Paid(charge, after) for charge, (wait, after) in zip(charges, found, strict=True) if after and not wait]
-        longest = max((wait for wait, _ in found), default=0)
+        paid = [paid for paid, wait in found if paid is not None and not wait]
+        longest = max((wait for _, wait in found), default=0)
         if longest:
             await self.give_back(paid, now)
             raise RateLimitedError(retry_after=seconds_until(now + longest, now))
@@ -65,21 +71,29 @@ class Sends:
 
     async def give_back(self, paid: Sequence[Paid], now: Instant) -> None:
         """Return exactly what was charged. What cannot be returned stays charged."""
-        for charge, _ in paid:
+        for each in paid:
             with suppress(UnavailableError):
-                await self._wire.run(REFUND, (bucket(charge.key),), now, *windows(charge.rates))
+                await self._wire.run(REFUND, (bucket(each.charge.key),), now, *windows(each.rates))
 
-    async def _one(self, charge: Charge, channel: str, now: Instant) -> tuple[int, Arrivals | None]:
-        """How long to wait, and what became of the bucket, where it was reached."""
+    async def _one(self, charge: Charge, channel: str, now: Instant) -> tuple[Paid | None, int]:
+        """What was charged, where the bucket was reached, and how long to wait."""
+        loud = len(charge.loud) if charge.quiet else ""
         try:
-            wait, first, second = await self._wire.run(CHARGE, (bucket(charge.key),), now, *windows(charge.rates))
+            wait, first, second, quiet = await self._wire.run(
+                CHARGE, (bucket(charge.key),), now, *windows(charge.rates), loud
+            )
         except StoreError as error:
             if channel != "email":
                 raise
-            return self._meanwhile.wait(now, error), None
-        return wait, (first, second)
+            return None, self._meanwhile.wait(now, error)
+        return Paid(charge, (first, second), bool(quiet)), wait
 
 
 def left_of(paid: Sequence[Paid], now: Instant) -> Left | None:
     """``Added.left`` of what was charged."""
-    return limit.left([(each.arrivals, each.charge.rates) for each in paid], now)
+    return limit.left([(each.arrivals, each.charge.loud) for each in paid], now)
+
+
+def is_quiet(paid: Sequence[Paid]) -> bool:
+    """Whether what was charged is answered as if it were sent."""
+    return any(each.quiet for each in paid)

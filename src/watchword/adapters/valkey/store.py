@@ -9,6 +9,7 @@ approved twice, and no wrong guess is forgotten.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from watchword.adapters import steps
@@ -23,7 +24,7 @@ from watchword.adapters.valkey.one import OneServer, Wire
 from watchword.adapters.valkey.outbox import Outbox
 from watchword.adapters.valkey.rows import Rows
 from watchword.adapters.valkey.scripts import FORGET
-from watchword.adapters.valkey.sends import Sends, left_of
+from watchword.adapters.valkey.sends import Sends, is_quiet, left_of
 from watchword.adapters.valkey.tables import RecordTables
 from watchword.adapters.valkey.together import Together, Typed
 from watchword.core.app import App
@@ -198,23 +199,23 @@ class ValkeyStore:
     ) -> Added:
         _refuse_texts(plan)
 
-        def step(tables: Any) -> Added:  # noqa: ANN401 - as many of the rows as the step asks for
+        def step(tables: Any, *, quiet: bool = False) -> Added:  # noqa: ANN401 - as many rows as the step asks for
             # Without its charges, which lie elsewhere: they are charged after it may be sent, and before it is.
-            return steps.resend(tables, app, verification, (), schedule, guesses, now)
+            return steps.resend(tables, app, verification, (), schedule, guesses, now, quiet=quiet)
 
         record = await self._rows.read(app, verification)
         held = await self._book.of(record.verification)
         resent = step(RecordTables(record, held))
         paid = await self._sends.charge(charges, resent.verification.channel, now)
         try:
-            written = await self._rows.change(record, step, held)
+            written = await self._rows.change(record, partial(step, quiet=is_quiet(paid)), held)
         except (RefusedError, OverloadedError):  # whatever else it is, it may have been written
             await self._sends.give_back(paid, now)
             raise
         if written is None:
             raise UnknownError
         self._outbox.hint(verification)
-        return written._replace(left=left_of(paid, now))
+        return written._replace(left=left_of(paid, now), quiet=is_quiet(paid))
 
     async def cancel(self, app: bytes, verification: bytes, *, now: Instant) -> Verification:
         record = await self._rows.read(app, verification)
