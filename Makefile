@@ -77,9 +77,10 @@ check-shape: $(DEV)
 example: $(DEV) ## start the example app and a service for it, on http://localhost:8080
 	@$(RUN) -m examples.login
 
-bench: $(DEV) $(SYSTEM) ## measure, and write bench/RESULTS.md and bench/SCALE.md
+bench: $(DEV) $(SYSTEM) ## measure, and write RESULTS.md, SCALE.md and TIMING.md there
 	@$(RUN) -m bench $(ARGS)
 	@$(RUN) -m bench.scale $(ARGS)
+	@$(RUN) -m bench.timing $(ARGS)
 
 vectors: $(DEV) ## check the published test vectors against the code
 	@.venv/bin/pytest tests/vectors $(ARGS)

@@ -27,7 +27,7 @@ from types import TracebackType
 
 from watchword.core import ids
 from watchword.errors import OverloadedError, RateLimitedError, UnauthenticatedError, WatchwordError
-from watchword.web import guards, problems
+from watchword.web import guards, problems, rate_limit
 from watchword.web.asgi import Receive, Scope, Send, hand_over
 from watchword.web.body import check_json, read_pieces, rest_of_body, whole_body
 from watchword.web.exchange import Answer, GoneError, Request
@@ -167,7 +167,7 @@ class Gate:
             self._record("http.failed", route=request.route, error=type(error).__name__, detail=error.detail)
         elif isinstance(error, RateLimitedError) and request.app is not None:
             # For backends with a key alone: to anybody else it would tell what there is to get round.
-            answer.headers = [*(answer.headers or ()), *problems.rate_limits(error)]
+            answer.headers = [*(answer.headers or ()), *rate_limit.of_refusal(error)]
         elif isinstance(error, KeyInQueryError):
             self._record("http.key_in_query", route=request.route, client=request.client)
         elif isinstance(error, UnauthenticatedError):

@@ -86,7 +86,10 @@ class NewVerification(Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     notice_acknowledged: Annotated[str, Meta(description="SMS: the version of the notice the person saw.")] | None = (
         None
     )
-    decoy: Annotated[bool, Meta(description="For accounts that do not exist: sends nothing, never matches.")] = False
+    # No default to say again, or reading a body that says false would take longer than one that says true: see Reader.
+    decoy: (
+        Annotated[bool, Meta(description="For accounts that do not exist: sends nothing, never matches.")] | UnsetType
+    ) = UNSET
     subject: (
         Annotated[str, Meta(description="Your own name for the person: once approved, notices go to this address.")]
         | None
