@@ -91,14 +91,13 @@ def serving(folder: Path) -> Iterator[Soaked]:
     with sink(folder) as relay, (folder / "serve.log").open("wb") as log:
         assert relay.stdout is not None
         environment = _environment(folder, int(relay.stdout.readline()))
-        key = _run(environment, "app", "create", "Soak", "--redirect-uri", REDIRECT).decode().strip()
-        (app,) = json.loads(_run(environment, "app", "list", "--json"))
+        app = json.loads(_run(environment, "app", "create", "Soak", "--json", "--redirect-uri", REDIRECT))
         command = [str(WATCHWORD), "serve", "--json", "--bind", "127.0.0.1:0"]
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log)
         try:
             assert process.stdout is not None
             port = int(json.loads(process.stdout.readline())["url"].rpartition(":")[2])
-            yield Soaked(process.pid, port, key, ids.from_text(ids.APP, app["id"]), folder)
+            yield Soaked(process.pid, port, app["key"], ids.from_text(ids.APP, app["id"]), folder)
         finally:
             process.terminate()
             process.communicate(timeout=PATIENCE)
