@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import Final
 
 from watchword.adapters.valkey.layout import bucket
@@ -25,10 +26,11 @@ from watchword.errors import RateLimitedError, StoreError, UnavailableError
 MEANWHILE: Final = (Rate(60, MINUTE),)  # sends of one process while a bucket cannot be reached
 
 
-def windows(rates: Sequence[Rate]) -> Sequence[int]:
-    """Count and span of two windows; one that is not there has no count."""
-    flat = [number for rate in rates for number in rate]
-    return flat + [0] * (4 - len(flat))
+@lru_cache
+def windows(rates: tuple[Rate, ...]) -> Sequence[bytes]:
+    """Count and span of two windows, as they are sent; one that is not there has no count."""
+    flat = [b"%d" % number for rate in rates for number in rate]
+    return flat + [b"0"] * (4 - len(flat))
 
 
 class Sends:
