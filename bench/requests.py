@@ -30,6 +30,7 @@ from watchword.core.totp import hotp, step_at, totp
 
 _ID = slice(7, 32)  # an answer begins with {"id":"vf_…"
 _DIGITS = 6
+_LONG = 20  # seconds, after which nobody checks what was bound in the same step
 _UNDER_WAY: Span = 5 * SECOND  # that a request may take
 _TEXT = {"type": "text", "text": "correct horse battery staple"}
 
@@ -54,7 +55,7 @@ class Speaker:
     def __init__(self, job: Job) -> None:
         self.app = job.app
         self._port = job.port
-        self._rests = job.pause > 0
+        self._takes_long = job.seconds >= _LONG and not job.most
         self._numbers = count(time.time_ns() // 20_000)  # no run makes 50 000 a second, so no two runs share one
         self.ring = key_file.load(Path(job.key_file)) if job.api_key else None
         self._rest = (
@@ -102,10 +103,10 @@ class Speaker:
     def confirm(self, text: bytes, secret: bytes) -> bytes:
         """Confirm it, with the code of the step before this one, so that this one is left for a check.
 
-        Where that is far off, at the end of a step with the code of this one: the other may be too old on arrival.
+        In a long run, at the end of a step, with the code of this one: the other may be too old on arrival.
         """
         now = SystemClock().now()
-        ends = self._rests and step_at(now + _UNDER_WAY) > step_at(now)
+        ends = self._takes_long and step_at(now + _UNDER_WAY) > step_at(now)
         code = hotp(secret, step_at(now) - (not ends)).encode()
         return self._post(b"/v1/authenticators/%s/confirm" % text, b'{"code":"%s"}' % code, b"")
 
