@@ -58,7 +58,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 def test_the_browser_works_and_the_text_goes_out(desk: Desk, page: Page) -> None:
     held = desk.ask(STRANGER, link=a_link(), methods=["code"])
     assert held["challenge"] == "proof_of_work"
-    assert desk.call("GET", f"/{held['id']}")["deliveries"] == []
+    assert not desk.call("GET", f"/{held['id']}")["deliveries"]
 
     with page.expect_response("**/challenge"), page.expect_response("**/resend") as sent:
         page.goto(held["page_url"])
@@ -88,7 +88,7 @@ def test_a_browser_that_cannot_compute_says_so_and_loses_nothing(desk: Desk, pag
 
 def test_while_it_works_a_line_says_so_to_everybody(desk: Desk, page: Page) -> None:
     waiting: list[Route] = []
-    page.route("**/challenge", lambda route: waiting.append(route))  # asked for, and not answered yet
+    page.route("**/challenge", waiting.append)  # asked for, and not answered yet
     held = desk.ask("+4915777777777", link=a_link(), methods=["code"])
     page.goto(held["page_url"])
     said = page.get_by_role("status").filter(has_text="There is nothing for you to do.")
