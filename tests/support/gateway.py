@@ -53,12 +53,19 @@ class Gateway:
         for link in links:
             page = self._arrive(link)
             pressed, forms = page.locator(PRESSED).count(), page.locator("form").count()
-            page.close()
             for number in range(pressed):
-                self._press(link, number)
+                if self._press(page, number):
+                    page = self._again(page, link)
             for number in range(forms):
                 for text in self.texts:
-                    self._submit(link, number, text)
+                    self._submit(page, number, text)
+                    page = self._again(page, link)
+            page.close()
+
+    def _again(self, page: Page, link: str) -> Page:
+        """Come back: whatever it did has changed the page, or led away from it."""
+        page.close()
+        return self._arrive(link)
 
     def _arrive(self, link: str) -> Page:
         page = self._context.new_page()
@@ -67,7 +74,8 @@ class Gateway:
         page.on("requestfinished", lambda _: self._count(-1))
         page.on("requestfailed", lambda _: self._count(-1))
         page.clock.install()
-        page.goto(link, wait_until="networkidle")
+        page.goto(link)
+        self._settle(page)
         page.clock.run_for(PATIENCE)
         page.evaluate(UNCOVER)
         return page
@@ -77,27 +85,31 @@ class Gateway:
             if field.is_editable():
                 field.fill(text, force=True)
 
-    def _press(self, link: str, number: int) -> None:
-        page = self._arrive(link)
+    def _press(self, page: Page, number: int) -> bool:
+        """Whether it could be pressed."""
         self._fill(page, self.texts[number % len(self.texts)])
         control = page.locator(PRESSED).nth(number)
-        if control.is_visible() and control.is_enabled():
-            control.click(force=True)
-            self._leave(page)
-        page.close()
+        if not (control.is_visible() and control.is_enabled()):
+            return False
+        control.click(force=True)
+        self._leave(page)
+        return True
 
-    def _submit(self, link: str, number: int, text: str) -> None:
-        page = self._arrive(link)
+    def _submit(self, page: Page, number: int, text: str) -> None:
         self._fill(page, text)
         page.evaluate(SUBMIT, number)
         self._leave(page)
-        page.close()
 
     def _count(self, by: int) -> None:
         self._under_way += by
 
     def _leave(self, page: Page) -> None:
-        """Let whatever was set off come to its end, and wait there as well.
+        """Let whatever was set off come to its end, and wait there as well."""
+        self._settle(page)
+        page.clock.run_for(PATIENCE)
+
+    def _settle(self, page: Page) -> None:
+        """Come back when nothing is under way.
 
         A page at rest is idle for the network already, and says so before it has begun what the press asks of it.
         """
@@ -110,4 +122,3 @@ class Gateway:
                 page.wait_for_load_state()
                 turns = 0
             turns = turns + 1 if self._under_way <= 0 and len(self.went) == before else 0
-        page.clock.run_for(PATIENCE)
