@@ -139,8 +139,11 @@ class Shop:
         return self.page("elsewhere.html", "You asked somewhere else")
 
     async def over(self, request: Request) -> Response:
+        session = self.session_of(request)
+        if session is not None and session.wants is None:  # the other one of two callbacks has done it
+            return to("/")
         problem = "It is over. Ask again."
-        return self.page("home.html", "That did not work", session=self.session_of(request), problem=problem)
+        return self.page("home.html", "That did not work", session=session, problem=problem)
 
     async def sign_out(self, request: Request) -> Response:
         self.sessions.pop(read_cookie(request, "session") or "", None)

@@ -26,7 +26,7 @@ from watchword.core.words import SIGNS
 
 # What a page does is the same on every screen: that every state fits its screen is in test_link_access.py.
 pytestmark = [
-    pytest.mark.xdist_group("browser"),
+    pytest.mark.xdist_group(__name__),
     pytest.mark.parametrize("page", [(390, "light")], ids=["phone-day"], indirect=True),
 ]
 
@@ -101,6 +101,23 @@ def test_a_reload_of_the_apps_callback_undoes_no_login(place: Place, page: Page,
     for _ in range(2):
         page.goto(callback)
         is_signed_in(page, to)
+
+
+def test_a_callback_that_comes_a_second_time_with_the_first_ones_cookies_leaves_the_person_signed_in(
+    place: Place, page: Page, to: str
+) -> None:
+    """Two tabs, or a double press: the second callback left before the first one's answer took its cookie away."""
+    sign_in(page, place, to)
+    asking = [each for each in page.context.cookies() if each.get("name") == "watchword"]
+    with page.expect_request(f"{place.shop}/callback*") as callback:
+        open_link(page, place.mail(to).link)
+        go_on(page)
+    is_signed_in(page, to)
+    page.context.add_cookies(asking)  # type: ignore[arg-type]
+    page.goto(callback.value.url)
+    is_signed_in(page, to)
+    expect(page.get_by_text("It is over.")).to_have_count(0)
+    assert page.url == f"{place.shop}/"
 
 
 def test_a_link_on_another_device_is_confirmed_by_the_first_word_and_collected_where_it_was_asked(
