@@ -153,7 +153,7 @@ def test_a_file_of_several_mib_comes_out_as_it_went_in(desk: Desk) -> None:
     assert (desk.folder / "out").read_bytes() == body
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.xdist_group("heavy")
 def test_a_file_of_100_mib_goes_through_both_commands_with_the_service_in_constant_memory(tmp_path: Path) -> None:
     config = tmp_path / "watchword.toml"

@@ -1,4 +1,8 @@
-"""A real Chromium and a real ``watchword serve``."""
+"""A real Chromium and a real ``watchword serve``.
+
+Each module is an xdist group of its own (``xdist_group(__name__)``): one Chromium and one service serve a module, and
+the workers share the modules among them, so that none is left with all of the browser's work.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.support.service import WATCHWORD, plain_environment
 
@@ -25,8 +29,10 @@ FLAGS = [
     *("--disable-component-update", "--disable-sync"),
 ]
 
-
+PATIENCE = 60.0  # seconds: what is expected comes when it comes, on a machine that has much else to do
 NUMBERS = count(1)
+
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 @dataclass
@@ -43,6 +49,7 @@ class Site:
             f"{self.url}/v1/verifications",
             headers={"Authorization": f"Bearer {self.api_key}"},
             json={"channel": "email", "to": to, "purpose": "login", **more},
+            timeout=PATIENCE,
         )
         assert answer.status_code == 201, answer.text
         return dict(answer.json())
@@ -53,6 +60,7 @@ class Site:
             f"{self.url}/v1/verifications/{verification}/check",
             headers={"Authorization": f"Bearer {self.api_key}"},
             json={"code": code},
+            timeout=PATIENCE,
         ).status_code
 
 

@@ -112,7 +112,7 @@ def guess(link: str, times: int) -> list[int]:
     address, _, key = link.partition("#")
     origin, _, secret = address.rpartition("/s/")
     body = {"link": encode(link_proof(decode(key))), "auth": encode(bytes(32)), "claim": encode(bytes(16))}
-    return [httpx.post(f"{origin}/v1/secrets/{secret}/claim", json=body).status_code for _ in range(times)]
+    return [httpx.post(f"{origin}/v1/secrets/{secret}/claim", json=body, timeout=60).status_code for _ in range(times)]
 
 
 @contextmanager

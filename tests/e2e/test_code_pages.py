@@ -23,7 +23,7 @@ from tests.e2e.secret_people import somebody
 
 # What a page does is the same on every screen: that every state fits its screen is in test_link_access.py.
 pytestmark = [
-    pytest.mark.xdist_group("browser"),
+    pytest.mark.xdist_group(__name__),
     pytest.mark.parametrize("page", [(1280, "dark")], ids=["desktop-night"], indirect=True),
 ]
 

@@ -12,7 +12,7 @@ from tests.e2e.test_handover import asked, by_oathtool
 from tests.support.png import read_codes
 from watchword.core.otpauth import read_key_uri
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group(__name__)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from watchword.client.authenticator import Enrolment
 from watchword.core.otpauth import AuthenticatorKey, read_key_uri
 from watchword.errors import AlreadyUsedError, MismatchError
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group(__name__)
 
 
 @pytest.fixture(scope="module")

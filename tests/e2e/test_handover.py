@@ -18,7 +18,7 @@ from tests.support.png import read_codes
 from watchword.core import base32
 from watchword.core.otpauth import AuthenticatorKey, read_key_uri
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group(__name__)
 
 PERIOD = 30  # seconds
 
@@ -33,7 +33,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def asked(place: Site, method: str, path: str, **body: Any) -> httpx.Response:
     """Ask as the app's backend."""
     headers = {"Authorization": f"Bearer {place.api_key}"}
-    return httpx.request(method, place.url + path, headers=headers, json=body or None)
+    return httpx.request(method, place.url + path, headers=headers, json=body or None, timeout=60)
 
 
 def handed_over(place: Site, subject: str, **more: Any) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def test_a_colleague_scans_types_the_first_code_and_the_sender_sees_when(
         theirs.goto("about:blank")
         theirs.goto(made["url"])
         ends_with(theirs, "opened")
-    expect(page.locator("#state")).to_have_text("Enrolled", timeout=15_000)
+    expect(page.locator("#state")).to_have_text("Enrolled")
     expect(page.locator("#story")).to_have_text(re.compile(r"^Enrolled .*\d\d:\d\d.*right code\.$"))
     assert "active" == asked(place, "GET", f"/v1/authenticators/{made['id']}").json()["status"]
     check = asked(place, "POST", "/v1/authenticators/check", subject=subject, code=by_oathtool(key, ahead=1))

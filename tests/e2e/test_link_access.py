@@ -21,7 +21,7 @@ from tests.e2e.link_people import (
 from tests.e2e.secret_people import complaints, somebody
 from watchword.core.words import SIGNS
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group(__name__)
 
 
 @pytest.fixture(scope="module")

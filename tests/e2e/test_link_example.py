@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 from tests.e2e.link_people import is_signed_in
 from tests.support.service import plain_environment
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group(__name__)
 
 ROOT = Path(__file__).parents[2]
 

@@ -27,7 +27,7 @@ from tests.e2e.secret_people import somebody
 from tests.support.gateway import Gateway
 from watchword.core.words import SIGNS
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group(__name__)
 
 PREFETCHES = ("prefetch", "prefetch;prerender", "prefetch;anonymous-client-ip")
 AGENTS = (
@@ -120,7 +120,7 @@ def test_storms_of_fetches_and_posts_without_a_proof_change_nothing(place: Place
 
     def fetch(number: int) -> list[int]:
         headers = {"User-Agent": AGENTS[number % 3], "Sec-Purpose": PREFETCHES[number % 3], "Purpose": "prefetch"}
-        with httpx.Client(headers=headers, trust_env=False) as client:
+        with httpx.Client(headers=headers, trust_env=False, timeout=60) as client:
             shells = [client.request(method, address).status_code for method in ("GET", "HEAD", "OPTIONS")]
             posts = [client.post(route, json={}).status_code for route in routes]
             gets = [client.get(route).status_code for route in routes]

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page
 from tests.e2e.conftest import serving
 from watchword.core import binary
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group(__name__)
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "link"
 KEYS = [bytes(32), bytes(range(32))]

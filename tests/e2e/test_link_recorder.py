@@ -27,7 +27,7 @@ from watchword.core import binary, ids, magic_link
 from watchword.core.keyring import Keyring
 from watchword.core.words import SIGNS
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group(__name__)
 
 SIGN_IN, HOSTED = "Sign in", "Sign in on the hosted page"
 

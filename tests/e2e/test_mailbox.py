@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Site
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group(__name__)
 
 
 def test_a_developer_reads_a_code_in_the_mailbox_and_it_is_right(site: Site, page: Page) -> None:
@@ -43,7 +43,7 @@ def test_without_the_token_the_mailbox_shows_nothing(site: Site, page: Page) -> 
 def test_a_new_mail_appears_by_itself(site: Site, page: Page) -> None:
     page.goto(site.mailbox)
     site.ask("late@example.org")
-    expect(page.get_by_text("late@example.org").first).to_be_visible(timeout=10_000)
+    expect(page.get_by_text("late@example.org").first).to_be_visible()
 
 
 def test_text_and_source_of_a_mail_can_be_read(site: Site, page: Page) -> None:

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page
 from tests.e2e.conftest import serving
 from watchword.core import otpauth, otpauth_export, pasted
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group(__name__)
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "totp"
 FEWEST = {"base32": 31, "codes": 35, "exports": 40, "pasted": 34, "uris": 56}

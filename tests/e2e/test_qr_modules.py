@@ -15,7 +15,7 @@ from playwright.sync_api import Error as BrowserError
 from tests.e2e.conftest import serving
 from tests.support.png import grey, head, png
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group(__name__)
 
 KEY = "otpauth://totp/ACME%20Co:ann@example.org?secret=HXDMVJECJJWSRB3HWIZR4IFUGFTMXBOZ&issuer=ACME%20Co"
 OTHER = "otpauth://totp/Other:bob?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Other"

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.e2e.conftest import Site, serving
 from tests.e2e.secret_people import KEY, KEY_URI, choose, complaints, made, paste, reveal, share, status_link
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group(__name__)
 
 
 @pytest.fixture(scope="module")

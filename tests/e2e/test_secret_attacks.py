@@ -13,7 +13,7 @@ from tests.e2e.conftest import Site, serving
 from tests.e2e.secret_people import KEY, KEY_URI, ends_with, made, paste, reveal, share, somebody
 from watchword import totp
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group(__name__)
 
 HOSTILE = (
     "javascript:alert(document.domain)\n"
@@ -103,4 +103,4 @@ def test_a_code_one_step_early_or_late_confirms_and_one_further_off_does_not(
 def wait_for_the_middle_of_a_step(page: Page) -> None:
     """Let no step end between making a code and typing it."""
     enough = re.compile(r"^(?:[6-9]|[12][0-9]|30) s$")
-    expect(page.get_by_text(enough)).to_be_visible(timeout=10_000)  # the page's own count of what is left of the step
+    expect(page.get_by_text(enough)).to_be_visible()  # the page's own count of what is left of the step

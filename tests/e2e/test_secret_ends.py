@@ -29,7 +29,7 @@ from tests.e2e.secret_people import (
 )
 from watchword.core.secret import FREE_GUESSES, MOST_GUESSES
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group(__name__)
 
 SECRET = "correct horse battery staple"
 

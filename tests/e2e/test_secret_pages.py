@@ -27,7 +27,7 @@ from tests.e2e.secret_people import (
     status_link,
 )
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group(__name__)
 
 SECRET = "correct horse <b>battery</b> staple"
 PASSPHRASE = "velvet-lantern-4711"
@@ -156,7 +156,7 @@ def test_the_status_page_follows_along_and_burns_after_asking(place: Site, page:
     page.get_by_role("button", name="Keep it").click()
     with somebody(browser) as other:
         reveal(other.new_page(), link)
-    expect(page.locator("#state")).to_have_text("Opened", timeout=15_000)
+    expect(page.locator("#state")).to_have_text("Opened")
     page.get_by_role("button", name="Burn now").click()
     page.get_by_role("button", name="Burn it").click()
     expect(page.locator("#story")).to_contain_text("cannot fetch it again")

@@ -32,7 +32,7 @@ from tests.support.tap import Exchange, Tap
 from watchword.core.binary import decode
 from watchword.core.secret import FREE_GUESSES, MOST_GUESSES
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group(__name__)
 
 TEXT = "the heron stands in the reeds at four"
 PASSPHRASE = "velvet-lantern-4711"

@@ -13,7 +13,7 @@ from tests.e2e.conftest import Site
 from tests.e2e.secret_people import behind, choose, ends_with, made, reveal, share, somebody, status_link
 from tests.support.tap import ALWAYS, Tap
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group(__name__)
 
 SECRET = "correct horse battery staple " * 300
 CONTENT = bytes(range(256)) * 16_384  # 4 MiB

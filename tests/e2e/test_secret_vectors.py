@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page
 from tests.support.service import WATCHWORD, plain_environment
 from watchword.core import binary, envelope, records
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group(__name__)
 
 Case = dict[str, Any]
 

@@ -19,7 +19,7 @@ from tests.support.work import STRANGER, scattered
 from watchword.core.guard import UNUSUAL
 
 pytestmark = [
-    pytest.mark.xdist_group("browser"),
+    pytest.mark.xdist_group(__name__),
     pytest.mark.parametrize("page", [(390, "light")], ids=["phone-day"], indirect=True),
 ]
 

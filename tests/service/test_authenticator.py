@@ -70,7 +70,7 @@ def test_of_64_parallel_checks_over_two_workers_one_is_approved(tmp_path: Path) 
     asyncio.run(journey())
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_a_code_that_was_accepted_is_used_after_kill_9(tmp_path: Path) -> None:
     async def check(service: Service, key: str, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         with closing(Connection(service, key)) as connection:

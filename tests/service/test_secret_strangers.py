@@ -112,7 +112,7 @@ async def share_all(maker: Connection) -> list[tuple[str, str, bool]]:
     return made
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 @pytest.mark.xdist_group("heavy")
 def test_ten_thousand_requests_without_the_key_spend_nothing_and_learn_nothing(tmp_path: Path) -> None:
     async def journey() -> None:
