@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
+import msgspec
+
 from watchword.adapters import steps
 from watchword.adapters.meanwhile import Meanwhile
 from watchword.adapters.valkey.address import ValkeyAddress
@@ -215,7 +217,7 @@ class ValkeyStore:
         if written is None:
             raise UnknownError
         self._outbox.hint(verification)
-        return written._replace(left=left_of(paid, now), quiet=is_quiet(paid))
+        return msgspec.structs.replace(written, left=left_of(paid, now), quiet=is_quiet(paid))
 
     async def cancel(self, app: bytes, verification: bytes, *, now: Instant) -> Verification:
         record = await self._rows.read(app, verification)
