@@ -221,6 +221,8 @@ def _compared(
 
 def units_wait(guesses: Guesses, limits: GuessLimits, units: int, now: Instant) -> Span:
     """How long until ``units`` more fit into every budget; 0 where they do now."""
+    if not guesses.log and all(units <= rate.count for rate in limits.budgets):
+        return 0  # as nearly always
     budgets = tuple(Rate(max(1, rate.count - units + 1), rate.per) for rate in limits.budgets)
     return guess_wait(guesses.log, budgets, now)
 
