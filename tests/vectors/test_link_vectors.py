@@ -27,8 +27,14 @@ Case = dict[str, Any]
 
 VECTORS = Path(__file__).parents[2] / "vectors"
 FEWEST = {
-    **{"actions": 27, "contexts": 10, "derivation": 25, "enrolments": 25},
-    **{"handoffs": 26, "lives": 22, "pkce": 24, "redirects": 19},
+    "actions": 27,
+    "contexts": 10,
+    "derivation": 25,
+    "enrolments": 25,
+    "handoffs": 26,
+    "lives": 22,
+    "pkce": 24,
+    "redirects": 19,
 }
 MADE = 1_795_435_200_000
 LIMITS = GuessLimits((Rate(1_000, DAY),), 50)
