@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import closing
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,21 @@ async def works_again(crowd: Clients) -> None:
     for service in crowd.hosts.services:
         await ready(service, is_ready, within=SOON)
     await goes_on(crowd)
+
+
+@asynccontextmanager
+async def kept_up(server: PostgresServer) -> AsyncIterator[None]:
+    """Start it whenever it has gone down, as its unit does: a log that cannot grow ends it, now or in a moment."""
+
+    async def keep() -> None:
+        while True:
+            if server.has_ended():
+                await asyncio.to_thread(server.start)
+            await asyncio.sleep(0.1)
+
+    keeping = asyncio.create_task(keep())
+    yield
+    keeping.cancel()
 
 
 @pytest.mark.timeout(300)
@@ -111,9 +126,8 @@ def test_while_the_disk_of_the_database_is_full_callers_are_refused_and_what_was
             await asyncio.to_thread(fill, ballast)
             await is_refused(crowd)
             ballast.unlink()
-            if server.has_ended():  # its log could not grow, so it went down: whoever runs it starts it again
-                await asyncio.to_thread(server.start)
-            await works_again(crowd)
+            async with kept_up(server):
+                await works_again(crowd)
 
     with a_small_disk(folder / "data", mebibytes=56):
         server.make()
