@@ -77,11 +77,12 @@ check-shape: $(DEV)
 example: $(DEV) ## start the example app and a service for it, on http://localhost:8080
 	@$(RUN) -m examples.login
 
-bench: $(DEV) $(SYSTEM) ## measure, and write bench/RESULTS.md and bench/SCALE.md
+bench: $(DEV) $(SYSTEM) ## measure, and write RESULTS.md, SCALE.md and TIMING.md there
 	@$(RUN) -m bench $(ARGS)
 	@$(RUN) -m bench.scale $(ARGS)
 	@$(RUN) -m bench.valkey $(ARGS)
 	@$(RUN) -m bench.workers $(ARGS)
+	@$(RUN) -m bench.timing $(ARGS)
 
 aged: $(DEV) $(SYSTEM) ## measure on stores with eleven million verifications (10 GB, a quarter of an hour)
 	@$(RUN) -m bench.aged $(ARGS)

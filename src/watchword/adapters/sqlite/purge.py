@@ -10,10 +10,12 @@ Rules:
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass
 
+import apsw
+
+from watchword.adapters.sqlite.database import BUSY
 from watchword.adapters.sqlite.tables import SqliteTables
 from watchword.core import ids
 from watchword.core.instant import Instant
@@ -45,7 +47,7 @@ class Sweep:
     key: bytes = b""
     ended: Instant | None = None
 
-    def idle(self, connection: sqlite3.Connection, now: Instant, most: int) -> list[bytes]:
+    def idle(self, connection: apsw.Connection, now: Instant, most: int) -> list[bytes]:
         """Go on, and find up to so many that limit nothing."""
         if self.ended == now:
             return []
@@ -54,9 +56,7 @@ class Sweep:
         return found
 
 
-def what_is_over(
-    connection: sqlite3.Connection, *, sweep: Sweep, made_before: Instant, now: Instant, most: int
-) -> Over:
+def what_is_over(connection: apsw.Connection, *, sweep: Sweep, made_before: Instant, now: Instant, most: int) -> Over:
     """Find up to ``most`` rows of each table that may go."""
 
     def keys(query: str, *arguments: object) -> list[bytes]:
@@ -81,11 +81,10 @@ def remove(tables: SqliteTables, over: Over, now: Instant) -> None:
             tables.remove_guesses(key)
 
 
-def give_back(connection: sqlite3.Connection) -> None:
+def give_back(connection: apsw.Connection) -> None:
     """Return free pages at the end of the file to the system, a few at a time."""
-    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
-    if free:
-        # A script is stepped to its end; ``execute`` would stop after the first page. Where another process has the
-        # lock just now, the pages are given back next time.
-        with suppress(sqlite3.OperationalError):
-            connection.executescript(f"PRAGMA incremental_vacuum({PAGES})")
+    if connection.execute("PRAGMA freelist_count").get:
+        # Each page is a step of the statement, so it is read to its end. Where another process has the lock just now,
+        # the pages are given back next time.
+        with suppress(*BUSY):
+            connection.execute(f"PRAGMA incremental_vacuum({PAGES})").fetchall()
