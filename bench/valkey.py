@@ -29,7 +29,7 @@ from statistics import median
 import uvloop
 
 from bench import machine
-from bench.chapters import put, table
+from bench.chapters import busy, put, table
 from bench.children import load, server
 from bench.report import ratios
 from bench.rows import Row, summarise
@@ -219,6 +219,7 @@ def chapter(command: str, rounds: int, described: Sequence[tuple[str, str]], par
             "SQLite keeps what must last; Valkey, worker and generator share the cores."
         ),
         table(("Machine", ""), described),
+        *busy(machine.load_average()),
         *(f"### {name}\n\n{text.strip()}" for name, text in parts),
     ]
     return "\n\n".join(lines) + "\n"
