@@ -234,7 +234,11 @@ def test_no_code_number_or_password_of_a_provider_is_anywhere_but_where_it_belon
                     canary.sinks.secret("number", MOBILE)
                     canary.sinks.secret("number without its plus", MOBILE[1:])
                     canary.sinks.secret("national number", MOBILE[3:])
-                    asked = {"channel": "sms", "notice_acknowledged": "2026-11", "requester": {"ip": SOURCE}}
+                    asked: dict[str, Any] = {
+                        "channel": "sms",
+                        "notice_acknowledged": "2026-11",
+                        "requester": {"ip": SOURCE},
+                    }
                     for number, purpose in enumerate(("binding", "login")):
                         made = await canary.create(MOBILE, purpose=purpose, **asked)
                         await until(canary.connection, made, lambda s: s["deliveries"][0]["status"] == "sent")
