@@ -13,6 +13,7 @@ from watchword.core.limit import write_rates
 from watchword.core.policy import FLOODED, PROFILES, SMS_REASONS, SmsLimits
 from watchword.core.secret import CREATION
 from watchword.core.sms import ALTERNATIVES, PROVIDERS
+from watchword.core.work import COST, MOST_COST
 
 FORMS = ("kannel", "json")
 LEVELS = ("debug", "info", "warning", "error")
@@ -88,6 +89,7 @@ FILE: tuple[Setting, ...] = (
     Setting("sms.budget", "table: hour, day, month", "", "what all messages together may cost, to the last one"),
     Setting("sms.app_budget", "table: hour, day, month", "", "the same for each app; off unless given"),
     Setting("sms.guard", ", ".join(MODES), "enforce", "monitor records what would be blocked, and sends it"),
+    Setting("sms.challenge", f"0 to {MOST_COST}", str(COST), "rounds a try of a hosted page's work; 0 blocks instead"),
     Setting("sms.hosts", "table of hosts", "", "by app: whose page a code is for; else the public URL's"),
     Setting("sms.gateway_form", ", ".join(FORMS), "kannel", "how the gateway wants a message put"),
     *(

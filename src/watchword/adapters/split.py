@@ -189,11 +189,13 @@ class SplitStore:
         now: Instant,
         plan: Plan | None = None,
     ) -> Added:
-        return await self._wherever(
-            lambda half: half.resend(
+        def step(half: FastStore) -> Awaitable[Added]:
+            return half.resend(
                 *(app, verification), charges=charges, schedule=schedule, guesses=guesses, now=now, plan=plan
-            ),
-        )
+            )
+
+        # What costs money is never in the fast half, which refuses it without looking.
+        return await (self._wherever(step) if plan is None else step(self.durable))
 
     async def cancel(self, app: bytes, verification: bytes, *, now: Instant) -> Verification:
         return await self._wherever(lambda half: half.cancel(app, verification, now=now))

@@ -129,8 +129,11 @@ def add(
         tables.forget_replay(verification.app, idempotency.key)
     if paid.quiet:
         verification = msgspec.structs.replace(verification, decoy=True)
+    if paid.verdict.decision == "challenge":
+        verification = guard_steps.held(verification, now)
     tables.add_verification(verification, idempotency)
-    tables.queue_delivery(verification.id, 1, now)
+    if verification.sends:
+        tables.queue_delivery(verification.id, 1, now)
     return Added(verification, replayed=False, verdict=paid.verdict, left=paid.left, quiet=paid.quiet)
 
 
@@ -273,7 +276,8 @@ def resend(  # noqa: PLR0913 - as the port's, and one for those who charge elsew
     if answer is Resend.EARLY:
         raise RateLimitedError(retry_after=seconds_until(verification.resend_at, now))
     _refuse_closed(tables, verification, guesses)
-    paid = pay_steps.pay(tables, charges, plan, now)
+    # What was held has paid for its first send when it was made, but for what the guard counts.
+    paid = pay_steps.pay(tables, charges if verification.sends else (), plan and plan.after(verification.sends), now)
     for delivery in tables.deliveries(raw):
         if delivery.due_at is not None and not delivery.handed_over:
             tables.put_delivery(settled(delivery, DeliveryStatus.SUPERSEDED, now, reason=delivery.reason))

@@ -19,6 +19,7 @@ from watchword.adapters.metrics import Metrics
 from watchword.adapters.split import SplitStore
 from watchword.adapters.system import SystemClock, SystemEntropy, trim_memory
 from watchword.adapters.turn import FileTurn
+from watchword.adapters.work import AltchaWork
 from watchword.bootstrap.mail import letters_of, mailer_of, open_relay, post_of
 from watchword.bootstrap.sms import telephony_of
 from watchword.core.app import App
@@ -116,7 +117,8 @@ class Wiring:
 
     def _wire_magic_links(self) -> None:
         clock, entropy = self._clock, self._entropy
-        self.magic_links = MagicLinks(self.store, self.keys, clock, entropy, self.audit, self.verifications)
+        world = (self.keys, clock, entropy, self.audit)
+        self.magic_links = MagicLinks(self.store, *world, self.verifications, AltchaWork())
 
     def _wire_authenticators(self) -> None:
         store, clock, entropy = self.store.authenticators, self._clock, self._entropy

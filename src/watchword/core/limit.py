@@ -26,6 +26,20 @@ LONGEST_GUESS_SPAN: Span = 2 * DAY  # of a budget of wrong guesses; older ones m
 Arrivals = tuple[Instant, Instant]
 FRESH: Arrivals = (0, 0)
 
+LANES = (0, 1)  # anybody's, and that of a device which proved itself before
+_SENDS = (b"r0", b"r1")
+_GUESSES = (b"g0", b"g1")
+
+
+def sends_key(lane: int, recipient: bytes) -> bytes:
+    """The bucket of sends to a recipient in a lane, whichever app sends."""
+    return _SENDS[lane] + recipient
+
+
+def guesses_key(lane: int, app: bytes, recipient: bytes) -> bytes:
+    """The bucket of wrong guesses for a recipient of an app in a lane."""
+    return _GUESSES[lane] + app + recipient
+
 
 class Rate(NamedTuple):
     """For sends (GCRA): up to ``count`` at once, then one each ``per / count``, so below ``2 * count`` in any ``per``.
@@ -121,15 +135,17 @@ def send(arrivals: Arrivals, rates: tuple[Rate, ...], now: Instant) -> tuple[Arr
     """
     moved = list(arrivals)
     wait = 0
-    for window, rate in enumerate(rates):
+    for window, (count, per) in enumerate(rates):
         # Rounded up, so that a rate which does not divide its span lets no more through at once than it says.
-        share = -(-rate.per // rate.count)
+        share = -(-per // count)
         arrival = arrivals[window]
         # So far ahead it was written by a clock that leapt and came back: it must not lock people out for as long.
-        if not now <= arrival <= now + 2 * rate.per:
+        if not now <= arrival <= now + 2 * per:
             arrival = now
         arrival += share
-        wait = max(wait, arrival - share * rate.count - now)
+        ahead = arrival - share * count - now
+        if ahead > wait:  # noqa: PLR1730 - max() is called for every window of every bucket
+            wait = ahead
         moved[window] = arrival
     if wait > 0:
         return arrivals, wait

@@ -25,7 +25,6 @@ from watchword.flows.keys import Keys
 from watchword.ports import Audit, Clock
 from watchword.ports_limit import BucketKeys, LimitStore
 
-LANES = (0, 1)
 _LANES = ("anybody", "known device")
 
 
@@ -104,8 +103,8 @@ class SupportDesk:
             guard = {near: "block", wide: "range"}
         return _Named(
             recipient.mask(address),
-            {b"r%d" % lane + hashed: _LANES[lane] for lane in LANES},
-            {b"g%d" % lane + app.id + hashed: _LANES[lane] for lane in LANES},
+            {limit.sends_key(lane, hashed): _LANES[lane] for lane in limit.LANES},
+            {limit.guesses_key(lane, app.id, hashed): _LANES[lane] for lane in limit.LANES},
             guard,
         )
 

@@ -28,10 +28,10 @@ from watchword.core.instant import Instant
 from watchword.core.keyring import NONCE_SIZE, Keyring
 from watchword.core.limit import Allowance
 from watchword.core.magic_link import LinkWanted
-from watchword.core.number import Number, is_number, read_number
+from watchword.core.number import is_number, read_number
 from watchword.core.particulars import Particulars
 from watchword.core.source import network_of
-from watchword.core.verification import CODE, Expected, Outcome, Status, Verification, resend_at
+from watchword.core.verification import Expected, Outcome, Status, Verification, resend_at
 from watchword.errors import (
     AlreadyUsedError,
     CanceledError,
@@ -147,7 +147,11 @@ class Verifications:
         """
         now = self._clock.now()
         ring = self._keys.ring
-        address, number, notice = await self._address(request)
+        self._demand_rule(request)
+        number, notice = None, ""
+        if request.channel == "sms":
+            number, notice = await self._sms.admit(self.rules, request.to, request.purpose, request.notice_acknowledged)
+        address = recipient.read_email(request.to) if number is None else number.e164
         idempotency = read_idempotency(ring, app, request.idempotency_key, request.fingerprint)
         new = self._draw(ring, app, request, address, idempotency, now)
         if number is not None:
@@ -161,13 +165,13 @@ class Verifications:
             guesses=self.rules.guesses,
             idempotency=idempotency,
             now=now,
-            plan=guard.plan_of(self.rules, ring, new, source),
+            plan=guard.plan_of(self.rules, ring, new, source, page=True, holds=True),
         )
         verification, replayed, _, left, _ = await self._sms.watch(self.rules, new, adding)
         self._record("verification.replayed" if replayed else "verification.created", verification)
         self._wake()
-        if replayed:
-            return self._show(verification, now, replayed=True, made=True)
+        if replayed or verification.is_held:
+            return self._show(verification, now, replayed=replayed, made=True)
         return structs.replace(shown, left=guard.sends_left(self.rules, verification, left))
 
     async def check(
@@ -233,11 +237,13 @@ class Verifications:
             None if action is None else digest(self._keys.ring, app.id, verification, action),
         )
 
-    async def resend(self, app: App, verification: bytes, *, source: str | None = None) -> Shown:
-        """Send the same code again. ``source`` is who asks, where that is not the app.
+    async def resend(
+        self, app: App, verification: bytes, *, source: str | None = None, worked: int | None = None
+    ) -> Shown:
+        """Send the same code again. ``source`` is who asks at the hosted page; ``worked`` is the plan's.
 
         Raises:
-            UnknownError, EndedError, SendsSpentError, ChannelClosedError, RateLimitedError, StoreError.
+            ChallengeError, UnknownError, EndedError, SendsSpentError, ChannelClosedError, RateLimitedError, StoreError.
         """
         now = self._clock.now()
         ring = self._keys.ring
@@ -250,7 +256,7 @@ class Verifications:
             schedule=self.rules.profile.resend_after,
             guesses=self.rules.guesses,
             now=now,
-            plan=guard.plan_of(self.rules, ring, found, network),
+            plan=guard.plan_of(self.rules, ring, found, network, page=source is not None, worked=worked),
         )
         resent, _, _, left, _ = await self._sms.watch(self.rules, found, resending)
         self._record("verification.resent", resent)
@@ -282,17 +288,12 @@ class Verifications:
             return recipient.identify(self._keys.ring, "sms", read_number(to).e164)
         return recipient.identify(self._keys.ring, "email", recipient.read_email(to))
 
-    async def _address(self, request: Request) -> tuple[str, Number | None, str]:
-        """Where it goes and, for a text, its number and the notice that was acknowledged."""
+    def _demand_rule(self, request: Request) -> None:
         if request.locale is not None and not _LOCALE.fullmatch(request.locale):
             raise InvalidInputError("A locale is a language tag such as en or de-AT.", field="locale")
         self.rules.profile.rule(request.channel, request.purpose)
-        if request.channel == "sms":
-            number, notice = await self._sms.admit(self.rules, request.to, request.purpose, request.notice_acknowledged)
-            return number.e164, number, notice
-        if request.notice_acknowledged is not None:
+        if request.channel != "sms" and request.notice_acknowledged is not None:
             raise InvalidInputError("Only SMS has a notice to acknowledge.", field="notice_acknowledged")
-        return recipient.read_email(request.to), None, ""
 
     def _draw(
         self, ring: Keyring, app: App, request: Request, address: str, idempotency: Idempotency | None, now: Instant
@@ -363,7 +364,7 @@ class Verifications:
         def shown(ring: Keyring) -> Shown:
             app, raw = verification.app, verification.id
             known = address or particulars.read(ring.open(verification.sealed, bound_to=app + raw))[0]
-            paged = made and verification.challenge is not None and verification.methods & CODE
+            paged = made and verification.has_page
             return Shown(
                 verification,
                 recipient.mask(known),

@@ -6,6 +6,7 @@ around each of them (``gate.py``).
 
 from __future__ import annotations
 
+from watchword.core.work import WorkSet
 from watchword.web import wire, wire_authenticator, wire_enrolment, wire_magic_link, wire_notice, wire_secret
 from watchword.web.api.authenticator import AuthenticatorApi
 from watchword.web.api.enrolment import EnrolmentApi
@@ -66,6 +67,7 @@ _ELSEWHERE_TO = Refusal(403, "`link.redirect_uri` is none that the app registere
 _BUSY = Refusal(429, "too much from one source, or too soon; nothing was sent or counted")
 _LINK_OVER = Refusal(422, "the verification is over: `reason` says how")
 _WRONG_WORD = Refusal(422, "the word was not accepted: `reason` and `attempts_remaining` tell more")
+_WORK = Refusal(403, "the browser must work for it first, or its work does not count: ask for a new challenge")
 _NOT_ELSEWHERE = Refusal(403, "not for this purpose: only the device that asked can go on")
 _NOT_EXCHANGED = Refusal(422, "the exchange was not accepted: `reason` tells why; nothing was spent")
 _NO_ADDRESS = Refusal(404, "the subject has no such confirmed address")
@@ -125,8 +127,10 @@ def magic_link_routes(services: Services) -> list[Route]:
               gives=w.PageShown, refusals=(_FIELD, _NOTHING, _BUSY, _STORE), shared=True),
         Route("POST", _P + "/check", api.check, "check_page", "Confirm with the code", pages, takes=w.PageCode,
               gives=w.CodeConfirmed, refusals=(_FIELD, _NOT_ACCEPTED, _NOTHING, _BUSY, _STORE), shared=True),
-        Route("POST", _P + "/resend", api.resend, "resend_page", "Send the message again", pages, takes=w.PageProof,
-              gives=w.PageShown, refusals=(_FIELD, _NOTHING, _ENDED, _BUSY, _STORE), shared=True),
+        Route("POST", _P + "/challenge", api.challenge, "challenge_page", "Get work to do before sending", pages,
+              takes=w.PageProof, gives=WorkSet, refusals=(_FIELD, _NOTHING, _BUSY, _STORE), shared=True),
+        Route("POST", _P + "/resend", api.resend, "resend_page", "Send the message again", pages, takes=w.PageSend,
+              gives=w.PageShown, refusals=(_FIELD, _WORK, _NOTHING, _ENDED, _BUSY, _STORE), shared=True),
     ]
     # fmt: on
 

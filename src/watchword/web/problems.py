@@ -130,6 +130,7 @@ TABLE: dict[type[WatchwordError], Row] = {
     errors.CountryForbiddenError: Row(403, "Country not allowed"),
     errors.NoticeError: Row(403, "Notice not acknowledged"),
     errors.ChannelClosedError: Row(403, "Channel closed"),
+    errors.ChallengeError: Row(403, "Challenge required"),
     errors.RedirectForbiddenError: Row(403, "Redirect not allowed"),
     errors.LockedError: Row(403, "Locked"),
     errors.ConflictError: Row(409, "Conflict"),

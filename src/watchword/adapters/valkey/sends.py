@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import NamedTuple
 
 from watchword.adapters.meanwhile import Meanwhile
@@ -37,10 +38,11 @@ class Paid(NamedTuple):
         return self.charge.loud if self.quiet else self.charge.rates
 
 
-def windows(rates: Sequence[Rate]) -> Sequence[int]:
-    """Count and span of two windows; one that is not there has no count."""
-    flat = [number for rate in rates for number in rate]
-    return flat + [0] * (4 - len(flat))
+@lru_cache
+def windows(rates: tuple[Rate, ...]) -> Sequence[bytes]:
+    """Count and span of two windows, as they are sent; one that is not there has no count."""
+    flat = [b"%d" % number for rate in rates for number in rate]
+    return flat + [b"0"] * (4 - len(flat))
 
 
 class Sends:

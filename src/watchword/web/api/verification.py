@@ -16,6 +16,7 @@ from watchword.core import ids
 from watchword.core.action import Action
 from watchword.core.app import App
 from watchword.core.delivery import Delivery
+from watchword.core.instant import rfc3339
 from watchword.core.magic_link import LinkWanted, page_url, write_methods
 from watchword.errors import UnauthenticatedError, UnknownError
 from watchword.flows.verification import Request as Asked
@@ -148,20 +149,21 @@ def show(
         verification.purpose,
         write_methods(verification.methods),
         shown.watchword,
-        wire.time_text(verification.expires_at),
-        wire.time_text(verification.created_at),
+        rfc3339(verification.expires_at),
+        rfc3339(verification.created_at),
         verification.attempts_remaining,
-        wire.time_text(verification.resend_at),
+        rfc3339(verification.resend_at),
         verification.sends_remaining,
         page,
         [_delivery(verification.channel, each) for each in shown.deliveries] if with_deliveries else UNSET,
+        wire.PROOF_OF_WORK if verification.is_held else UNSET,
     )
 
 
 def _delivery(channel: str, delivery: Delivery) -> wire.DeliveryShown:
     tls = delivery.tls
     return wire.DeliveryShown(
-        at=wire.time_text(delivery.at),
+        at=rfc3339(delivery.at),
         channel=channel,
         status=delivery.status.value,
         transport=delivery.transport or None,
