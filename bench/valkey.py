@@ -91,7 +91,7 @@ def theirs(port: int, count: int) -> float:
     adds = _benchmark(
         *(port, count, ADD.source),
         *("6", key, "ww:{0}due", key, guesses, f"ww:r0rrrr{RANDOM}", f"ww:ssss{RANDOM}"),
-        *(TERM, *made, "", "g" * 18, str(GUESSES_LIE), *windows),
+        *(TERM, *made, "", "g" * 18, str(GUESSES_LIE), "1", "1", *windows),
     )
     _lay(port, 4 * count, now)
     budgets = [str(number) for rate in RULES.guesses.budgets for number in rate]
