@@ -100,6 +100,7 @@ button:hover:enabled { box-shadow: inset 0 0 0 1px currentcolor; }
 button.plain:disabled { cursor: default; color: var(--_quiet); }
 button.next:disabled { cursor: progress; opacity: 0.75; }
 :focus-visible { outline: 2px solid var(--_accent); outline-offset: 2px; }
+[part="work"]:not(:empty) { margin-block-end: 0.75rem; }
 .error { min-height: 1.5em; margin: 0.5rem 0; color: var(--_danger); }
 .foot { display: flex; flex-wrap: wrap; align-items: center; gap: 0.5rem 1rem; }
 .said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }`;
@@ -330,7 +331,7 @@ export class WatchwordCode extends HTMLElement {
     const { field, said } = this.#parts;
     if (!this.#seen || this.#busy) return;
     const first = Boolean(this.#seen.challenge);
-    this.#working(true);
+    this.#working(true, "submit"); // no code is checked
     const { status, answer, retryAfter } = await this.#send();
     this.#working(false);
     field.focus(); // the button that was pressed cannot be pressed for now
@@ -412,13 +413,16 @@ export class WatchwordCode extends HTMLElement {
     over.hidden = what !== "over";
   }
 
-  /** @param {boolean} now */
-  #working(now) {
+  /**
+   * @param {boolean} now
+   * @param {"checking" | "submit"} [told]
+   */
+  #working(now, told = "checking") {
     this.#busy = now;
     const { submit, said } = this.#parts;
     said.textContent = "";
     submit.disabled = now;
-    submit.textContent = this.#say(now ? "checking" : "submit");
+    submit.textContent = this.#say(now ? told : "submit");
     this.#tick();
   }
 
