@@ -135,6 +135,9 @@ class SplitStore:
             lambda half: half.confirm_code(app, verification, digits=digits, matches=matches, guesses=guesses, now=now),
         )
 
+    async def recognise(self, app: bytes, verification: bytes) -> Verification:
+        return await self._wherever(verification, lambda half: half.recognise(app, verification))
+
     async def confirm_word(
         self, app: bytes, verification: bytes, *, matches: bool, now: Instant
     ) -> tuple[Outcome, Verification]:

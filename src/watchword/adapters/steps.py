@@ -60,7 +60,7 @@ class Tables(AppTables, guard_steps.GuardTables, Protocol):
         ...
 
     def change_verification(self, verification: Verification) -> None:
-        """Write the columns that change: status, attempts, sends, resend_at, words."""
+        """Write the columns that change: status, attempts, sends, resend_at, lane, words."""
         ...
 
     def replay(self, app: bytes, key: bytes) -> tuple[Verification, bytes] | None:

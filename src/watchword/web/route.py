@@ -63,7 +63,7 @@ class Route:
     essential: bool = False
     streams: bool = False  # takes its body in pieces
     most: int | None = None  # bytes of its body, where not as many as of any
-    shared: bool = False  # pages of every origin may call it: what it takes is a proof, and no cookie
+    shared: bool = False  # pages of every origin may call it: what it takes is a proof, and no cookie of theirs
 
 
 class Line:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from watchword.adapters import steps
+from watchword.adapters import device_steps, steps
 from watchword.adapters.valkey.address import ValkeyAddress
 from watchword.adapters.valkey.apart import Apart
 from watchword.adapters.valkey.cluster import Cluster
@@ -141,6 +141,13 @@ class ValkeyStore:
     ) -> Judgement:
         typed = Typed.of(digits, matches, Expected(), Status.CONFIRMED)
         return await self._hot.attempt(app, verification, typed, guesses, now)
+
+    async def recognise(self, app: bytes, verification: bytes) -> Verification:
+        record = await self._rows.read(app, verification)
+        recognised = await self._rows.change(record, lambda tables: device_steps.recognise(tables, app, verification))
+        if recognised is None:
+            raise UnknownError
+        return recognised
 
     async def confirm_word(
         self, app: bytes, verification: bytes, *, matches: bool, now: Instant

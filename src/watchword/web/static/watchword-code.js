@@ -10,7 +10,7 @@
  * Rules:
  *
  * * no markup is ever parsed and no style attribute set, so that the strictest policies of pages let it be;
- * * the ticket leaves the page's markup as soon as it was read, and only its proof is sent, in bodies, without cookies;
+ * * the ticket leaves the page's markup as soon as it was read, and only its proof is sent, in bodies; to another origin without cookies;
  * * what a message may cost in work (ALTCHA's) is computed here, by the browser's own functions and beside the page's thread:
  *   without a worker or a picture, and with nothing for anybody to solve;
  * * what ticks is no live region; an error is said once, in words that tell a guesser nothing.
@@ -464,7 +464,7 @@ export class WatchwordCode extends HTMLElement {
     if (!this.#request) return { status: 404, answer: {}, retryAfter: 0 };
     const { origin, id, proof } = this.#request;
     /** @type {RequestInit} */
-    const how = { method: "POST", credentials: "omit", cache: "no-store", redirect: "error", referrerPolicy: "no-referrer" };
+    const how = { method: "POST", credentials: "same-origin", cache: "no-store", redirect: "error", referrerPolicy: "no-referrer" };
     const content = { headers: { "Content-Type": "application/json" }, body: JSON.stringify({ proof, ...more }) };
     try {
       const response = await fetch(`${origin}/v1/pages/${id}/${verb}`, { ...how, ...content });
