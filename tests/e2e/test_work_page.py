@@ -59,7 +59,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 def test_the_browser_works_and_the_text_goes_out(desk: Desk, page: Page) -> None:
     held = desk.ask(STRANGER, link=a_link(), methods=["code"])
     assert held["challenge"] == "proof_of_work"
-    assert desk.call("GET", f"/{held['id']}")["deliveries"] == []
+    assert not desk.call("GET", f"/{held['id']}")["deliveries"]
 
     with page.expect_response("**/challenge"), page.expect_response("**/resend") as sent:
         page.goto(held["page_url"])

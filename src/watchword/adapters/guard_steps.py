@@ -86,7 +86,7 @@ def held(verification: Verification, now: Instant) -> Verification:
 
 def _charge(tables: GuardTables, plan: Plan, now: Instant) -> tuple[list[tuple[bytes, Arrivals]], int]:
     charged, longest = [], 0
-    for key, rates in plan.charges:
+    for key, rates, _ in plan.charges:
         arrivals, wait = limit.send(tables.arrivals(key), rates, now)
         longest = max(longest, wait)
         charged.append((key, arrivals))

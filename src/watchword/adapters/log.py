@@ -64,6 +64,7 @@ LEVELS = {
     "support.reset": "warning",
     "guard.blocked": "warning",
     "guard.challenged": "warning",
+    "guard.quieted": "warning",
     "guard.monitored": "warning",
     "guard.signal_failed": "warning",
     "delivery.delayed": "warning",

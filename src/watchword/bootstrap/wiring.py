@@ -16,6 +16,7 @@ from watchword.adapters import key_file
 from watchword.adapters.blobs import DiskBlobs
 from watchword.adapters.log import Fanout, Log
 from watchword.adapters.metrics import Metrics
+from watchword.adapters.split import SplitStore
 from watchword.adapters.system import SystemClock, SystemEntropy, trim_memory
 from watchword.adapters.turn import FileTurn
 from watchword.adapters.work import AltchaWork
@@ -72,6 +73,8 @@ class Wiring:
         """Let new rules hold from now on."""
         self.verifications.rules = rules
         self.magic_links.limit.rates = rules.limits.public_requests
+        if isinstance(self.store, SplitStore):
+            self.store.meanwhile.rates = rules.limits.away_sends
         self.authenticators.ceiling = rules.profile.failure_ceiling
         self.authenticators.skew = self.enrolments.skew = self.handovers.skew = rules.profile.skew
 

@@ -132,7 +132,7 @@ class Verification(msgspec.Struct, frozen=True):
 
 def guess_key(verification: Verification) -> bytes:
     """The bucket of wrong guesses: one an app, recipient and lane, across all their verifications."""
-    return b"g%d" % verification.lane + verification.app + verification.recipient
+    return limit.guesses_key(verification.lane, verification.app, verification.recipient)
 
 
 class Expected(msgspec.Struct, frozen=True):

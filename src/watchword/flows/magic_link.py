@@ -42,7 +42,7 @@ from watchword.errors import (
 )
 from watchword.flows.keys import Keys
 from watchword.flows.source_limit import SourceLimit
-from watchword.flows.verification import NOT_ACCEPTED, Shown, Verifications, compare
+from watchword.flows.verification import NOT_ACCEPTED, Shown, Verifications
 from watchword.ports import Audit, Clock, Entropy, VerificationStore
 from watchword.ports_limit import Work
 
@@ -191,7 +191,7 @@ class MagicLinks:
             app.id,
             row.id,
             digits=len(digits),
-            matches=self._keys.with_ring(lambda ring: compare(ring, app.id, row.id, digits)),
+            matches=self._keys.with_ring(lambda ring: passcode.is_code(ring, app.id, row.id, digits)),
             guesses=self._verifications.rules.guesses,
             now=self._clock.now(),
         )

@@ -77,7 +77,7 @@ _STORE = Refusal(503, "a part of the service does not answer; nothing was lost")
 
 def create_app(services: Services) -> Gate:
     """Put the web layer together."""
-    return Gate(services, Table(routes(services)))
+    return Gate(services, Table(routes(services), services.config.stranger_step))
 
 
 def routes(services: Services) -> list[Route]:
@@ -95,13 +95,13 @@ def verification_routes(services: Services) -> list[Route]:
     # fmt: off
     return [
         Route("POST", _V, api.create, "create_verification", "Send a code", tag, key, takes=new, gives=shown,
-              status=201, idempotent=True, refusals=(_FIELD, _REUSED, _POLICY, _LIMITED, _STORE)),
+              status=201, idempotent=True, limited=True, refusals=(_FIELD, _REUSED, _POLICY, _LIMITED, _STORE)),
         Route("POST", _V + "/{id}/check", api.check, "check_verification", "Check a code", tag, key, takes=check,
-              gives=shown, refusals=(_FIELD, _NOT_ACCEPTED, _CLOSED, _UNKNOWN, _LIMITED, _STORE)),
+              gives=shown, limited=True, refusals=(_FIELD, _NOT_ACCEPTED, _CLOSED, _UNKNOWN, _LIMITED, _STORE)),
         Route("GET", _V + "/{id}", api.get, "get_verification", "Look at a verification", tag, key, gives=shown,
               refusals=(_UNKNOWN, _STORE)),
         Route("POST", _V + "/{id}/resend", api.resend, "resend_verification", "Send the same code again", tag, key,
-              takes=nothing, optional=True, gives=shown, refusals=(_UNKNOWN, _ENDED, _LIMITED, _STORE)),
+              takes=nothing, optional=True, gives=shown, limited=True, refusals=(_UNKNOWN, _ENDED, _LIMITED, _STORE)),
         Route("POST", _V + "/{id}/cancel", api.cancel, "cancel_verification", "Withdraw a verification", tag, key,
               takes=nothing, optional=True, gives=shown, refusals=(_UNKNOWN, _OVER, _STORE)),
     ]
@@ -118,7 +118,7 @@ def magic_link_routes(services: Services) -> list[Route]:
               takes=w.Exchange, gives=wire.VerificationShown,
               refusals=(_FIELD, _NOT_EXCHANGED, _CLOSED, _UNKNOWN, _STORE)),
         Route("POST", _L + "/open", api.open, "open_link", "Look at a link", links, takes=wire.Nothing, optional=True,
-              gives=w.LinkContext, refusals=(_BUSY, _STORE)),
+              gives=w.LinkContext, refusals=(_BUSY, _STORE), alike=True),
         Route("POST", _L + "/continue", api.proceed, "continue_link", "Continue on the device that asked", links,
               takes=w.LinkProof, gives=w.Redirect, refusals=(_FIELD, _LINK_OVER, _NOTHING, _BUSY, _STORE)),
         Route("POST", _L + "/confirm", api.confirm, "confirm_link", "Confirm from another device", links,

@@ -227,21 +227,6 @@ def answer(error: WatchwordError, *, reveal: bool = False) -> Answer:
     return Answer(shown.status, _encode(shown), PROBLEM, _headers(error, shown.status))
 
 
-def rate_limits(error: errors.RateLimitedError) -> Headers:
-    """What an authenticated caller is told besides (draft-ietf-httpapi-ratelimit-headers): the policy, and when.
-
-    Not which bucket is empty, nor what is left in any: ``r`` is 0 because the request was refused.
-    """
-    name, rates = error.policy
-    if not rates:
-        return []
-    items = [f'"{name}{number or ""}";q={count};w={seconds}' for number, (count, seconds) in enumerate(rates)]
-    return [
-        (b"ratelimit-policy", ", ".join(items).encode()),
-        (b"ratelimit", f'"{name}";r=0;t={error.retry_after}'.encode()),
-    ]
-
-
 def _headers(error: WatchwordError, status: int) -> Headers | None:
     if isinstance(error, errors.RateLimitedError):
         return [(b"retry-after", b"%d" % error.retry_after)]

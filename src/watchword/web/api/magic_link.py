@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from msgspec import UNSET
 
 from watchword.core import binary, ids
+from watchword.core.instant import rfc3339
 from watchword.core.magic_link import PROOF_SIZE
 from watchword.errors import InvalidInputError, UnauthenticatedError, UnknownError
 from watchword.flows.magic_link import MagicLinks, PageSeen
@@ -158,9 +159,9 @@ def _seen(seen: PageSeen) -> wire_magic_link.PageShown:
         to=shown.to,
         watchword=shown.watchword,
         digits=verification.digits,
-        created_at=wire.time_text(verification.created_at),
-        expires_at=wire.time_text(verification.expires_at),
-        resend_at=wire.time_text(verification.resend_at),
+        created_at=rfc3339(verification.created_at),
+        expires_at=rfc3339(verification.expires_at),
+        resend_at=rfc3339(verification.resend_at),
         sends_remaining=verification.sends_remaining,
         attempts_remaining=verification.attempts_remaining,
         action=seen.action or UNSET,
