@@ -182,6 +182,16 @@ class VerificationStore(Protocol):
         """
         ...
 
+    async def recognise(self, app: bytes, verification: bytes) -> Verification:
+        """Move a verification into the lane of devices that proved themselves before; in it already, it stays.
+
+        Whatever is counted from then on, checks and sends, is counted there.
+
+        Raises:
+            UnknownError: there is none of that id in that app.
+        """
+        ...
+
     async def confirm_word(
         self, app: bytes, verification: bytes, *, matches: bool, now: Instant
     ) -> tuple[Outcome, Verification]:

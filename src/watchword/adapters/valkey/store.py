@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from watchword.adapters import steps
+from watchword.adapters import device_steps, steps
 from watchword.adapters.meanwhile import Meanwhile
 from watchword.adapters.valkey.address import ValkeyAddress
 from watchword.adapters.valkey.apart import Apart
@@ -152,6 +152,13 @@ class ValkeyStore:
     ) -> Judgement:
         typed = Typed.of(digits, matches, Expected(), Status.CONFIRMED)
         return await self._hot.attempt(app, verification, typed, guesses, now)
+
+    async def recognise(self, app: bytes, verification: bytes) -> Verification:
+        record = await self._rows.read(app, verification)
+        recognised = await self._rows.change(record, lambda tables: device_steps.recognise(tables, app, verification))
+        if recognised is None:
+            raise UnknownError
+        return recognised
 
     async def confirm_word(
         self, app: bytes, verification: bytes, *, matches: bool, now: Instant
