@@ -116,6 +116,24 @@ def derivation() -> Iterator[Case]:
     yield refused("a key that is not there", NO_KEY, app=APP.hex(), id=verification_id(9, bytes(9)).hex())
 
 
+def enrolments() -> Iterator[Case]:
+    """Section 6.5 of docs/spec/totp.md: an authenticator's id names no key, so the number is given beside it."""
+    tails = (bytes(10), bytes(range(10)), b"\xff" * 10, hashlib.sha256(b"tail").digest()[:10])
+    for app in (APP, OTHER_APP):
+        for number, root in ROOTS.items():
+            for tail in tails:
+                raw = NOON.to_bytes(6, "big") + tail
+                ticket = prf(hkdf(root, "watchword/v1/page"), app + raw)
+                expect = {
+                    "ticket": ticket.hex(),
+                    "page_url": f"{PUBLIC_URL}/a/au_{b64(raw)}#{b64(ticket)}",
+                    "page_proof": hkdf(ticket, "watchword/v1/page/proof").hex(),
+                }
+                given = {"public_url": PUBLIC_URL, "app": app.hex(), "id": raw.hex(), "key": number}
+                yield case(f"key {number}, {tail.hex()}", expect, **given)
+    yield refused("a key that is not there", NO_KEY, app=APP.hex(), id=bytes(16).hex(), key=9)
+
+
 def sealed(token: bytes, iv: bytes, context: str) -> str:
     """Section 2: a JWE of a padded context."""
     text = context.encode()[:-1] + b',"pad":"'
@@ -512,6 +530,7 @@ def actions() -> Iterator[Case]:
 
 FILES: dict[str, tuple[int, Callable[[], Iterator[Case]]]] = {
     "derivation": (1, derivation),
+    "enrolments": (1, enrolments),
     "contexts": (2, contexts),
     "pkce": (3, pkce),
     "handoffs": (4, handoffs),

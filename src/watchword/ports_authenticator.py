@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from watchword.core.app import App
-from watchword.core.authenticator import Authenticator, Confirmed, Judged, Match, Matches
+from watchword.core.authenticator import Authenticator, Compare, Confirmed, Judged, Match
 from watchword.core.instant import Instant
 from watchword.core.limit import GuessLimits
 
@@ -124,13 +124,16 @@ class AuthenticatorStore(Protocol):
         ...
 
     async def check(
-        self, subject: bytes, *, matches: Matches, lane: int, limits: GuessLimits, notice: bytes, now: Instant
+        self, subject: bytes, *, compare: Compare, lane: int, limits: GuessLimits, notice: bytes, now: Instant
     ) -> Judged:
         """Run ``core.authenticator.judge`` on rows and bucket and write what it changes, in one step.
 
         Of any number of simultaneous right checks of one step exactly one is ``approved``, whichever of the
-        subject's authenticators they match; wrong ones never exceed a budget. ``stale`` changes nothing. The failure
-        that reaches the ceiling, and no other, queues a notice.
+        subject's authenticators they match; wrong ones never exceed a budget. The failure that reaches the ceiling, and
+        no other, queues a notice.
+
+        ``compare`` is called inside the step with the active rows that it read there, once or more often, so it must be
+        quick, wait for nothing and raise nothing. Where it says that a row does not open, nothing changes (``shut``).
         """
         ...
 

@@ -27,6 +27,7 @@ from watchword.errors import (
 )
 from watchword.flows.authenticator import NewAuthenticator
 from watchword.flows.keys import Keys
+from watchword.ports_authenticator import Resealed
 
 AT_ONCE = 64
 
@@ -51,6 +52,51 @@ def test_of_64_wrong_codes_at_once_five_are_looked_at(store: str, tmp_path: Path
             typed = no_code(world, key)
             outcomes = Counter(await asyncio.gather(*(checked(world, typed) for _ in range(AT_ONCE))))
             assert {"mismatch": 5, "RateLimitedError": AT_ONCE - 5} == outcomes
+
+    run(journey())
+
+
+@every_store
+def test_a_check_sees_what_was_bound_and_revoked_at_once_by_anybody(store: str, tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world(store, tmp_path) as world:
+            phone, phone_key, _ = await bind(world)
+            assert "approved" == await checked(world, code(world, phone_key))
+            # Bound between two checks: the next one knows it, and a wrong guess costs a unit for it, too.
+            _, tablet_key, _ = await bind(world)
+            assert "approved" == await checked(world, code(world, tablet_key))
+            # Revoked while checks are under way: whatever was approved came before, and the very next one is refused.
+            world.clock.move(PERIOD)
+            typed = code(world, phone_key)
+            *outcomes, _ = await asyncio.gather(
+                *(checked(world, typed) for _ in range(AT_ONCE // 2)),
+                world.authenticators.revoke(world.app, phone),
+            )
+            assert set(outcomes) <= {"approved", "used", "mismatch", "RateLimitedError"}
+            assert outcomes.count("approved") <= 1
+            world.clock.move(5 * MINUTE)
+            assert "mismatch" == await checked(world, code(world, phone_key))
+            assert "approved" == await checked(world, code(world, tablet_key))
+
+    run(journey())
+
+
+@every_store
+def test_a_row_that_does_not_open_ends_its_own_check_and_no_other_of_its_batch(store: str, tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world(store, tmp_path) as world:
+            _, key, _ = await bind(world)
+            raw, bobs, _ = await bind(world, "bob")
+            row = (await world.authenticators.get(world.app, raw)).authenticator
+            torn = Resealed(raw, row.seed, msgspec.structs.replace(row, seed=row.seed[:-1]))
+            assert 1 == await world.store.authenticators.reseal([torn])
+            answers = await asyncio.gather(
+                *(checked(world, code(world, bobs), "bob") for _ in range(8)), checked(world, code(world, key))
+            )
+            assert [*["TamperedError"] * 8, "approved"] == answers
+            # Nothing was compared, so nothing was counted.
+            assert 1 == await world.store.authenticators.reseal([Resealed(raw, torn.authenticator.seed, row)])
+            assert "approved" == await checked(world, code(world, bobs), "bob")
 
     run(journey())
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from watchword.core import authenticator as rules
-from watchword.core.authenticator import Authenticator, Match, Outcome
-from watchword.core.instant import HOUR, SECOND
-from watchword.core.limit import UNTRIED, Guesses
+from watchword.core.authenticator import Authenticator, Judged, Match, Matches, Outcome
+from watchword.core.instant import HOUR, SECOND, Instant
+from watchword.core.limit import UNTRIED, Guesses, GuessLimits
 
 NOW = 1_795_000_000_000
 STEP = 30 * SECOND
@@ -24,10 +26,17 @@ def active(name: int = 1, **more: object) -> Authenticator:
     return msgspec.structs.replace(row, **more)
 
 
+def judge(
+    rows: Sequence[Authenticator], matches: Matches | None, guesses: Guesses, limits: GuessLimits, now: Instant
+) -> Judged:
+    """A check whose code comes to these matches."""
+    return rules.judge(rows, lambda _: matches, guesses, limits, now)
+
+
 def test_a_match_moves_every_seed_it_is_right_for() -> None:
     rows = [active(1, last_step=5), active(2, last_step=6), active(3, last_step=9)]
     matches = {rows[0].id: Match(8, 0), rows[1].id: Match(7, -1), rows[2].id: None}
-    judged = rules.judge(rows, matches, Guesses((), 3), LIMITS, NOW)
+    judged = judge(rows, matches, Guesses((), 3), LIMITS, NOW)
     assert (Outcome.APPROVED, 0, [8, 7]) == (
         *(judged.outcome, judged.guesses.streak),
         [row.last_step for row in judged.changed],
@@ -36,33 +45,47 @@ def test_a_match_moves_every_seed_it_is_right_for() -> None:
 
 def test_one_match_that_is_not_newer_refuses_all() -> None:
     rows = [active(1, last_step=5), active(2, last_step=7)]
-    judged = rules.judge(rows, {rows[0].id: Match(8, 0), rows[1].id: Match(7, 0)}, UNTRIED, LIMITS, NOW)
+    judged = judge(rows, {rows[0].id: Match(8, 0), rows[1].id: Match(7, 0)}, UNTRIED, LIMITS, NOW)
     assert (Outcome.USED, [], UNTRIED) == (judged.outcome, list(judged.changed), judged.guesses)
 
 
-@pytest.mark.parametrize("matches", [{}, {b"x": None}])
-def test_matches_of_another_set_decide_nothing(matches: rules.Matches) -> None:
-    assert Outcome.STALE is rules.judge([active()], matches, UNTRIED, LIMITS, NOW).outcome
+def test_a_row_that_does_not_open_decides_nothing() -> None:
+    judged = judge([active(1), active(2)], None, UNTRIED, LIMITS, NOW)
+    assert (Outcome.SHUT, UNTRIED, []) == (judged.outcome, judged.guesses, list(judged.changed))
+
+
+@pytest.mark.parametrize("guesses", [Guesses((), 50), rules.wrong(UNTRIED, LIMITS, 5, NOW)])
+def test_what_a_lock_or_a_budget_refuses_is_not_looked_at(guesses: Guesses) -> None:
+    looked: list[object] = []
+    rules.judge([active()], looked.append, guesses, LIMITS, NOW)
+    assert [] == looked
+
+
+def test_pending_ones_are_not_compared() -> None:
+    looked: list[Sequence[Authenticator]] = []
+    rows = [active(1), active(2, confirmed_at=None)]
+    rules.judge(rows, looked.append, UNTRIED, LIMITS, NOW)
+    assert [rows[:1]] == looked
 
 
 def test_a_guess_that_does_not_fit_is_not_looked_at_and_says_when_it_would() -> None:
     rows = [active(number) for number in range(1, 4)]
     guesses = rules.wrong(UNTRIED, LIMITS, 3, NOW)
-    judged = rules.judge(rows, {row.id: Match(99, 0) for row in rows}, guesses, LIMITS, NOW + SECOND)
+    judged = judge(rows, {row.id: Match(99, 0) for row in rows}, guesses, LIMITS, NOW + SECOND)
     assert (Outcome.LIMITED, 299 * SECOND, guesses) == (judged.outcome, judged.wait, judged.guesses)
 
 
 def test_step_zero_is_accepted_once() -> None:
     row = active()
-    judged = rules.judge([row], {row.id: Match(0, 0)}, UNTRIED, LIMITS, 0)
+    judged = judge([row], {row.id: Match(0, 0)}, UNTRIED, LIMITS, 0)
     assert Outcome.APPROVED is judged.outcome
-    assert Outcome.USED is rules.judge(judged.changed, {row.id: Match(0, 0)}, UNTRIED, LIMITS, 0).outcome
+    assert Outcome.USED is judge(judged.changed, {row.id: Match(0, 0)}, UNTRIED, LIMITS, 0).outcome
 
 
 def test_a_window_follows_a_clock_after_three_codes_from_one_edge() -> None:
     row, seen = active(), []
     for step in range(1, 12):
-        row = rules.judge([row], {row.id: Match(step, -1)}, UNTRIED, LIMITS, NOW).changed[0]
+        row = judge([row], {row.id: Match(step, -1)}, UNTRIED, LIMITS, NOW).changed[0]
         seen.append(row.drift)
     assert [0, 0, -1, -1, -1, -2, -2, -2, -2, -2, -2] == seen
 
@@ -72,7 +95,7 @@ def test_no_walk_moves_the_window_beyond_two_steps(edges: list[int]) -> None:
     row = active()
     for step, edge in enumerate(edges, 1):
         before = row.drift
-        row = rules.judge([row], {row.id: Match(step, edge)}, UNTRIED, LIMITS, NOW).changed[0]
+        row = judge([row], {row.id: Match(step, edge)}, UNTRIED, LIMITS, NOW).changed[0]
         assert abs(row.drift) <= rules.MOST_DRIFT
         assert abs(row.drift - before) <= 1
 
@@ -80,7 +103,7 @@ def test_no_walk_moves_the_window_beyond_two_steps(edges: list[int]) -> None:
 def test_codes_from_both_edges_move_nothing() -> None:
     row = active()
     for step in range(1, 30):
-        row = rules.judge([row], {row.id: Match(step, (-1, -1, 1)[step % 3])}, UNTRIED, LIMITS, NOW).changed[0]
+        row = judge([row], {row.id: Match(step, (-1, -1, 1)[step % 3])}, UNTRIED, LIMITS, NOW).changed[0]
     assert 0 == row.drift
 
 
@@ -88,7 +111,7 @@ def test_a_limit_is_refused_for_one_who_has_none_and_leaves_no_streak() -> None:
     guesses = UNTRIED
     outcomes = []
     for _ in range(6):
-        judged = rules.judge([], {}, guesses, LIMITS, NOW)
+        judged = judge([], {}, guesses, LIMITS, NOW)
         outcomes.append(judged.outcome)
         guesses = judged.guesses
     assert [*[Outcome.UNKNOWN] * 5, Outcome.LIMITED] == outcomes

@@ -71,6 +71,31 @@ def test_proofs_follow_from_token_and_ticket_as_the_vectors_say(modules: Page) -
     assert [[coded(case["expect"]["link_proof"]), coded(case["expect"]["page_proof"])] for case in cases] == proofs
 
 
+def test_the_page_of_an_enrolment_takes_its_address_and_proves_it_as_the_vectors_say(modules: Page) -> None:
+    cases = vectors("enrolments")
+    before = modules.url
+    taken = modules.evaluate(
+        """async (urls) => {
+             const { takeAddress } = await import("/static/address.js");
+             const { proofOf } = await import("/static/token.js");
+             const taken = [];
+             for (const url of urls) {
+               history.replaceState(null, "", url);
+               const { id, read } = takeAddress("a", "au_");
+               taken.push([id, location.pathname + location.hash, await proofOf(read.L, "page")]);
+             }
+             return taken;
+           }""",
+        [case["expect"]["page_url"].removeprefix(case["given"]["public_url"]) for case in cases],
+    )
+    modules.goto(before)
+    names = [case["expect"]["page_url"].rpartition("/")[2].partition("#")[0] for case in cases]
+    assert len(cases) >= 20
+    assert [
+        [name, f"/a/{name}", coded(case["expect"]["page_proof"])] for name, case in zip(names, cases, strict=True)
+    ] == taken
+
+
 def test_the_element_reads_a_page_url_as_the_vectors_say(modules: Page) -> None:
     cases = vectors("derivation")
     requests = modules.evaluate(

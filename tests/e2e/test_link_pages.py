@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 
 from tests.e2e.link_people import (
     Place,
@@ -22,6 +24,7 @@ from tests.e2e.link_people import (
 )
 from tests.e2e.secret_people import somebody
 from tests.e2e.test_secret_attacks import WITHOUT_CRYPTO
+from watchword.core import ids
 from watchword.core.words import SIGNS
 
 # What a page does is the same on every screen: that every state fits its screen is in test_link_access.py.
@@ -29,6 +32,36 @@ pytestmark = [
     pytest.mark.xdist_group(__name__),
     pytest.mark.parametrize("page", [(390, "light")], ids=["phone-day"], indirect=True),
 ]
+
+
+# What such browsers lack or refuse: any touch of storage throws, and nothing knows who opened the page.
+INSIDE = """
+for (const name of ["sessionStorage", "localStorage", "indexedDB", "caches"]) {
+  Object.defineProperty(globalThis, name, { get() { throw new DOMException("denied", "SecurityError"); } });
+}
+Object.defineProperty(globalThis, "opener", { value: null });
+for (const name of ["clipboard", "serviceWorker", "share"]) {
+  Object.defineProperty(Navigator.prototype, name, { value: undefined });
+}
+"""
+WEBVIEW = (
+    "Mozilla/5.0 (Linux; Android 14; Pixel 8; wv) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 "
+    "Chrome/128.0.0.0 Mobile Safari/537.36 [FB_IAB/FB4A;FBAV/480.0.0.0;]"
+)
+
+
+@contextmanager
+def inside_an_app(browser: Browser) -> Iterator[BrowserContext]:
+    """The browser that a mail program or a messenger opens links in: small, and with little that it may do."""
+    small = ViewportSize(width=320, height=480)
+    person = browser.new_context(
+        user_agent=WEBVIEW, viewport=small, is_mobile=True, has_touch=True, service_workers="block"
+    )
+    person.add_init_script(INSIDE)
+    try:
+        yield person
+    finally:
+        person.close()
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +169,41 @@ def test_a_link_on_another_device_is_confirmed_by_the_first_word_and_collected_w
     is_signed_in(page, to)
 
 
+@pytest.mark.usefixtures("page")
+def test_a_browser_inside_another_app_signs_in_where_it_asked_by_link_and_on_the_hosted_page(
+    place: Place, to: str, browser: Browser
+) -> None:
+    with inside_an_app(browser) as person:
+        page, troubles = person.new_page(), list[str]()
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        sign_in(page, place, to)
+        open_link(page, place.mail(to).link)
+        expect(page.locator("main")).to_contain_text("Harbour Shop")
+        assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+        go_on(page)
+        is_signed_in(page, to)
+        page.context.clear_cookies()
+        sign_in(page, place, to, hosted=True)
+        page.get_by_label("Code", exact=True).fill(place.mail(to, 2).code)
+        page.keyboard.press("Enter")
+        is_signed_in(page, to)
+        assert [] == troubles
+
+
+def test_a_browser_inside_another_app_confirms_for_the_device_that_asked(
+    place: Place, page: Page, to: str, browser: Browser
+) -> None:
+    sign_in(page, place, to)
+    first, _ = words(page)
+    with inside_an_app(browser) as phone:
+        theirs = phone.new_page()
+        open_link(theirs, place.mail(to).link)
+        confirm(theirs, first)
+        expect(theirs.get_by_role("heading", name="Done. Go back to your other device")).to_be_visible()
+    page.get_by_role("button", name="I confirmed it on another device").click()
+    is_signed_in(page, to)
+
+
 def test_going_on_in_a_browser_that_did_not_ask_signs_nobody_in_and_spends_nothing(
     place: Place, page: Page, to: str, browser: Browser
 ) -> None:
@@ -232,6 +300,20 @@ def test_a_code_that_was_guessed_at_too_often_ends_its_link(place: Place, page: 
         place.call("POST", f"/v1/verifications/{verification}/check", {"code": wrong})
     open_link(page, mail.link)
     ends_with(page, "exhausted")
+
+
+def test_a_request_that_was_given_up_says_so(place: Place, page: Page, to: str) -> None:
+    verification = sign_in(page, place, to)
+    link = place.mail(to).link
+    # What a relay that takes a message and then denies it comes to: here it was delivered, so it is written by hand.
+    with closing(sqlite3.connect(place.hands.file.parent / "data" / "watchword.db", timeout=30)) as database, database:
+        raw = ids.from_text(ids.VERIFICATION, verification)
+        given_up = database.execute("UPDATE verifications SET status = 'failed' WHERE id = ?", (raw,))
+        assert 1 == given_up.rowcount
+    open_link(page, link)
+    ends_with(page, "failed")
+    expect(page.get_by_role("heading", name="This request was given up")).to_be_visible()
+    expect(page.locator("#over-text")).to_contain_text("Go back to Harbour Shop and ask again.")
 
 
 def test_a_link_with_another_token_and_a_link_to_nothing_end_alike(place: Place, page: Page, to: str) -> None:

@@ -26,7 +26,16 @@ from watchword.settings.action import read_actions
 Case = dict[str, Any]
 
 VECTORS = Path(__file__).parents[2] / "vectors"
-FEWEST = {"actions": 27, "contexts": 10, "derivation": 25, "handoffs": 26, "lives": 22, "pkce": 24, "redirects": 19}
+FEWEST = {
+    "actions": 27,
+    "contexts": 10,
+    "derivation": 25,
+    "enrolments": 25,
+    "handoffs": 26,
+    "lives": 22,
+    "pkce": 24,
+    "redirects": 19,
+}
 MADE = 1_795_435_200_000
 LIMITS = GuessLimits((Rate(1_000, DAY),), 50)
 
@@ -105,6 +114,23 @@ def test_everything_that_follows_from_an_id(case: Case) -> None:
             "link_proof": magic_link.link_proof(token).hex(),
             "page_proof": magic_link.page_proof(ticket).hex(),
             "context_key": derive(token, magic_link.LINK_CONTEXT).hex(),
+        }
+
+    holds(case, work)
+
+
+@each("enrolments")
+def test_everything_that_follows_from_the_id_of_an_enrolment(case: Case) -> None:
+    given = case["given"]
+    authenticator = raw(given["id"])
+
+    def work() -> Case:
+        ticket = magic_link.derive_enrolment_ticket(ring("enrolments"), given["key"], raw(given["app"]), authenticator)
+        name = ids.to_text(ids.AUTHENTICATOR, authenticator)
+        return {
+            "ticket": ticket.hex(),
+            "page_url": magic_link.enrolment_url(given["public_url"], name, ticket),
+            "page_proof": magic_link.page_proof(ticket).hex(),
         }
 
     holds(case, work)

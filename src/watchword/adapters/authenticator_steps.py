@@ -15,7 +15,7 @@ from watchword.adapters.secret_steps import SecretRows, take_back
 from watchword.core import authenticator as rules
 from watchword.core import recovery
 from watchword.core.app import App
-from watchword.core.authenticator import Authenticator, Judged, Match, Matches, Outcome
+from watchword.core.authenticator import Authenticator, Compare, Judged, Match, Outcome
 from watchword.core.instant import Instant
 from watchword.core.limit import LANES, Arrivals, Guesses, GuessLimits, note_right
 from watchword.core.notice import Happened, Kind
@@ -246,12 +246,12 @@ def _end_streaks(tables: Tables, subject: bytes) -> None:
 
 
 def check(
-    tables: Tables, subject: bytes, matches: Matches, lane: int, limits: GuessLimits, notice: bytes, now: Instant
+    tables: Tables, subject: bytes, compare: Compare, lane: int, limits: GuessLimits, notice: bytes, now: Instant
 ) -> Judged:
     """``AuthenticatorStore.check``."""
     rows, key = tables.authenticators, rules.bucket(subject, lane)
     guesses = tables.guesses(key)
-    judged = rules.judge(rows.of(subject), matches, guesses, limits, now)
+    judged = rules.judge(rows.of(subject), compare, guesses, limits, now)
     for row in judged.changed:
         rows.accept(row)
     if judged.guesses != guesses:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from watchword.adapters import authenticator_steps as steps
 from watchword.core.app import App
-from watchword.core.authenticator import Authenticator, Judged, Match, Matches
+from watchword.core.authenticator import Authenticator, Compare, Judged, Match
 from watchword.core.instant import Instant
 from watchword.core.limit import GuessLimits
 from watchword.ports_authenticator import Bound, Burnt, Resealed
@@ -108,9 +108,9 @@ class MemoryAuthenticators:
         return steps.collect(self._tables, app, authenticator, subject, challenge, notice, now)
 
     async def check(
-        self, subject: bytes, *, matches: Matches, lane: int, limits: GuessLimits, notice: bytes, now: Instant
+        self, subject: bytes, *, compare: Compare, lane: int, limits: GuessLimits, notice: bytes, now: Instant
     ) -> Judged:
-        return steps.check(self._tables, subject, matches, lane, limits, notice, now)
+        return steps.check(self._tables, subject, compare, lane, limits, notice, now)
 
     async def rename(self, app: bytes, resealed: Resealed) -> bool:
         return steps.rename(self._tables, app, resealed)

@@ -22,7 +22,7 @@ Rules:
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -143,6 +143,8 @@ class Match(NamedTuple):
 
 
 Matches = Mapping[bytes, Match | None]
+# What a typed code comes to at active rows: inside the step that read them. None where one of them does not open.
+Compare = Callable[[Sequence["Authenticator"]], Matches | None]
 
 
 class Outcome(StrEnum):
@@ -157,7 +159,7 @@ class Outcome(StrEnum):
     LIMITED = "limited"
     NONE_ACTIVE = "no_authenticator"
     UNKNOWN = "unknown_subject"
-    STALE = "stale"  # the set of authenticators changed under the caller's hands: read again
+    SHUT = "shut"  # one of them does not open: nothing was compared
     EXPIRED = "expired"
     EXHAUSTED = "exhausted"
     BOUND = "bound"
@@ -185,17 +187,18 @@ def bucket(subject: bytes, lane: int) -> bytes:
 
 
 def judge(
-    rows: Sequence[Authenticator], matches: Matches, guesses: Guesses, limits: GuessLimits, now: Instant
+    rows: Sequence[Authenticator], compare: Compare, guesses: Guesses, limits: GuessLimits, now: Instant
 ) -> Judged:
     """Decide one check by subject, given all its rows as read in the same atomic step."""
     active = [row for row in rows if row.is_active]
-    if {row.id for row in active} != set(matches):
-        return Judged(Outcome.STALE, guesses)
     if active and guesses.streak >= limits.ceiling:
         return Judged(Outcome.LOCKED, guesses)
     wait = units_wait(guesses, limits, max(1, len(active)), now)
     if wait > 0:
         return Judged(Outcome.LIMITED, guesses, wait=wait)
+    matches = compare(active)
+    if matches is None:
+        return Judged(Outcome.SHUT, guesses)
     if active:
         return _compared(active, matches, guesses, limits, now)
     # Charged like any other, so that a refusal for too many tells nobody who has an authenticator; no streak, because
@@ -217,6 +220,8 @@ def _compared(
 
 def units_wait(guesses: Guesses, limits: GuessLimits, units: int, now: Instant) -> Span:
     """How long until ``units`` more fit into every budget; 0 where they do now."""
+    if not guesses.log and all(units <= rate.count for rate in limits.budgets):
+        return 0  # as nearly always
     budgets = tuple(Rate(max(1, rate.count - units + 1), rate.per) for rate in limits.budgets)
     return guess_wait(guesses.log, budgets, now)
 

@@ -6,7 +6,8 @@ Not handled here: state rules (``core/authenticator.py``), seals (``flows/authen
 Rules:
 
 * a seed leaves in the answer to its enrolment and in no other, and in no event;
-* a check opens every active seed of the subject and compares them all; the store then decides, in one step;
+* a check is one step of the store, in which all active seeds of the subject are opened and compared
+  (``flows/authenticator_compare.py``);
 * a row that does not open ends the check: nothing is accepted beside something that was tampered with;
 * for a subject without authenticators the same work is done, so that time tells nobody who has one.
 """
@@ -20,7 +21,7 @@ import msgspec
 from watchword.core import authenticator as rules
 from watchword.core import ids, magic_link, passcode, recovery, totp
 from watchword.core.app import App
-from watchword.core.authenticator import Authenticator, Matches, Origin, Outcome, Status
+from watchword.core.authenticator import Authenticator, Judged, Origin, Outcome, Status
 from watchword.core.instant import Instant, seconds_until
 from watchword.core.keyring import Keyring
 from watchword.core.magic_link import LinkWanted
@@ -43,14 +44,14 @@ from watchword.errors import (
     UnknownSubjectError,
 )
 from watchword.flows import authenticator_seal as seal
+from watchword.flows.authenticator_compare import Typed
 from watchword.flows.authenticator_seal import Names
 from watchword.flows.keys import Keys
 from watchword.flows.notice import draw_notice
 from watchword.ports import Audit, Clock, Entropy
 from watchword.ports_authenticator import AuthenticatorStore, Resealed
 
-_READS = 8  # how often a check looks again because the subject's authenticators changed meanwhile
-_NOBODYS = AuthenticatorKey(bytes(rules.SEED_SIZE))
+_READS = 8  # how often a renaming looks again because the row was sealed anew meanwhile
 _ENROLLED_RANDOM = ids.AUTHENTICATOR_RANDOM + rules.SEED_SIZE + seal.SEALS
 _FULL = f"A subject has at most {rules.MOST_ACTIVE} active authenticators: revoke one first."
 
@@ -192,21 +193,8 @@ class Authenticators:
         """
         digits = passcode.read_digits(typed)
         who = seal.subject_key(self._keys.ring, app, subject)
-        for _ in range(_READS):
-            rows = await self._store.of_subject(who)
-            now = self._clock.now()
-            judged = await self._store.check(
-                who,
-                matches=self._matches(rows, digits, now),
-                lane=int(known_device),
-                limits=rules.limits_of(self.ceiling),
-                notice=draw_notice(self._entropy, now),
-                now=now,
-            )
-            if judged.outcome is not Outcome.STALE:
-                break
-        else:
-            raise OverloadedError
+        now = self._clock.now()
+        judged = await self._judged(who, digits, int(known_device), now)
         if judged.outcome is Outcome.APPROVED:
             accepted = judged.changed[0]
             self._record("authenticator.approved", accepted)
@@ -266,11 +254,17 @@ class Authenticators:
             names = Names("", "")  # what cannot be opened can be removed all the same
         return Shown(row, names, Status.REVOKED)
 
-    def _matches(self, rows: Sequence[Authenticator], digits: str, now: Instant) -> Matches:
-        active = [row for row in rows if row.is_active]
-        if not active:
-            seal.match(_NOBODYS, _nobody(), digits, now, self.skew)
-        return {row.id: seal.match(self._opened(row), row, digits, now, self.skew) for row in active}
+    async def _judged(self, who: bytes, digits: str, lane: int, now: Instant) -> Judged:
+        limits, notice = rules.limits_of(self.ceiling), draw_notice(self._entropy, now)
+        while True:
+            typed = Typed(self._keys.ring, digits, now, self.skew)
+            judged = await self._store.check(
+                who, compare=typed.against, lane=lane, limits=limits, notice=notice, now=now
+            )
+            if typed.shut is None:
+                return judged
+            # Raises, unless the key file has the row's key by now: each turn but the last brought a key.
+            self._opened(typed.shut)
 
     def _opened(self, row: Authenticator) -> AuthenticatorKey:
         try:
@@ -331,10 +325,6 @@ def draw_codes(entropy: Entropy, app: App, subject: bytes) -> tuple[tuple[str, .
     """A set of recovery codes, and their hashes."""
     codes = tuple(recovery.write(entropy.draw(recovery.CODE_BYTES)) for _ in range(recovery.CODES))
     return codes, [recovery.digest(app.id, subject, recovery.read(code)) for code in codes]
-
-
-def _nobody() -> Authenticator:
-    return Authenticator(b"", b"", b"", b"", b"", b"", 0, Origin.ENROLLED.value, 0, None)
 
 
 def _check_kind(new: NewAuthenticator) -> None:

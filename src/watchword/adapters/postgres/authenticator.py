@@ -19,7 +19,7 @@ from watchword.adapters.postgres.columns import Columns
 from watchword.adapters.postgres.rows import RecoveryCode
 from watchword.adapters.postgres.shelf import Asked, Shelf
 from watchword.core.app import App
-from watchword.core.authenticator import REMEMBERED, Authenticator, Judged, Match, Matches, bucket
+from watchword.core.authenticator import REMEMBERED, Authenticator, Compare, Judged, Match, bucket
 from watchword.core.instant import Instant
 from watchword.core.limit import GuessLimits
 from watchword.ports_authenticator import Bound, Burnt, Resealed
@@ -147,13 +147,13 @@ class PostgresAuthenticators:
         return bound
 
     async def check(
-        self, subject: bytes, *, matches: Matches, lane: int, limits: GuessLimits, notice: bytes, now: Instant
+        self, subject: bytes, *, compare: Compare, lane: int, limits: GuessLimits, notice: bytes, now: Instant
     ) -> Judged:
         def wants(tables: PostgresTables) -> None:
             tables.authenticators.rows.want_groups(subject)
             tables.guess_buckets.want(bucket(subject, lane))
 
-        judged: Judged = await self._submit(steps.check, subject, matches, lane, limits, notice, now, wants=wants)
+        judged: Judged = await self._submit(steps.check, subject, compare, lane, limits, notice, now, wants=wants)
         return judged
 
     async def rename(self, app: bytes, resealed: Resealed) -> bool:

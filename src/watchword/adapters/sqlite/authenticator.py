@@ -16,7 +16,7 @@ import msgspec
 from watchword.adapters import authenticator_steps as steps
 from watchword.adapters.sqlite.database import our_words
 from watchword.core.app import App
-from watchword.core.authenticator import REMEMBERED, Authenticator, Judged, Match, Matches
+from watchword.core.authenticator import REMEMBERED, Authenticator, Compare, Judged, Match
 from watchword.core.instant import Instant
 from watchword.core.limit import GuessLimits
 from watchword.ports_authenticator import Bound, Burnt, Resealed
@@ -148,9 +148,9 @@ class SqliteAuthenticators:
         return bound
 
     async def check(
-        self, subject: bytes, *, matches: Matches, lane: int, limits: GuessLimits, notice: bytes, now: Instant
+        self, subject: bytes, *, compare: Compare, lane: int, limits: GuessLimits, notice: bytes, now: Instant
     ) -> Judged:
-        judged: Judged = await self._submit(steps.check, subject, matches, lane, limits, notice, now)
+        judged: Judged = await self._submit(steps.check, subject, compare, lane, limits, notice, now)
         return judged
 
     async def rename(self, app: bytes, resealed: Resealed) -> bool:
