@@ -439,7 +439,7 @@ def test_workers_leave_with_a_parent_that_was_killed(start: Start) -> None:
 
 def test_a_hangup_brings_new_limits(start: Start, tmp_path: Path) -> None:
     config = tmp_path / "watchword.toml"
-    config.write_text("[limits]\nrecipient_sends = '1/d'\n")
+    config.write_text("[limits]\nrecipient_sends = '1/10min, 10/d'\n")
     serving = start(WATCHWORD_CONFIG=str(config))
     key = serving.welcome["api_key"]
     assert [201, 429] == [ask(serving, "/v1/verifications", LOGIN, key)[0] for _ in range(2)]
@@ -453,7 +453,7 @@ def test_a_hangup_brings_new_limits(start: Start, tmp_path: Path) -> None:
 
 def test_a_hangup_replaces_the_workers(start: Start, tmp_path: Path) -> None:
     config = tmp_path / "watchword.toml"
-    config.write_text("[limits]\nrecipient_sends = '1/d'\n")
+    config.write_text("[limits]\nrecipient_sends = '1/10min, 10/d'\n")
     serving = start("--workers", "2", WATCHWORD_CONFIG=str(config))
     key = serving.welcome["api_key"]
     assert 201 == ask(serving, "/v1/verifications", LOGIN, key)[0]
@@ -469,7 +469,7 @@ def test_a_hangup_replaces_the_workers(start: Start, tmp_path: Path) -> None:
 
 def test_a_hangup_with_a_file_that_is_wrong_changes_nothing(start: Start, tmp_path: Path) -> None:
     config = tmp_path / "watchword.toml"
-    config.write_text("[limits]\nrecipient_sends = '1/d'\n")
+    config.write_text("[limits]\nrecipient_sends = '1/10min, 10/d'\n")
     serving = start(WATCHWORD_CONFIG=str(config))
     key = serving.welcome["api_key"]
 

@@ -25,7 +25,7 @@ from watchword.client import AuthenticatorClient, BrowserSession
 from watchword.client.authenticator import Enrolment
 from watchword.core.otpauth import read_key_uri
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group(__name__)
 
 SHOP = "http://localhost:9"  # nobody listens there: what the browser would have sent is caught before it leaves
 BACK = f"{SHOP}/callback"
