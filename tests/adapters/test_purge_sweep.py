@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from pathlib import Path
+
+import apsw
 
 from tests.contract.stores import run
 from tests.support.postgres import the_server
@@ -35,7 +36,7 @@ def test_a_file_is_gone_through_once_a_round(tmp_path: Path) -> None:
     async def journey() -> None:
         store = SqliteStore(tmp_path / "watchword.db")
         await store.open()
-        with closing(sqlite3.connect(tmp_path / "watchword.db")) as other, other:
+        with closing(apsw.Connection(str(tmp_path / "watchword.db"))) as other, other:
             other.executemany("INSERT INTO send_buckets VALUES (?, ?, ?)", rows())
         assert ((BUCKETS - LIVE) // STEP, BUCKETS - LIVE) == await purged(store, NOW)
         assert (0, 0) == await purged(store, NOW)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
+import apsw
 import msgspec
 import psutil
 import pytest
@@ -116,9 +116,9 @@ class Plant:
         return Measured(self.count(), size, psutil.Process().memory_info().rss)
 
     def count(self) -> dict[str, int]:
-        with closing(sqlite3.connect(self.file)) as connection:
-            tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-            return {name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables}  # noqa: S608 - our own names
+        with closing(apsw.Connection(str(self.file))) as connection:
+            tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+            return {name: connection.execute(f"SELECT count(*) FROM {name}").get for name in tables}  # noqa: S608 - our own names
 
 
 async def work(file: Path) -> list[Measured]:
