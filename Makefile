@@ -37,7 +37,7 @@ unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup serve test check example bench e2e vectors vendor coverage clean \
+.PHONY: help setup serve test check example bench aged soak e2e vectors vendor coverage clean \
 	check-format check-lint check-types check-imports check-modules check-shape
 
 help: ## print this
@@ -77,9 +77,18 @@ check-shape: $(DEV)
 example: $(DEV) ## start the example app and a service for it, on http://localhost:8080
 	@$(RUN) -m examples.login
 
-bench: $(DEV) $(SYSTEM) ## measure, and write bench/RESULTS.md and bench/SCALE.md
+bench: $(DEV) $(SYSTEM) ## measure, and write RESULTS.md, SCALE.md and TIMING.md there
 	@$(RUN) -m bench $(ARGS)
 	@$(RUN) -m bench.scale $(ARGS)
+	@$(RUN) -m bench.valkey $(ARGS)
+	@$(RUN) -m bench.workers $(ARGS)
+	@$(RUN) -m bench.timing $(ARGS)
+
+aged: $(DEV) $(SYSTEM) ## measure on stores with eleven million verifications (10 GB, a quarter of an hour)
+	@$(RUN) -m bench.aged $(ARGS)
+
+soak: $(DEV) $(SYSTEM) ## run for half an hour and look at memory, and write bench/SOAK.md (ARGS="--minutes 10")
+	@$(RUN) -m bench.soak $(ARGS)
 
 vectors: $(DEV) ## check the published test vectors against the code
 	@.venv/bin/pytest tests/vectors $(ARGS)

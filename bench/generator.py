@@ -40,6 +40,7 @@ class Phase:
         self._live = job.connections
         self._scripts = [script() for _ in range(job.connections)]
         self.answered = 0
+        self.pause = job.pause
 
     async def run(self) -> Row:
         """Run it and work out its figures."""
@@ -110,13 +111,19 @@ class Connection(asyncio.Protocol):
         if data[9:12] != self._script.expected:
             self._phase.fail(f"{data.decode()}")
         elif self._phase.note(self._sent, time.perf_counter()):
-            self._ask(data[end:])
+            self._rest_and_ask(data[end:])
         else:
             self._phase.done()
 
     def connection_lost(self, _: Exception | None) -> None:
         """The server must not hang up."""
         self._phase.fail("the server closed a connection")
+
+    def _rest_and_ask(self, answer: bytes) -> None:
+        if self._phase.pause:
+            asyncio.get_running_loop().call_later(self._phase.pause, self._ask, answer)
+        else:
+            self._ask(answer)
 
     def _ask(self, answer: bytes) -> None:
         request = self._script.next(answer)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
-import sqlite3
 from importlib.metadata import version
 from pathlib import Path
 
+import apsw
 import psutil
 
-_NAMED = ("uvicorn", "uvloop", "httptools", "msgspec", "cryptography")
+_NAMED = ("uvicorn", "uvloop", "httptools", "msgspec", "cryptography", "apsw")
 
 
 def describe() -> list[tuple[str, str]]:
@@ -19,7 +19,7 @@ def describe() -> list[tuple[str, str]]:
         ("CPU", f"{_processor()}, {os.cpu_count()} cores"),
         ("System", f"{platform.system()} {platform.release()}"),
         ("Python", platform.python_version()),
-        ("SQLite", sqlite3.sqlite_version),
+        ("SQLite", apsw.sqlite_lib_version()),
         ("Packages", ", ".join(f"{name} {version(name)}" for name in _NAMED)),
     ]
 

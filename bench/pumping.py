@@ -1,6 +1,6 @@
 """SMS pumping, simulated: what the guard lets an attacker cost, and what it costs honest people.
 
-A day of honest sign-ins and an attack run through the guard's own step (``plan_of`` and ``steps.pay`` on the memory
+A day of honest sign-ins and an attack run through the guard's own step (``plan_of`` and ``pay_steps.pay`` on the memory
 store) in the order of their time; right codes come back as people type them. Every draw comes from one seed, so a run
 can be repeated to the message.
 
@@ -35,7 +35,7 @@ import msgspec
 
 from bench.children import call
 from bench.guard import Costs, Order
-from watchword.adapters import guard_steps, steps
+from watchword.adapters import guard_steps, pay_steps
 from watchword.adapters.memory import MemoryTables
 from watchword.core.guard import Budget, GuardRules
 from watchword.core.instant import DAY, HOUR, MINUTE, SECOND, Instant
@@ -163,7 +163,7 @@ class Simulation:
         )
         plan = plan_of(self.rules, self.ring, asked, ask.network)
         try:
-            steps.pay(self.tables, charges_of(self.rules, self.ring, asked, ask.network), plan, ask.at)
+            pay_steps.pay(self.tables, charges_of(self.rules, self.ring, asked, ask.network), plan, ask.at)
         except RateLimitedError:
             return None
         return traits

@@ -21,6 +21,7 @@ class Job(msgspec.Struct, frozen=True):
     seconds: float
     warm: float = 0.0
     most: int = 0  # requests after which a phase ends early; 0 is no such number
+    pause: float = 0.0  # seconds that each connection rests after an answer; 0 is a closed loop, as fast as it goes
     api_key: str = ""
     app: bytes = b""
     key_file: str = ""

@@ -1,4 +1,6 @@
-"""``python -m bench.scale [--quick]``: PostgreSQL measured, alone and under the service; writes ``bench/SCALE.md``.
+"""``python -m bench.scale [--quick]``: PostgreSQL measured, alone and under the service.
+
+Writes a chapter of ``bench/SCALE.md``.
 
 The server is the one that the tests run on, from a wheel, with ``fsync`` and full page writes on: every commit is on
 disk before it is told. It, the service and the load share the cores of this machine, and what each took is stated.
@@ -24,6 +26,7 @@ import psutil
 import uvloop
 
 from bench import machine
+from bench.chapters import put, table
 from bench.children import Running, load, server
 from bench.rows import Row, Summary, summarise
 from bench.store import RULES, TASKS, Case, cases
@@ -190,14 +193,11 @@ def page(
     times = median(one.rate / other.rate for one, other in zip(ours, usual, strict=True))
     of_r = [mine.rate / its.rate for its, mine in zip(rows[::2], rows[1::2], strict=True)]
     lines = [
-        "# Results on PostgreSQL",
-        (
-            f"Written by `{command}` on {datetime.now(UTC):%Y-%m-%d}, medians of {plan.rounds} rounds. Do not edit: "
-            "run it again. What R is and how load is made: [RESULTS.md](RESULTS.md)."
-        ),
-        _table(("Machine", ""), described),
-        "## Against what was demanded",
-        _table(
+        "## PostgreSQL",
+        f"Written by `{command}` on {datetime.now(UTC):%Y-%m-%d}, medians of {plan.rounds} rounds.",
+        table(("Machine", ""), described),
+        "### Against what was demanded",
+        table(
             ("What", "Measured", "Demanded"),
             [
                 ("create + check over 64 connections", f"{median(of_r):.2f} R ({min(of_r):.2f} to {max(of_r):.2f})",
@@ -206,14 +206,14 @@ def page(
                  f"{times:.1f} times", "2 times"),
             ],
         ),
-        "## Store alone",
+        "### Store alone",
         "64 tasks, each a create and then a check; `fsync`, full page writes and synchronous commits are on.",
-        _table(
+        table(
             ("", "Operations/s", "Calls a batch", "Our CPU µs", "PostgreSQL's CPU µs"),
             [_way("`PostgresStore`", ours), _way(f"a transaction a call, pool of {POOL}", usual)],
         ),
-        "## Requests",
-        _table(
+        "### Requests",
+        table(
             ("Load", "Requests/s", "p50 ms", "p99 ms", "Server CPU µs", "Generator's share", "PostgreSQL's share"),
             [_load(each, median(shares) if each is not plain else 0.0) for each in summaries],
         ),
@@ -233,10 +233,6 @@ def _load(each: Summary, share: float) -> tuple[str, ...]:
     return (each.scenario, *figures, f"{each.own_share:.0%}", f"{share:.0%}" if share else "")
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in [head, ["---"] * len(head), *rows])
-
-
 def main(arguments: list[str]) -> None:
     """Measure and write."""
     assert set(arguments) <= {"--quick"}, "python -m bench.scale [--quick]"
@@ -251,8 +247,8 @@ def main(arguments: list[str]) -> None:
         under_load = loaded(plan, Path(scratch), database)
     database.stop()
     text = page(plan, " ".join(["python -m bench.scale", *arguments]), described, ways, under_load)
-    target = HERE / "out" / "scale.md" if arguments else HERE / "SCALE.md"
-    target.write_text(text, encoding="utf-8")
+    if plan is FULL:
+        put("postgresql", text)
     print(text)
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sqlite3
 import sys
 import tempfile
 import time
@@ -19,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import apsw
 import msgspec
 import uvloop
 
@@ -64,14 +64,19 @@ class Case(msgspec.Struct, frozen=True):
 class Recorder:
     """A connection that keeps what it is told to execute."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._execute = connection.cursor().execute
+        self.changes = connection.changes
         self.operations: list[list[Statement]] = []
 
-    def execute(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+    def execute(self, statement: str, values: Sequence[Any] = ()) -> apsw.Cursor:
         """Keep it and execute it."""
         self.operations[-1].append((statement, values))
-        return self._connection.execute(statement, values)
+        return self._execute(statement, values)
+
+    def cursor(self) -> Recorder:
+        """As a connection does, whose cursor it is as well."""
+        return self
 
     executemany = None  # no operation that is measured needs it
 
@@ -137,13 +142,13 @@ def raw(path: Path, operations: Sequence[Sequence[Statement]]) -> float:
     """Operations a second without any of our code."""
     prepare(path)
     connection = connect(path)
-    execute = connection.execute
+    execute = connection.cursor().execute
     began = time.perf_counter()
     for first in range(0, len(operations), TASKS):
         execute("BEGIN IMMEDIATE")
         for operation in operations[first : first + TASKS]:
             for statement, values in operation:
-                execute(statement, values).fetchone()
+                execute(statement, values).fetchall()
         execute("COMMIT")
     elapsed = time.perf_counter() - began
     connection.close()

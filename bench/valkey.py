@@ -1,12 +1,13 @@
 """Valkey: the store's verbs alone against ``redis-benchmark`` with the same scripts, and the mixed load over HTTP.
 
-    python -m bench.valkey [--quick] [--cluster]
+    python -m bench.valkey [--quick]
 
 Ours: 64 tasks, each an ``add`` and then an ``attempt``, through ``ValkeyStore`` with SQLite beside it. Theirs: the
 scripts of those two verbs, sent by ``redis-benchmark`` (redis-tools) in pipelines of 64 on one connection, with
 keys and arguments of the same length, to the same server, in turns. A cluster has no counterpart there.
 
-HTTP: R and the mixed load in turns, as in the main bench, with Valkey on the same machine and cores.
+HTTP: R and the mixed load in turns, as in the main bench, with Valkey on the same machine and cores. Both once more
+over a cluster. Writes a chapter of ``bench/SCALE.md``.
 """
 
 from __future__ import annotations
@@ -21,11 +22,14 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
 import uvloop
 
+from bench import machine
+from bench.chapters import put, table
 from bench.children import load, server
 from bench.report import ratios
 from bench.rows import Row, summarise
@@ -41,6 +45,8 @@ from watchword.core.verification import Expected, Verification, guess_key
 
 TASKS = 64
 WARM = 0.3  # seconds
+ROUNDS = 7  # over HTTP
+VERBS = 5  # of the verbs alone
 TERM = "TERMTERM"  # of rows that redis-benchmark finds; as an argument of a command it can hold no byte that is nought
 RANDOM = "__rand_int__"  # which redis-benchmark replaces by twelve digits
 OUT = Path(__file__).parent / "out"
@@ -181,36 +187,63 @@ def _url(server_or_cluster: Server | ServerCluster) -> str:
 
 def page(rates: Rates, rows: Sequence[Row]) -> str:
     """What was measured, in Markdown."""
-    lines = ["| verbs alone, add + attempt | |", "|---|---|"]
-    lines.append(f"| ours, 64 tasks, one connection | {median(rates['ours']):,.0f} operations/s |")
-    lines.append(f"| p50, p99 of a verb | {median(rates['p50']):.2f}, {median(rates['p99']):.2f} ms |")
+    verbs = [
+        ("ours, 64 tasks, one connection", f"{median(rates['ours']):,.0f} operations/s"),
+        ("p50, p99 of a verb", f"{median(rates['p50']):.2f}, {median(rates['p99']):.2f} ms"),
+    ]
     if rates["theirs"]:
-        share = median(one / other for one, other in zip(rates["ours"], rates["theirs"], strict=True))
-        lines.append(f"| redis-benchmark, the same scripts, pipelines of 64 | {median(rates['theirs']):,.0f} |")
-        lines.append(f"| ours against it | {share:.2f} (demanded: 0.5) |")
-    lines += ["", "| over HTTP, 64 connections | requests/s | p50 / p99 ms | server CPU µs | generator's share |"]
-    lines.append("|---|---|---|---|---|")
-    for each in summarise(rows):
-        figures = f"{each.rate:,.0f} | {each.p50:.2f} / {each.p99:.2f} | {each.microseconds:.0f} | {each.own_share:.2f}"
-        lines.append(f"| {each.scenario} | {figures} |")
+        shares = [one / other for one, other in zip(rates["ours"], rates["theirs"], strict=True)]
+        verbs.append(("redis-benchmark, the same scripts, pipelines of 64", f"{median(rates['theirs']):,.0f}"))
+        verbs.append(("ours against it", f"{median(shares):.2f} (demanded: 0.5); rounds: {_list(shares)}"))
+    head = ("over HTTP, 64 connections", "requests/s", "p50 / p99 ms", "server CPU µs", "generator's share")
+    loads = [
+        (each.scenario, f"{each.rate:,.0f}", f"{each.p50:.2f} / {each.p99:.2f}", f"{each.microseconds:.0f}",
+         f"{each.own_share:.2f}")
+        for each in summarise(rows)
+    ]  # fmt: skip
     shares = ratios(rows, TASKS)
-    lines.append(f"\nThe mixed load is {median(shares):.2f} R (demanded: 0.45, aim 0.6); rounds: {_list(shares)}.")
-    return "\n".join(lines) + "\n"
+    told = f"The mixed load is {median(shares):.2f} R (demanded: 0.45, aim 0.6); rounds: {_list(shares)}."
+    return "\n\n".join((table(("verbs alone, add + attempt", ""), verbs), table(head, loads), told)) + "\n"
 
 
 def _list(shares: Sequence[float]) -> str:
     return ", ".join(f"{share:.2f}" for share in shares)
 
 
+def chapter(command: str, rounds: int, described: Sequence[tuple[str, str]], parts: Sequence[tuple[str, str]]) -> str:
+    """The chapter of the page."""
+    lines = [
+        "## Valkey for what is short-lived",
+        (
+            f"Written by `{command}` on {datetime.now(UTC):%Y-%m-%d}, medians of {rounds} rounds, verbs of {VERBS}. "
+            "SQLite keeps what must last; Valkey, worker and generator share the cores."
+        ),
+        table(("Machine", ""), described),
+        *(f"### {name}\n\n{text.strip()}" for name, text in parts),
+    ]
+    return "\n\n".join(lines) + "\n"
+
+
+def measure(servers: Server | ServerCluster, *, quick: bool) -> str:
+    """One server or a cluster."""
+    rates = alone(servers, 1 if quick else VERBS, 2_000 if quick else 50_000)
+    return page(rates, over_http(servers, 1 if quick else ROUNDS, 0.5 if quick else 2.0))
+
+
 def main(arguments: Sequence[str]) -> None:
     """Run it."""
-    assert set(arguments) <= {"--quick", "--cluster"}, "python -m bench.valkey [--quick] [--cluster]"
+    assert set(arguments) <= {"--quick"}, "python -m bench.valkey [--quick]"
     quick = "--quick" in arguments
     OUT.mkdir(exist_ok=True)
-    with closing(ServerCluster() if "--cluster" in arguments else Server()) as found:
-        rates = alone(found, 1 if quick else 5, 2_000 if quick else 50_000)
-        rows = over_http(found, 1 if quick else 7, 0.5 if quick else 2.0)
-    print(page(rates, rows))
+    described = [*machine.describe(), ("Load average before", f"{machine.load_average():.2f}")]
+    with closing(Server()) as one:
+        parts = [("One server", measure(one, quick=quick))]
+    with closing(ServerCluster()) as cluster:
+        parts.append(("A cluster of three masters", measure(cluster, quick=quick)))
+    text = chapter(" ".join(["python -m bench.valkey", *arguments]), ROUNDS, described, parts)
+    if not quick:
+        put("valkey", text)
+    print(text)
 
 
 if __name__ == "__main__":

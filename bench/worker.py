@@ -94,7 +94,7 @@ def settings_of(folder: Path, **more: str) -> Settings:
 async def new_app(settings: Settings, service: bootstrap.Service) -> tuple[App, str]:
     """Make an app with a key."""
     async with bootstrap.opened_apps(settings, service.audit) as apps:
-        return await apps.create("Bench", [REDIRECT])
+        return await apps.create(f"Bench {os.getpid()}", [REDIRECT])  # another one on a folder that was there
 
 
 def _run(config: uvicorn.Config, told: Callable[[int], Told], beside: Callable[[], None]) -> None:

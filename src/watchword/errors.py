@@ -20,6 +20,7 @@
     │  │  ├─ CountryForbiddenError   no messages go to numbers of this country
     │  │  ├─ NoticeError             a number is bound only after its owner saw the notice about SMS
     │  │  ├─ ChannelClosedError      too many consecutive wrong guesses: bind the recipient again
+    │  │  ├─ ChallengeError          a message goes out after the browser has worked for it
     │  │  ├─ RedirectForbiddenError  the app has not registered this redirect URI
     │  │  └─ LockedError             too many wrong passphrases: the secret's maker unlocks it
     │  ├─ ConflictError              the state of things does not allow it
@@ -194,6 +195,13 @@ class ChannelClosedError(ForbiddenError):
 
     code = "channel_closed"
     sentence = "Too many wrong codes in a row: this recipient must be bound again."
+
+
+class ChallengeError(ForbiddenError):
+    """The message goes out once work was done for it, at a hosted page."""
+
+    code = "challenge_required"
+    sentence = "Nothing is sent before the browser has worked for it, and this was no such work. Ask for a challenge."
 
 
 class RedirectForbiddenError(ForbiddenError):

@@ -19,7 +19,7 @@ from watchword.core.app import App
 from watchword.core.delivery import Delivery, Due, Report, Settlement
 from watchword.core.guard import ALLOWED, Plan, Verdict
 from watchword.core.instant import Instant, Span
-from watchword.core.limit import Charge, GuessLimits
+from watchword.core.limit import Charge, GuessLimits, Left
 from watchword.core.message import PasscodeMessage, Receipt
 from watchword.core.verification import Expected, Judgement, Outcome, Verification
 from watchword.ports_app import AppStore
@@ -77,12 +77,15 @@ class Idempotency(NamedTuple):
 class Added(NamedTuple):
     """A verification that stands in the store. ``replayed`` where an earlier request with this key had made it.
 
-    ``verdict`` is the guard's, where it was asked.
+    ``verdict`` is the guard's, where it was asked; ``left`` what the tightest bucket that was charged takes still;
+    ``quiet`` tells that nothing is sent, and that nobody but the operator hears of it.
     """
 
     verification: Verification
     replayed: bool
     verdict: Verdict = ALLOWED
+    left: Left | None = None
+    quiet: bool = False
 
 
 class VerificationStore(Protocol):
@@ -102,6 +105,8 @@ class VerificationStore(Protocol):
 
         ``plan`` is there where the message costs money: ``core.guard.decide`` is then run in the same step, on rows
         that any number of sends at once never bring past a ceiling.
+
+        Where the last rate of a ``quiet`` charge is spent, and nothing else is, the verification is written as a decoy.
 
         A known idempotency key charges and writes nothing and returns what is there.
 
@@ -219,6 +224,8 @@ class VerificationStore(Protocol):
         plan: Plan | None = None,
     ) -> Added:
         """Charge every bucket and queue the same message again. A send still queued is superseded.
+
+        Where the last rate of a ``quiet`` charge is spent, and nothing else is, the delivery is written as a decoy's.
 
         Raises:
             UnknownError: there is none of that id in that app.

@@ -1,4 +1,4 @@
-"""Ports of limits: buckets as support sees them, guesses kept for another store, signals about numbers.
+"""Ports of limits: buckets as support sees them, guesses kept for another store, signals about numbers, work.
 
 Promises and failure policy: as in ``ports.py``.
 """
@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 from watchword.core.instant import Instant
 from watchword.core.limit import Arrivals, Guesses, GuessLimits
+from watchword.core.work import WorkDone, WorkSet
 
 
 class Buckets(NamedTuple):
@@ -64,4 +65,16 @@ class NumberSignals(Protocol):
         Raises:
             DeliveryError: it is not known.
         """
+        ...
+
+
+class Work(Protocol):
+    """Pieces of work, and whether they were done. Keeps nothing."""
+
+    def give(self, key: bytes, *, cost: int, until: Instant) -> WorkSet:
+        """A new piece of work, signed with ``key``, that says itself until when it counts."""
+        ...
+
+    def is_done(self, key: bytes, done: WorkDone) -> bool:
+        """Whether it was given under this very key, and done. When it was is not looked at."""
         ...

@@ -10,9 +10,10 @@ from typing import NamedTuple
 from watchword.core.departure import CHOICES
 from watchword.core.guard import MODES
 from watchword.core.limit import write_rates
-from watchword.core.policy import PROFILES, SMS_REASONS, SmsLimits
+from watchword.core.policy import FLOODED, PROFILES, SMS_REASONS, SmsLimits
 from watchword.core.secret import CREATION
 from watchword.core.sms import ALTERNATIVES, PROVIDERS
+from watchword.core.work import COST, MOST_COST
 
 FORMS = ("kannel", "json")
 LEVELS = ("debug", "info", "warning", "error")
@@ -64,6 +65,8 @@ FILE: tuple[Setting, ...] = (
     Setting("limits.global_sends", "rates", "", "off: your relay has a limit of its own"),
     Setting("limits.wrong_guesses", "rates", "10/h, 50/d", "per app and recipient, across verifications"),
     Setting("limits.public_requests", "rates", "1200/min", "per source and process, of links and hosted pages"),
+    Setting("limits.flooded", ", ".join(FLOODED), "quiet", "mail beyond a recipient's day: 201 and not sent, or 429"),
+    Setting("limits.away_sends", "rates", "60/min", "mails of a process while Valkey is away; empty: none"),
     Setting("server.max_body", "bytes, 1024 to 1048576", "65536", "a request of ours has less than 2 kB"),
     Setting("server.max_at_once", "1 to 100000", "1000", "requests under way in one process; more get 503"),
     Setting("server.request_time", "seconds, 1 to 300", "10", "a request that takes longer is given up"),
@@ -86,6 +89,7 @@ FILE: tuple[Setting, ...] = (
     Setting("sms.budget", "table: hour, day, month", "", "what all messages together may cost, to the last one"),
     Setting("sms.app_budget", "table: hour, day, month", "", "the same for each app; off unless given"),
     Setting("sms.guard", ", ".join(MODES), "enforce", "monitor records what would be blocked, and sends it"),
+    Setting("sms.challenge", f"0 to {MOST_COST}", str(COST), "rounds a try of a hosted page's work; 0 blocks instead"),
     Setting("sms.hosts", "table of hosts", "", "by app: whose page a code is for; else the public URL's"),
     Setting("sms.gateway_form", ", ".join(FORMS), "kannel", "how the gateway wants a message put"),
     *(

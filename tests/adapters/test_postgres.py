@@ -287,7 +287,7 @@ def test_a_line_that_is_cut_fails_what_is_under_way_at_once_and_mends_by_itself(
 def test_a_dead_line_costs_its_patience_once_and_a_full_queue_says_so_at_once() -> None:
     async def journey() -> None:
         server = the_server()
-        async with a_line(server.port) as line, a_world(server.url(port=line.port), waiting=CROWD) as world:
+        async with a_line(server.port) as line, a_world(server.url(None, line.port), waiting=CROWD) as world:
             await world.create()
             line.die()
             began = time.monotonic()

@@ -27,13 +27,23 @@ def test_an_address_is_read_with_its_escapes() -> None:
     assert "p@ss" not in repr(address)
 
 
+def test_several_servers_are_one_address() -> None:
+    address = PostgresAddress.parse("postgresql://ann:p%40ss@a.example,b.example:6432/watchword")
+
+    assert (("a.example", 5432), ("b.example", 6432)) == address.servers
+    assert "watchword at a.example:5432, b.example:6432" == address.place
+
+
 def test_a_unix_socket_needs_no_tls() -> None:
     address = PostgresAddress.parse("postgresql://ann@/watchword?host=/run/postgresql")
 
     assert ("/run/postgresql", None, False) == (address.host, address.tls, address.is_open)
 
 
-@pytest.mark.parametrize(("host", "is_open"), [("127.0.0.1", False), ("localhost", False), ("db.example", True)])
+@pytest.mark.parametrize(
+    ("host", "is_open"),
+    [("127.0.0.1", False), ("localhost", False), ("db.example", True), ("localhost,db.example", True)],
+)
 def test_an_open_line_is_one_that_leaves_this_machine(host: str, is_open: bool) -> None:
     assert is_open is PostgresAddress.parse(f"postgresql://ann@{host}/db?sslmode=disable").is_open
 
@@ -45,6 +55,9 @@ def test_an_open_line_is_one_that_leaves_this_machine(host: str, is_open: bool) 
         "postgresql://ann:hunter2@db.example/a/b",
         "postgresql://:hunter2@db.example/db",
         "postgresql://ann:hunter2@db.example:port/db",
+        "postgresql://ann:hunter2@a.example,/db",
+        "postgresql://ann:hunter2@a.example,b.example:port/db",
+        "postgresql://ann:hunter2@a.example,b.example/db?host=/run/postgresql",
         "postgresql://ann:hunter2@db.example/db#fragment",
         "postgresql://ann:hunter2@db.example/db?password=hunter2",
         "postgresql://ann:hunter2@db.example/db?pgbouncer=perhaps",

@@ -24,7 +24,7 @@ def test_processes_behind_a_pooler_share_two_sessions_and_one_of_64_right_checks
         server = the_server()
         database = server.database()
         with a_pooler(server) as port:
-            url = server.url(database, port, "sslmode=disable&pgbouncer=true")
+            url = server.url(database, port, options="sslmode=disable&pgbouncer=true")
             worlds = [World(PostgresStore(PostgresAddress.parse(url)), UNLIMITED) for _ in range(PROCESSES)]
             await asyncio.gather(*(world.store.open() for world in worlds))  # and migrate, all at once
             first = worlds[0]

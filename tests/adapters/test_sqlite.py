@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import stat
 import subprocess
 import sys
 from functools import partial
 from pathlib import Path
 
+import apsw
 import pytest
 
 from tests.contract.stores import a_world, run
@@ -26,8 +26,8 @@ from watchword.errors import MismatchError, SettingsError, StoreError
 from watchword.flows.purge import RETENTION
 
 
-def pragma(name: str, connection: sqlite3.Connection) -> object:
-    return connection.execute(f"PRAGMA {name}").fetchone()[0]
+def pragma(name: str, connection: apsw.Connection) -> object:
+    return connection.execute(f"PRAGMA {name}").get
 
 
 def the_file(folder: Path) -> Path:
@@ -77,7 +77,7 @@ def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     async def journey() -> None:
         async with a_world("sqlite", tmp_path):
             pass
-        connection = sqlite3.connect(the_file(tmp_path))
+        connection = apsw.Connection(str(the_file(tmp_path)))
         connection.execute("PRAGMA user_version = 999")
         connection.close()
         with pytest.raises(SettingsError, match="newer version"):
@@ -139,7 +139,7 @@ def test_a_file_that_nobody_may_write_is_refused_to_root_as_well(tmp_path: Path)
 
 def test_a_connection_that_cannot_be_set_up_is_closed(tmp_path: Path) -> None:
     the_file(tmp_path).write_bytes(b"this is no database, it is a letter to my aunt" * 100)
-    with pytest.raises(sqlite3.DatabaseError) as kept:  # and with it the frame that held the connection
+    with pytest.raises(apsw.NotADBError) as kept:  # and with it the frame that held the connection
         connect(the_file(tmp_path))
     still_open = [entry.readlink() for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
     assert the_file(tmp_path) not in still_open
@@ -193,7 +193,7 @@ def test_a_file_locked_for_too_long_is_unavailable_and_recovers(
     async def journey() -> None:
         async with a_world("sqlite", tmp_path) as world:
             raw, code = await world.send()
-            other = sqlite3.connect(the_file(tmp_path), isolation_level=None)
+            other = apsw.Connection(str(the_file(tmp_path)))
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(StoreError, match="locked"):
                 await world.check(raw, code)
@@ -213,7 +213,7 @@ def test_a_locked_file_fails_everybody_who_waits_at_once_and_sends_nothing(
     monkeypatch.setattr(writer, "PATIENCE", 0.05)
     waits: list[float] = []
 
-    def begin(connection: sqlite3.Connection, patience: float) -> None:
+    def begin(connection: apsw.Connection, patience: float) -> None:
         waits.append(patience)
         begin_patiently(connection, patience)
 
@@ -221,7 +221,7 @@ def test_a_locked_file_fails_everybody_who_waits_at_once_and_sends_nothing(
 
     async def journey() -> None:
         async with a_world("sqlite", tmp_path, UNLIMITED) as world:
-            other = sqlite3.connect(the_file(tmp_path), isolation_level=None)
+            other = apsw.Connection(str(the_file(tmp_path)))
             other.execute("BEGIN IMMEDIATE")
             creating = [world.create(f"user{number}@example.com") for number in range(50)]
             answers = await asyncio.gather(*creating, return_exceptions=True)
@@ -237,7 +237,7 @@ def test_a_locked_file_fails_everybody_who_waits_at_once_and_sends_nothing(
 def test_a_writer_waits_for_another_process_that_is_quick(tmp_path: Path) -> None:
     async def journey() -> None:
         async with a_world("sqlite", tmp_path) as world:
-            other = sqlite3.connect(the_file(tmp_path), isolation_level=None, check_same_thread=False)
+            other = apsw.Connection(str(the_file(tmp_path)))
             other.execute("BEGIN IMMEDIATE")
             creating = asyncio.ensure_future(world.create())
             await asyncio.to_thread(other.execute, "ROLLBACK")
@@ -253,7 +253,7 @@ def test_a_full_disk_is_unavailable_and_loses_nothing(tmp_path: Path) -> None:
             assert isinstance(world.store, SqliteStore)
             raw, code = await world.send()
 
-            def limit(connection: sqlite3.Connection, pages: int) -> None:
+            def limit(connection: apsw.Connection, pages: int) -> None:
                 connection.execute(f"PRAGMA max_page_count = {pages}")
 
             await world.store._writer.maintain(lambda connection: limit(connection, 1))
@@ -311,16 +311,16 @@ def test_a_purge_gives_rows_and_file_back(tmp_path: Path) -> None:
     async def journey() -> None:
         async with a_world("sqlite", tmp_path, UNLIMITED) as world:
             assert isinstance(world.store, SqliteStore)
-            await world.store._checkpointer.read(lambda c: c.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
+            await world.store._checkpointer.read(lambda c: c.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
             baseline = the_file(tmp_path).stat().st_size
             for batch in range(20):
                 await asyncio.gather(*(world.create(f"user{batch}-{n}@example.com") for n in range(100)))
             world.clock.move(RETENTION + DAY)
             await world.purge.once()
-            await world.store._checkpointer.read(lambda c: c.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
+            await world.store._checkpointer.read(lambda c: c.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
             assert the_file(tmp_path).stat().st_size <= baseline + 64 * 1024
             for table in ("verifications", "deliveries", "send_buckets", "guess_buckets"):
-                assert world.store._reader.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)  # noqa: S608
+                assert world.store._reader.execute(f"SELECT count(*) FROM {table}").get == 0  # noqa: S608
 
     run(journey())
 

@@ -37,15 +37,15 @@ CROWD = 64
 PERSISTENT = ("--appendonly", "yes", "--appendfsync", "always")
 
 
-def a_store(folder: Path, port: int, **more: int) -> SplitStore:
+def a_store(folder: Path, port: int, waiting: int = 10_000) -> SplitStore:
     """Both halves, with Valkey at a port."""
     durable = SqliteStore(folder / "watchword.db")
-    return SplitStore(ValkeyStore(ValkeyAddress.parse(f"valkey://127.0.0.1:{port}"), durable, **more), durable)
+    return SplitStore(ValkeyStore(ValkeyAddress.parse(f"valkey://127.0.0.1:{port}"), durable, waiting=waiting), durable)
 
 
 @asynccontextmanager
-async def a_world(folder: Path, port: int, rules: Rules | None = None, **more: int) -> AsyncIterator[World]:
-    world = World(a_store(folder, port, **more), rules)
+async def a_world(folder: Path, port: int, rules: Rules | None = None, waiting: int = 10_000) -> AsyncIterator[World]:
+    world = World(a_store(folder, port, waiting=waiting), rules)
     await world.open()
     try:
         yield world
@@ -250,7 +250,7 @@ def test_a_master_that_is_no_master_any_more_is_left(tmp_path: Path) -> None:
                 await world.create()
             await until(lambda: not world.store.fast._wire.term(b""))  # type: ignore[attr-defined]
             with pytest.raises(StoreError, match=r"replica|lost"):
-                await world.create()
+                await world.check(bytes(16), "000000")
 
     run(journey)
 
@@ -325,7 +325,7 @@ def test_a_server_that_stands_still_is_given_up_in_time(tmp_path: Path) -> None:
                 await world.check(raw, code)
             assert loop.time() - began < 2 * PATIENCE
             with pytest.raises(StoreError):  # and then nobody waits for it at all
-                await world.create()
+                await world.check(raw, code)
             server.thaw()
             await recovered(world)
             assert await outcome(world, raw, code) in {"approved", "AlreadyUsedError"}

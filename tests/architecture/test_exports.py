@@ -39,6 +39,7 @@ PUBLIC = {
         "BlockedError",
         "BurntError",
         "CanceledError",
+        "ChallengeError",
         "ChannelClosedError",
         "ChannelForbiddenError",
         "ConflictError",

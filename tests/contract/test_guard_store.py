@@ -11,11 +11,13 @@ import pytest
 
 from tests.contract.stores import a_world, every_store, run
 from tests.support.sms import WIDE_OPEN, ceiling, with_sms
+from tests.support.work import ask, block_the_country, solve, working
 from tests.support.world import World
 from watchword.core import guard
 from watchword.core.delivery import DeliveryStatus
 from watchword.core.instant import DAY, HOUR
 from watchword.core.limit import Rate
+from watchword.core.magic_link import page_proof
 from watchword.core.policy import SmsLimits
 from watchword.errors import BlockedError, RateLimitedError, UnknownError
 from watchword.flows.verification import Request
@@ -71,6 +73,27 @@ def test_many_sends_at_once_to_one_number_never_exceed_its_bucket_by_one(store: 
         async with a_world(store, tmp_path, with_sms(limits=SmsLimits())) as world:
             told = Counter(await asyncio.gather(*(text(world, 1) for _ in range(AT_ONCE))))
             assert told == {"sent": 3, "limited": AT_ONCE - 3}
+
+    run(journey())
+
+
+@every_store
+def test_of_many_sends_at_once_with_one_piece_of_work_one_goes_out(store: str, tmp_path: Path) -> None:
+    async def journey() -> None:
+        rules = working()
+        # With no wait between two sends, nothing but the work itself can tell the second from the first.
+        rules = rules._replace(profile=rules.profile._replace(resend_after=(0, 0, 0, 0)))
+        async with a_world(store, tmp_path, rules) as world:
+            await block_the_country(world)
+            shown = await ask(world)
+            assert shown.ticket is not None
+            raw, proof = shown.verification.id, page_proof(shown.ticket)
+            done = solve(await world.magic_links.challenge(raw, proof, "192.0.2.1"))
+            sends = (world.magic_links.resend(raw, proof, "192.0.2.1", done) for _ in range(AT_ONCE))
+            told = Counter(type(each).__name__ for each in await asyncio.gather(*sends, return_exceptions=True))
+            assert told == {"PageSeen": 1, "ChallengeError": AT_ONCE - 1}
+            assert await world.courier.drain() == 1
+            assert (await world.store.find(world.app.id, raw))[0].sends == 1
 
     run(journey())
 

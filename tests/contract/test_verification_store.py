@@ -10,6 +10,7 @@ import pytest
 
 from tests.contract.stores import a_world, every_store, run
 from tests.support.world import World, wrong
+from watchword.core import passcode
 from watchword.core.instant import DAY, MINUTE, SECOND
 from watchword.core.limit import Rate
 from watchword.core.policy import BALANCED, Limits, Rules
@@ -24,6 +25,7 @@ from watchword.errors import (
     MismatchError,
     RateLimitedError,
     SendsSpentError,
+    StoreError,
     UnknownError,
     WatchwordError,
 )
@@ -37,8 +39,94 @@ async def outcome(world: World, raw: bytes, code: str) -> str:
     try:
         await world.check(raw, code)
     except WatchwordError as error:
-        return type(error).__name__
+        return "StoreError" if isinstance(error, StoreError) else type(error).__name__
     return "approved"
+
+
+FLOODED = Rules(limits=UNLIMITED.limits._replace(recipient_sends=(Rate(1_000, MINUTE), Rate(5, DAY))))
+
+
+@every_store
+def test_of_64_mails_at_once_to_one_recipient_none_exceeds_its_day_and_all_are_answered(
+    store: str, tmp_path: Path
+) -> None:
+    async def journey() -> None:
+        async with a_world(store, tmp_path, FLOODED) as world:
+            made = await asyncio.gather(*(world.create(source=f"192.0.2.{n}") for n in range(AT_ONCE)))
+            await world.courier.drain()
+            assert len(world.outbox.mails) == 5
+            assert world.journal.names().count("guard.quieted") == AT_ONCE - 5
+            assert {(one.status, one.verification.decoy, one.to) for one in made} == {
+                (Status.PENDING, False, "a***@example.com")
+            }
+            assert len({one.watchword for one in made}) > 1
+            # A day later there is room again.
+            world.clock.move(DAY)
+            await world.create()
+            await world.courier.drain()
+            assert len(world.outbox.mails) == 6
+
+    run(journey())
+
+
+@every_store
+def test_what_is_answered_and_not_sent_is_never_right_and_is_replayed_as_it_was(store: str, tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world(store, tmp_path, FLOODED) as world:
+            for _ in range(5):
+                await world.create()
+            made = await world.create(idempotency_key="once")
+            again = await world.create(idempotency_key="once")
+            raw = made.verification.id
+            assert (again.verification.id, again.watchword, again.replayed) == (raw, made.watchword, True)
+            ring = world.keys.ring
+            assert await outcome(world, raw, passcode.derive_code(ring, world.app.id, raw, 6)) == "MismatchError"
+            await world.courier.drain()
+            (delivery,) = (await world.store.find(world.app.id, raw))[1]
+            assert (delivery.status.value, delivery.transport) == ("sent", "T0")
+
+    run(journey())
+
+
+@every_store
+def test_a_message_that_is_sent_again_beyond_the_day_looks_sent_and_its_code_stays_good(
+    store: str, tmp_path: Path
+) -> None:
+    async def journey() -> None:
+        async with a_world(store, tmp_path, FLOODED) as world:
+            raw, code = await world.send()
+            for _ in range(4):
+                await world.create()
+            await world.courier.drain()
+            world.clock.move(30 * SECOND)
+            shown = await world.verifications.resend(world.app, raw)
+            assert shown.verification.sends == 2
+            await world.courier.drain()
+            assert len(world.outbox.mails) == 5
+            found, deliveries = await world.store.find(world.app.id, raw)
+            assert [each.status.value for each in deliveries] == ["sent", "sent"]
+            assert found.sends == 2
+            assert await outcome(world, raw, code) == "approved"
+
+    run(journey())
+
+
+@every_store
+def test_a_send_tells_what_the_tightest_bucket_takes_still_and_a_repeat_tells_nothing(
+    store: str, tmp_path: Path
+) -> None:
+    async def journey() -> None:
+        async with a_world(store, tmp_path) as world:
+            told = [(await world.create(idempotency_key=key)).left for key in ("a", "b", "b")]
+            assert [left and left.left for left in told] == [(2, 200 * SECOND), (1, 200 * SECOND), None]
+            world.clock.move(30 * SECOND)
+            made = await world.create("bob@example.com", source="192.0.2.1")
+            world.clock.move(30 * SECOND)
+            resent = await world.verifications.resend(world.app, made.verification.id)
+            assert resent.left is not None
+            assert resent.left.left == (1, 170 * SECOND)
+
+    run(journey())
 
 
 @every_store

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from tests.support.sms import ceiling
@@ -225,3 +226,31 @@ def test_a_clock_that_steps_back_gives_no_money_back() -> None:
 def test_traits_are_read_back_as_they_were_written() -> None:
     traits = plan().traits
     assert traits == guard.read_traits(guard.write_traits(traits))
+
+
+def blocked(reason: str) -> Rows:
+    line = Line(until=START + HOUR)
+    return msgspec.structs.replace(FRESH, **{{"neighbours": "near", "range": "wide"}.get(reason, reason): line})
+
+
+@pytest.mark.parametrize(
+    ("reason", "page", "worked", "decision"),
+    [
+        ("country", False, None, "block"),
+        ("country", True, None, "challenge"),
+        ("country", True, 0, "allow"),
+        ("range", True, None, "block"),
+        ("range", True, 0, "block"),
+        ("neighbours", True, 0, "block"),
+    ],
+)
+def test_work_opens_a_country_and_nothing_else(reason: str, worked: int | None, decision: str, *, page: bool) -> None:
+    asked = plan()._replace(page=page, worked=worked)
+    verdict, rows = guard.decide(asked, blocked(reason), START)
+    assert decision == verdict.decision
+    assert (rows == blocked(reason)) is (decision != "allow")
+
+
+def test_work_for_another_send_is_no_work() -> None:
+    assert plan()._replace(worked=1).after(1).worked == 1
+    assert plan()._replace(worked=1).after(2).worked is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from tests.flows.journeys import generous, journey
@@ -36,15 +38,52 @@ async def test_a_recipient_gets_three_messages_in_ten_minutes(world: World) -> N
 
 @journey()
 async def test_a_recipient_gets_no_more_than_ten_messages_at_the_start_of_a_day(world: World) -> None:
+    for _ in range(24):
+        await world.create()
+        await world.courier.drain()
+        world.clock.move(4 * MINUTE)
+    assert len(world.outbox.mails) == 10
+    assert world.journal.names().count("guard.quieted") == 14
+
+
+@journey()
+async def test_whoever_floods_a_mailbox_is_still_told_to_slow_down(world: World) -> None:
+    for _ in range(10):
+        await world.create()
+        world.clock.move(4 * MINUTE)
+    for _ in range(3):  # of which one refills meanwhile
+        await world.create()
+    with pytest.raises(RateLimitedError):
+        await world.create()
+
+
+@journey()
+async def test_a_known_device_is_told_that_its_day_is_spent(world: World) -> None:
+    for _ in range(10):
+        await world.send(known_device=True)
+        world.clock.move(4 * MINUTE)
+    with pytest.raises(RateLimitedError):
+        await world.create(known_device=True)
+    assert len(world.outbox.mails) == 10
+
+
+@journey(Rules(flooded="refuse"))
+async def test_an_operator_may_have_mail_beyond_a_day_refused(world: World) -> None:
     sent = 0
     for _ in range(24):
-        try:
+        with suppress(RateLimitedError):
             await world.create()
             sent += 1
-        except RateLimitedError:
-            pass
         world.clock.move(4 * MINUTE)
     assert sent == 10
+
+
+@journey(Rules(limits=Limits(recipient_sends=(Rate(2, DAY),))))
+async def test_where_a_day_is_all_that_there_is_nobody_is_refused(world: World) -> None:
+    for _ in range(20):
+        await world.create()
+    await world.courier.drain()
+    assert len(world.outbox.mails) == 2
 
 
 @pytest.mark.parametrize("variant", ["ANN@example.com", "ann+1@example.com", "Ann+x+y@EXAMPLE.COM"])

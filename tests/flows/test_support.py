@@ -12,6 +12,7 @@ from tests.flows.test_sms import mobile, text
 from tests.support.sms import with_sms
 from tests.support.world import World
 from watchword.core import guard
+from watchword.core.instant import MINUTE
 from watchword.core.verification import Status
 from watchword.errors import BlockedError, ChannelClosedError, InvalidInputError, RateLimitedError
 from watchword.flows.limits import SupportDesk
@@ -29,6 +30,19 @@ async def test_a_recipient_that_meets_a_limit_is_told_which_and_for_how_long(wor
     assert "A***@example.com" == masked
     assert [("sends", "anybody", 200), ("sends", "known device", 0)] == [tuple(each[:3]) for each in limits[:2]]
     assert ["guesses", "guesses"] == [each.limit for each in limits[2:]]
+
+
+@journey()
+async def test_support_sees_that_mail_is_answered_and_not_sent(world: World) -> None:
+    for _ in range(12):
+        await world.create()
+        world.clock.move(4 * MINUTE)
+    _, (anybody, known, *_) = await desk(world).show(world.app, "ann@example.com")
+    assert (anybody.lane, anybody.wait, known.quiet) == ("anybody", 0, 0)
+    assert 3_600 < anybody.quiet < 86_400
+    await desk(world).reset(world.app, "ann@example.com", by="carol")
+    await world.send()
+    assert (await desk(world).show(world.app, "ann@example.com"))[1][0].quiet == 0
 
 
 @journey()

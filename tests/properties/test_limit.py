@@ -7,7 +7,18 @@ from itertools import accumulate
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchword.core.limit import FRESH, UNTRIED, GuessLimits, Rate, guess_wait, note_wrong, send
+from watchword.core.limit import (
+    FRESH,
+    UNTRIED,
+    GuessLimits,
+    Left,
+    Rate,
+    guess_wait,
+    guesses_left,
+    left,
+    note_wrong,
+    send,
+)
 
 RATES = st.builds(Rate, st.integers(1, 12), st.integers(500, 5_000))
 STEPS = st.lists(st.one_of(st.just(0), st.integers(0, 300), st.integers(0, 6_000)), min_size=1, max_size=80)
@@ -118,3 +129,56 @@ def test_a_log_stays_ascending_and_short_whatever_the_clock_does(budget: Rate, s
             guesses = note_wrong(guesses, limits, now)
         assert list(guesses.log) == sorted(guesses.log)
         assert len(guesses.log) <= budget.count
+
+
+@given(rates=st.lists(RATES, min_size=1, max_size=2), steps=STEPS)
+def test_as_many_sends_pass_as_are_said_to_be_left_and_one_more_when_it_is_said(
+    rates: list[Rate], steps: list[int]
+) -> None:
+    bucket, now, limits = FRESH, START, tuple(rates)
+    for step in steps:
+        now += step
+        bucket, wait = send(bucket, limits, now)
+        told = left([(bucket, limits)], now)
+        assert told is not None
+        passed = accepted_from(bucket, limits, [now] * 40)
+        assert told.more == passed
+        if wait:
+            assert told == (0, wait)
+        later = now + told.wait
+        assert accepted_from(bucket, limits, [later] * 40) > passed
+        assert told.wait == 0 or accepted_from(bucket, limits, [later - 1] * 40) == passed
+
+
+def accepted_from(bucket: tuple[int, int], rates: tuple[Rate, ...], moments: list[int]) -> int:
+    """How many sends at these moments pass, from a state of the bucket on."""
+    passed = 0
+    for now in moments:
+        bucket, wait = send(bucket, rates, now)
+        passed += wait == 0
+    return passed
+
+
+@given(rates=st.lists(RATES, min_size=1, max_size=2), moments=st.lists(st.integers(0, 12_000), max_size=40))
+def test_as_many_wrong_guesses_pass_as_are_said_to_be_left(rates: list[Rate], moments: list[int]) -> None:
+    limits = GuessLimits(tuple(sorted(rates, key=lambda rate: rate.per)), 100)
+    guesses, now = UNTRIED, START
+    for moment in sorted(moments):
+        now = START + moment
+        if not guess_wait(guesses.log, limits.budgets, now):
+            guesses = note_wrong(guesses, limits, now)
+    told = guesses_left(guesses.log, limits.budgets, now)
+    assert told is not None
+    passed = 0
+    while not guess_wait(guesses.log, limits.budgets, now):
+        guesses = note_wrong(guesses, limits, now)
+        passed += 1
+    assert told.more == passed
+
+
+def test_of_several_buckets_the_tightest_is_told_and_of_equal_ones_the_longer_wait() -> None:
+    slow, fast, wide = (Rate(2, 1_000),), (Rate(2, 100),), (Rate(9, 1_000),)
+    filled = [(send(FRESH, rates, START)[0], rates) for rates in (fast, slow, wide)]
+
+    assert left(filled, START) == Left(1, 500)
+    assert left([], START) is None

@@ -1,12 +1,16 @@
-"""Any mixture of requests, deliveries, guesses and clocks: what must hold, holds after each step."""
+"""Any mixture of requests, deliveries, guesses and clocks: what must hold, holds after each step, over every store."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import shutil
+import tempfile
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, TypeVar
 
 from hypothesis import settings
@@ -14,19 +18,28 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
 from tests.support.link import CHALLENGE, REDIRECT, VERIFIER
+from tests.support.postgres import PostgresServer, the_server
+from tests.support.valkeys import emptied, one_server
 from tests.support.world import World, wrong
 from watchword.adapters.memory import MemoryStore
+from watchword.adapters.postgres import PostgresAddress, PostgresStore
+from watchword.adapters.postgres.schema import bring_up_to_date
+from watchword.adapters.split import SplitStore
+from watchword.adapters.sqlite import SqliteStore
+from watchword.adapters.valkey import ValkeyAddress, ValkeyStore
 from watchword.core import ids, passcode
-from watchword.core.delivery import DeliveryStatus
+from watchword.core.delivery import Delivery, DeliveryStatus
 from watchword.core.instant import HOUR, MINUTE, SECOND
 from watchword.core.magic_link import LinkWanted
 from watchword.core.message import PasscodeMessage, Receipt
 from watchword.core.policy import Limits, Rules
-from watchword.core.verification import WORDS, Expected, Outcome, Status
+from watchword.core.verification import WORDS, Expected, Outcome, Status, Verification, guess_key
 from watchword.errors import DeliveryError, MismatchError, RefusedError
+from watchword.ports import Store
 
 Result = TypeVar("Result")
 
+TABLES = ("apps", "api_keys", "verifications", "deliveries", "replays", "send_buckets", "guess_buckets", "guard_rows")
 FINAL = {Status.APPROVED, Status.EXHAUSTED, Status.CANCELED, Status.FAILED}
 
 
@@ -59,28 +72,53 @@ class Verifications(RuleBasedStateMachine):
 
     made = Bundle("made")
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.folder = Path(tempfile.mkdtemp())
+        self.seen: dict[bytes, Seen] = {}
+        self.found: dict[bytes, tuple[Verification, Sequence[Delivery]]] | None = {}
+
+    def store(self) -> Store:
+        """An empty one."""
+        return MemoryStore()
+
     @initialize()
     def begin(self) -> None:
         # Sends are limited by each verification's own schedule alone, or hardly one would come to its fifth.
-        self.world = World(rules=Rules(limits=Limits((), (), (), ())))
+        self.world = World(self.store(), Rules(limits=Limits((), (), (), ())))
         self.relay = Relay()
         self.world.courier._mailer = self.relay
-        self.seen: dict[bytes, Seen] = {}
         self.run(self.world.open())
         self.world.app = self.run(self.world.apps.update(self.world.app, redirect_uris=[REDIRECT]))
 
-    @staticmethod
-    def run(journey: Coroutine[Any, Any, Result]) -> Result:
-        """Run a step that never waits: the memory store answers at once, so no event loop is needed but for tasks."""
-        with asyncio.Runner() as runner:
-            return runner.run(journey)
+    def teardown(self) -> None:
+        if hasattr(self, "world"):
+            self.runner.run(self.world.store.aclose())
+        self.runner.close()
+        shutil.rmtree(self.folder)
+
+    def run(self, journey: Coroutine[Any, Any, Result]) -> Result:
+        """Run a step, after which nothing that was known of the rows is."""
+        self.found = None
+        return self.runner.run(journey)
+
+    async def look(self) -> dict[bytes, tuple[Verification, Sequence[Delivery]]]:
+        """Every row with its deliveries, as the store has them now, in one batch."""
+        found = await asyncio.gather(*(self.world.store.find(self.world.app.id, raw) for raw in self.seen))
+        return dict(zip(self.seen, found, strict=True))
+
+    def rows(self) -> dict[bytes, tuple[Verification, Sequence[Delivery]]]:
+        """What ``look`` says, asked for once a step."""
+        if self.found is None:
+            self.found = self.runner.run(self.look())
+        return self.found
 
     def code(self, raw: bytes) -> str:
         return passcode.derive_code(self.world.keys.ring, self.world.app.id, raw, 6)
 
-    def row(self, raw: bytes) -> Any:
-        assert isinstance(self.world.store, MemoryStore)
-        return self.world.store.tables.verifications.get(raw)
+    def row(self, raw: bytes) -> Verification:
+        return self.rows()[raw][0]
 
     @rule(
         target=made,
@@ -208,20 +246,17 @@ class Verifications(RuleBasedStateMachine):
 
     @invariant()
     def no_verification_is_approved_twice(self) -> None:
-        assert all(seen.approvals <= 1 for seen in getattr(self, "seen", {}).values())
+        assert all(seen.approvals <= 1 for seen in self.seen.values())
 
     @invariant()
     def no_verification_takes_more_wrong_guesses_than_it_has_tries(self) -> None:
-        for raw, seen in getattr(self, "seen", {}).items():
-            row = self.row(raw)
-            assert seen.misses <= 5
-            assert row is None or row.attempts == seen.misses
+        for raw, (row, _) in self.rows().items():
+            assert row.attempts == self.seen[raw].misses <= 5
 
     @invariant()
     def what_is_final_stays_so(self) -> None:
-        for raw, seen in getattr(self, "seen", {}).items():
-            row = self.row(raw)
-            assert row is not None
+        for raw, (row, _) in self.rows().items():
+            seen = self.seen[raw]
             assert seen.final in {None, row.status}
             assert (row.status is Status.APPROVED) == (seen.approvals == 1)
             if row.status in FINAL:
@@ -229,31 +264,63 @@ class Verifications(RuleBasedStateMachine):
 
     @invariant()
     def no_message_goes_out_more_often_than_allowed(self) -> None:
-        if not getattr(self, "seen", None):
-            return
-        assert isinstance(self.world.store, MemoryStore)
-        for raw in self.seen:
-            deliveries = self.world.store.tables.deliveries(raw)
-            assert len(deliveries) == self.row(raw).sends <= 5
+        for row, deliveries in self.rows().values():
+            assert len(deliveries) == row.sends <= 5
             assert all((each.due_at is None) == (each.status is not DeliveryStatus.QUEUED) for each in deliveries)
 
     @invariant()
     def what_failed_reached_nobody(self) -> None:
-        if not getattr(self, "seen", None):
-            return
-        for raw in self.seen:
-            if self.row(raw).status is Status.FAILED:
+        for raw, (row, _) in self.rows().items():
+            if row.status is Status.FAILED:
                 assert ids.to_text(ids.VERIFICATION, raw) not in self.relay.may_have_arrived
 
     @invariant()
     def no_budget_is_ever_exceeded(self) -> None:
-        if not hasattr(self, "world"):
-            return
-        assert isinstance(self.world.store, MemoryStore)
-        for guesses in self.world.store.tables.guess_buckets.values():
-            for at in guesses.log:
-                assert sum(at <= other < at + HOUR for other in guesses.log) <= 10
+        for key in {guess_key(row) for row, _ in self.rows().values()}:
+            log = self.runner.run(self.world.store.guesses(key)).log
+            for at in log:
+                assert sum(at <= other < at + HOUR for other in log) <= 10
+
+
+class OnSqlite(Verifications):
+    """The same over a file."""
+
+    def store(self) -> Store:
+        return SqliteStore(self.folder / "watchword.db")
+
+
+class OnPostgres(Verifications):
+    """The same over one database of a real server, emptied each time."""
+
+    def store(self) -> Store:
+        server, database = one_database()
+        server.sql(f"TRUNCATE {', '.join(TABLES)}", database)
+        return PostgresStore(PostgresAddress.parse(server.url(database)))
+
+
+class OnValkey(Verifications):
+    """The same over a real server for what is short-lived, and memory for the rest."""
+
+    def store(self) -> Store:
+        server, durable = one_server(), MemoryStore()
+        emptied([server])
+        return SplitStore(ValkeyStore(ValkeyAddress.parse(f"valkey://127.0.0.1:{server.port}"), durable), durable)
+
+
+@cache
+def one_database() -> tuple[PostgresServer, str]:
+    """A database with its tables."""
+    server = the_server()
+    database = server.database()
+    asyncio.run(bring_up_to_date(PostgresAddress.parse(server.url(database))))
+    return server, database
 
 
 Verifications.TestCase.settings = settings(max_examples=150, stateful_step_count=50)
+for each in (OnSqlite, OnPostgres, OnValkey):
+    # Fewer: what the rules decide is the same code, and is tried above; here it is how rows are read and written.
+    each.TestCase.settings = settings(max_examples=20, stateful_step_count=40)
 TestVerifications = Verifications.TestCase
+TestVerificationsOnSqlite = OnSqlite.TestCase
+TestVerificationsOnPostgres = OnPostgres.TestCase
+TestVerificationsOnValkey = OnValkey.TestCase

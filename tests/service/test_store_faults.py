@@ -152,10 +152,10 @@ def test_when_no_file_can_grow_creates_are_refused_and_what_was_accepted_is_kept
 
 
 @contextmanager
-def a_small_disk(folder: Path) -> Iterator[None]:
-    """Mount two MiB at a folder, where the machine lets us."""
+def a_small_disk(folder: Path, mebibytes: int = 2) -> Iterator[None]:
+    """Mount so many MiB at a folder, where the machine lets us."""
     folder.mkdir(mode=0o700)
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m,mode=0700", "none", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m,mode=0700", "none", str(folder)]
     if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
         pytest.skip("needs the right to mount a file system")
     try:

@@ -20,6 +20,8 @@ from collections.abc import Awaitable, Callable
 from itertools import count
 from pathlib import Path
 
+import apsw
+
 from tests.support.secret import AUTH, LINK, WRONG, nonce, share
 from tests.support.world import World
 from watchword.adapters.sqlite import SqliteStore
@@ -75,13 +77,13 @@ async def _run(folder: Path, verb: str, given: tuple[bytes, bytes], last: int) -
     assert isinstance(store, SqliteStore)
     seen = 0
 
-    def counted(_: str) -> None:
+    def counted(_: object) -> None:
         nonlocal seen
         seen += 1
         if seen == last:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    store._writer._connection.set_trace_callback(counted)
+    store._writer._connection.trace_v2(apsw.SQLITE_TRACE_STMT, counted)
     await VERBS[verb](world, *given)
     os._exit(0 if seen < last else 1)
 

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -66,6 +67,7 @@ class PostgresServer:
     binaries: Path
     folder: Path
     settings: tuple[str, ...] = ()
+    initial: tuple[str, ...] = ()  # options of ``initdb``
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
     numbers: count[int] = field(default_factory=count)
@@ -79,7 +81,15 @@ class PostgresServer:
         password.write_text(PASSWORD)
         password.chmod(0o644)
         self._run("initdb", "-D", self.folder, "-U", USER, "--pwfile", password, "-A", "scram-sha-256", "-E", "UTF8",
-                  "--no-locale", "--no-sync")  # fmt: skip
+                  "--no-locale", "--no-sync", *self.initial)  # fmt: skip
+
+    def copy(self, primary: PostgresServer) -> None:
+        """Write the files of a standby, as an operator does, instead of ``make``."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.geteuid() == 0:
+            os.chown(self.folder, NOBODY, NOBODY)
+        self._run("pg_basebackup", "-D", self.folder, "-d", primary.plain("postgres"), "-R", "-X", "stream",
+                  "--checkpoint=fast", "--no-sync")  # fmt: skip
 
     def start(self) -> None:
         """Start, and come back when it takes connections."""
@@ -106,6 +116,27 @@ class PostgresServer:
             assert self.process.poll() is None, self.folder.with_suffix(".log").read_text()
             assert time.monotonic() < deadline, "it did not begin"
 
+    def limit_files(self, size: int) -> None:
+        """No process of this server may let a file grow beyond ``size`` bytes from now on; -1 lifts the limit.
+
+        Set by the server's own user: in a container root may not do it to somebody else's process.
+        """
+        limit = "unlimited" if size < 0 else str(size)
+        for process in self.processes():
+            command = ["prlimit", f"--pid={process.pid}", f"--fsize={limit}:"]
+            done = subprocess.run(command, capture_output=True, check=False, cwd="/", **unprivileged())  # type: ignore[call-overload]
+            assert done.returncode == 0 or not process.is_running(), done.stderr.decode()
+
+    def has_ended(self) -> bool:
+        """Whether it gave up by itself."""
+        return self.process is None or self.process.poll() is not None
+
+    def processes(self) -> list[psutil.Process]:
+        """The server and all its sessions."""
+        assert self.process is not None
+        whole = psutil.Process(self.process.pid)
+        return [whole, *whole.children(recursive=True)]
+
     def stop(self) -> None:
         """Ask it to end at once, politely."""
         if self.process is not None:
@@ -115,8 +146,8 @@ class PostgresServer:
 
     def kill(self) -> None:
         """Kill -9, the server and all its sessions, as a machine does that goes down."""
+        _, *sessions = self.processes()
         assert self.process is not None
-        sessions = psutil.Process(self.process.pid).children(recursive=True)
         self.process.kill()
         for session in sessions:
             with suppress(psutil.NoSuchProcess):
@@ -132,9 +163,10 @@ class PostgresServer:
         self.sql(f"CREATE DATABASE {name}")
         return name
 
-    def url(self, database: str | None = None, port: int | None = None, options: str = "sslmode=disable") -> str:
-        """The address of a database, a new one where none is named."""
-        return f"postgresql://{USER}:{QUOTED}@127.0.0.1:{port or self.port}/{database or self.database()}?{options}"
+    def url(self, database: str | None = None, *ports: int, options: str = "sslmode=disable") -> str:
+        """The address of a database, a new one where none is named; ``ports``, if it is reached at others."""
+        servers = ",".join(f"127.0.0.1:{port}" for port in ports or (self.port,))
+        return f"postgresql://{USER}:{QUOTED}@{servers}/{database or self.database()}?{options}"
 
     def plain(self, database: str) -> str:
         """The address of a database as ``psql`` reads it."""
@@ -145,6 +177,10 @@ class PostgresServer:
         done = self._ask(statement, database)
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout.decode().strip()
+
+    def refuses(self, statement: str, database: str) -> bool:
+        """Whether a statement fails."""
+        return self._ask(statement, database).returncode != 0
 
     def _ask(self, statement: str, database: str = "postgres") -> subprocess.CompletedProcess[bytes]:
         where = ["-h", "127.0.0.1", "-p", str(self.port), "-U", USER, "-d", database]
@@ -167,15 +203,36 @@ class PostgresServer:
         assert done.returncode == 0, done.stderr.decode()
 
 
-def a_server(*settings: str, binaries: Path | None = None) -> PostgresServer:
+def a_server(*settings: str, binaries: Path | None = None, initial: Sequence[str] = ()) -> PostgresServer:
     """A server that runs until the process ends, for whoever wants to break one of his own."""
-    folder = Path(tempfile.mkdtemp(prefix="watchword-postgres-"))
-    folder.chmod(0o711)
-    server = PostgresServer(binaries or the_binaries(), folder / "data", settings)
-    atexit.register(_remove, server, folder)
+    folder = a_folder()
+    server = PostgresServer(binaries or the_binaries(), folder / "data", settings, tuple(initial))
+    atexit.register(remove, server, folder)
     server.make()
     server.start()
     return server
+
+
+def a_standby(primary: PostgresServer) -> PostgresServer:
+    """A server that follows another one, and is ahead of nobody's answer: each commit waits for it from now on."""
+    folder = a_folder()
+    standby = PostgresServer(primary.binaries, folder / "data", primary.settings)
+    atexit.register(remove, standby, folder)
+    standby.copy(primary)
+    standby.start()
+    primary.sql("ALTER SYSTEM SET synchronous_standby_names = '*'")
+    primary.sql("SELECT pg_reload_conf()")
+    deadline = time.monotonic() + WITHIN
+    while primary.sql("SELECT sync_state FROM pg_stat_replication") != "sync":
+        assert time.monotonic() < deadline, standby.folder.with_suffix(".log").read_text()
+    return standby
+
+
+def a_folder() -> Path:
+    """Where a server's files may lie: in a folder that its user may pass through."""
+    folder = Path(tempfile.mkdtemp(prefix="watchword-postgres-"))
+    folder.chmod(0o711)
+    return folder
 
 
 @cache
@@ -190,6 +247,7 @@ def the_server() -> PostgresServer:
     return a_server()
 
 
-def _remove(server: PostgresServer, folder: Path) -> None:
+def remove(server: PostgresServer, folder: Path) -> None:
+    """Stop a server and remove what it wrote."""
     server.stop()
     shutil.rmtree(folder, ignore_errors=True)

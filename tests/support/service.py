@@ -47,6 +47,7 @@ class Service:
     config: str = WIDE
     settings: Mapping[str, str] = field(default_factory=dict)
     through: Sequence[str] = ()  # a command that runs ours, with less than it was given itself
+    program: Sequence[str | Path] = (WATCHWORD,)  # ours, or one that is ours but for one thing
     options: Sequence[str] = ()  # of ``serve``, more than the usual ones
     process: subprocess.Popen[bytes] | None = None
     welcome: dict[str, Any] = field(default_factory=dict)
@@ -75,7 +76,7 @@ class Service:
     def run(self, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         """Run another command on the same folder, however it ends."""
         return subprocess.run(
-            [*self.through, WATCHWORD, *arguments],
+            [*self.through, *self.program, *arguments],
             input=stdin,
             env=self.environment(),
             capture_output=True,
@@ -98,7 +99,7 @@ class Service:
         """Start, and come back when it answers."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(  # noqa: ASYNC220 - a moment, in a test
-                [*self.through, WATCHWORD, *self.serving()],
+                [*self.through, *self.program, *self.serving()],
                 env=self.environment(),
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -90,7 +90,11 @@ class Site:
         self.run(self.world.open())
         self.health = Health()
         self.life = Life()
-        self.services = self._services(WebConfig(**{"public_url": "http://127.0.0.1:8000", **config}))
+        usual: dict[str, Any] = {
+            "public_url": "http://127.0.0.1:8000",
+            "stranger_step": 0.0,
+        }  # nobody holds a watch on most tests
+        self.services = self._services(WebConfig(**(usual | config)))
         self.app = create_app(self.services)
         self.wire = Wire(self.app)
 

@@ -14,6 +14,7 @@ from typing import Any
 from watchword.adapters.blobs import DiskBlobs
 from watchword.adapters.memory import MemoryStore
 from watchword.adapters.sms_gateway import read_status
+from watchword.adapters.work import AltchaWork
 from watchword.core.app import App
 from watchword.core.instant import Instant, Span
 from watchword.core.keyring import Keyring
@@ -133,7 +134,9 @@ class World:
         self.courier = Courier(
             self.store, self.outbox, self.keys, self.clock, self.dice, self.journal, public_url=PUBLIC_URL
         )
-        self.magic_links = MagicLinks(self.store, self.keys, self.clock, self.dice, self.journal, self.verifications)
+        self.magic_links = MagicLinks(
+            self.store, self.keys, self.clock, self.dice, self.journal, self.verifications, AltchaWork()
+        )
         self.secrets = Secrets(
             self.store.secrets, self.keys, self.clock, self.dice, self.journal, SecretRules(creates=None, kib=None)
         )

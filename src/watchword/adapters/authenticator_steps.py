@@ -17,7 +17,7 @@ from watchword.core import recovery
 from watchword.core.app import App
 from watchword.core.authenticator import Authenticator, Compare, Judged, Match, Outcome
 from watchword.core.instant import Instant
-from watchword.core.limit import Arrivals, Guesses, GuessLimits, note_right
+from watchword.core.limit import LANES, Arrivals, Guesses, GuessLimits, note_right
 from watchword.core.notice import Happened, Kind
 from watchword.errors import ConflictError, UnknownError
 from watchword.ports_authenticator import Bound, Burnt, Resealed
@@ -238,7 +238,7 @@ def _tell_added(tables: Tables, subject: bytes, notice: bytes, now: Instant) -> 
 
 def _end_streaks(tables: Tables, subject: bytes) -> None:
     """A new binding re-enables what too many failures in a row had closed. The logs stay."""
-    for lane in rules.LANES:
+    for lane in LANES:
         key = rules.bucket(subject, lane)
         guesses = tables.guesses(key)
         if guesses.streak:

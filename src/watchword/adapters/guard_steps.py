@@ -16,7 +16,8 @@ from watchword.core import guard, limit
 from watchword.core.guard import Known, Line, Plan, Rows, Spent, Verdict
 from watchword.core.instant import DAY, Instant, seconds_until
 from watchword.core.limit import Arrivals
-from watchword.errors import BlockedError
+from watchword.core.verification import Verification
+from watchword.errors import BlockedError, ChallengeError
 
 _LINE = msgspec.msgpack.Decoder(Line).decode
 _SPENT = msgspec.msgpack.Decoder(Spent).decode
@@ -60,22 +61,32 @@ def admit(tables: GuardTables, plan: Plan, now: Instant) -> Admission:
 
     Raises:
         BlockedError: it does not go out.
+        ChallengeError: it does once work was done for it, and cannot be held until then.
     """
     keys = guard.keys_of(plan.traits, plan.app)
     found = tables.guard_rows(keys)
     verdict, rows = guard.decide(plan, _read(found, keys), now)
     charged, longest = _charge(tables, plan, now)
-    if longest and verdict.decision == "allow":
+    if longest and verdict.decision in {"allow", "challenge"}:
         blocks = plan.rules.mode == "enforce"
         verdict = Verdict("block" if blocks else "monitor", "bucket", longest)
     if verdict.decision == "block":
         raise BlockedError(reason=verdict.reason, retry_after=seconds_until(now + verdict.retry_after, now))
+    if verdict.decision == "challenge":
+        if not plan.holds:
+            raise ChallengeError
+        return Admission(verdict, (), ())  # it pays when it goes out
     return Admission(verdict, _written(keys, rows, now), charged)
+
+
+def held(verification: Verification, now: Instant) -> Verification:
+    """A verification whose message waits: nothing was sent, and it may be at once."""
+    return msgspec.structs.replace(verification, sends=0, resend_at=now)
 
 
 def _charge(tables: GuardTables, plan: Plan, now: Instant) -> tuple[list[tuple[bytes, Arrivals]], int]:
     charged, longest = [], 0
-    for key, rates in plan.charges:
+    for key, rates, _ in plan.charges:
         arrivals, wait = limit.send(tables.arrivals(key), rates, now)
         longest = max(longest, wait)
         charged.append((key, arrivals))

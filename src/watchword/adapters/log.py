@@ -63,6 +63,8 @@ LEVELS = {
     "guard.allowed": "debug",
     "support.reset": "warning",
     "guard.blocked": "warning",
+    "guard.challenged": "warning",
+    "guard.quieted": "warning",
     "guard.monitored": "warning",
     "guard.signal_failed": "warning",
     "delivery.delayed": "warning",

@@ -241,7 +241,7 @@ class _Shown:
 _REQUEST = ("route", "method", "status")
 _VERIFICATION = ("event", "reason", "channel", "purpose")
 _GUARD = ("decision", "reason", "country")
-_DECISIONS = frozenset({"guard.allowed", "guard.monitored", "guard.blocked"})
+_DECISIONS = frozenset({"guard.allowed", "guard.challenged", "guard.monitored", "guard.blocked", "guard.quieted"})
 _DELIVERY = ("status", "transport", "reason")
 _STORE_COUNTERS = {"batches": "Round trips to the store.", "operations": "Operations they carried."}
 _STORE_GAUGES = {"queue_depth": "Operations that wait for the next round trip."}

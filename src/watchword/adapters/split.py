@@ -13,22 +13,25 @@ fast store's own duty (``adapters/valkey/guesses.py``).
 Rules:
 
 * the durable half is opened first and closed last, because the fast one leans on it;
-* a verification of a fast channel is worth nothing in the durable half, where one may lie from before there were two:
-  its recipient's wrong guesses would be counted in two places;
+* while the fast half is known to be away, mail goes out all the same, up to a cap: the verification then lies in the
+  durable half for good, and so does one from before there were two (docs/adr/0030). Its code is not looked at before
+  the fast half is back, and what the fast half knows of its recipient's wrong guesses is loaded again around that;
 * a courier that cannot reach one half still works off the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
+from watchword.adapters.meanwhile import AwayError, Meanwhile
 from watchword.core.app import ApiKey, App
 from watchword.core.delivery import Delivery, Due, Report, Settlement
 from watchword.core.guard import Plan
 from watchword.core.instant import Instant, Span
 from watchword.core.limit import Charge, Guesses, GuessLimits
-from watchword.core.verification import Expected, Judgement, Outcome, Verification
+from watchword.core.verification import Expected, Judgement, Outcome, Verification, guess_key
 from watchword.errors import UnavailableError, UnknownError
 from watchword.ports import Added, FastStore, Idempotency, Store
 from watchword.ports_limit import BucketKeys, Buckets
@@ -42,7 +45,9 @@ Result = TypeVar("Result")
 class SplitStore:
     """Two stores that look like one. Every verb belongs to one of them as a whole."""
 
-    def __init__(self, fast: FastStore, durable: Store) -> None:
+    def __init__(self, fast: FastStore, durable: Store, meanwhile: Meanwhile | None = None) -> None:
+        self.meanwhile = meanwhile or Meanwhile()
+        self._strayed: set[tuple[bytes, int]] = set()  # messages by mail that were claimed from the durable half
         self.fast = fast
         self.durable = durable
         self.secrets = durable.secrets
@@ -88,15 +93,19 @@ class SplitStore:
         now: Instant,
         plan: Plan | None = None,
     ) -> Added:
-        return await self._of(verification).add(
-            verification, charges=charges, guesses=guesses, idempotency=idempotency, now=now, plan=plan
-        )
+        try:
+            return await self._of(verification).add(
+                verification, charges=charges, guesses=guesses, idempotency=idempotency, now=now, plan=plan
+            )
+        except AwayError as error:
+            self.meanwhile.charge(now, error)
+        return await self.durable.add(verification, charges=(), guesses=guesses, idempotency=idempotency, now=now)
 
     async def find(self, app: bytes, verification: bytes) -> tuple[Verification, Sequence[Delivery]]:
-        return await self._wherever(verification, lambda half: half.find(app, verification))
+        return await self._wherever(lambda half: half.find(app, verification))
 
     async def look(self, verification: bytes) -> tuple[Verification, App]:
-        return await self._wherever(verification, lambda half: half.look(verification))
+        return await self._wherever(lambda half: half.look(verification))
 
     async def attempt(
         self,
@@ -109,16 +118,17 @@ class SplitStore:
         guesses: GuessLimits,
         now: Instant,
     ) -> Judgement:
-        try:  # as ``_wherever``, without its cost on the way of every login
+        try:
             judgement = await self.fast.attempt(
                 *(app, verification), digits=digits, matches=matches, expected=expected, guesses=guesses, now=now
             )
             return await self._tied(judgement, now)
         except UnknownError:
-            half = await self._other(verification)
-        return await half.attempt(
-            *(app, verification), digits=digits, matches=matches, expected=expected, guesses=guesses, now=now
-        )
+            found = await self._elsewhere(verification)
+        async with self._counted(found, now):
+            return await self.durable.attempt(
+                *(app, verification), digits=digits, matches=matches, expected=expected, guesses=guesses, now=now
+            )
 
     async def confirm_code(
         self,
@@ -130,17 +140,18 @@ class SplitStore:
         guesses: GuessLimits,
         now: Instant,
     ) -> Judgement:
-        return await self._wherever(
-            verification,
-            lambda half: half.confirm_code(app, verification, digits=digits, matches=matches, guesses=guesses, now=now),
-        )
+        told = {"digits": digits, "matches": matches, "guesses": guesses, "now": now}
+        try:
+            return await self.fast.confirm_code(app, verification, **told)  # type: ignore[arg-type]
+        except UnknownError:
+            found = await self._elsewhere(verification)
+        async with self._counted(found, now):
+            return await self.durable.confirm_code(app, verification, **told)  # type: ignore[arg-type]
 
     async def confirm_word(
         self, app: bytes, verification: bytes, *, matches: bool, now: Instant
     ) -> tuple[Outcome, Verification]:
-        return await self._wherever(
-            verification, lambda half: half.confirm_word(app, verification, matches=matches, now=now)
-        )
+        return await self._wherever(lambda half: half.confirm_word(app, verification, matches=matches, now=now))
 
     async def exchange(
         self,
@@ -153,18 +164,19 @@ class SplitStore:
         guesses: GuessLimits,
         now: Instant,
     ) -> Judgement:
-        judgement = await self._wherever(
-            verification,
-            lambda half: half.exchange(
-                *(app, verification),
-                challenge=challenge,
-                expected=expected,
-                handed_over=handed_over,
-                guesses=guesses,
-                now=now,
-            ),
-        )
-        return await self._tied(judgement, now)
+        told = {
+            "challenge": challenge,
+            "expected": expected,
+            "handed_over": handed_over,
+            "guesses": guesses,
+            "now": now,
+        }
+        try:
+            return await self._tied(await self.fast.exchange(app, verification, **told), now)  # type: ignore[arg-type]
+        except UnknownError:
+            found = await self._elsewhere(verification)
+        async with self._counted(found, now):
+            return await self.durable.exchange(app, verification, **told)  # type: ignore[arg-type]
 
     async def resend(
         self,
@@ -177,15 +189,16 @@ class SplitStore:
         now: Instant,
         plan: Plan | None = None,
     ) -> Added:
-        return await self._wherever(
-            verification,
-            lambda half: half.resend(
+        def step(half: FastStore) -> Awaitable[Added]:
+            return half.resend(
                 *(app, verification), charges=charges, schedule=schedule, guesses=guesses, now=now, plan=plan
-            ),
-        )
+            )
+
+        # What costs money is never in the fast half, which refuses it without looking.
+        return await (self._wherever(step) if plan is None else step(self.durable))
 
     async def cancel(self, app: bytes, verification: bytes, *, now: Instant) -> Verification:
-        return await self._wherever(verification, lambda half: half.cancel(app, verification, now=now))
+        return await self._wherever(lambda half: half.cancel(app, verification, now=now))
 
     async def claim(self, *, now: Instant, lease: Span, most: int) -> Sequence[Due]:
         trouble: UnavailableError | None = None
@@ -193,7 +206,10 @@ class SplitStore:
         for half in (self.fast, self.durable):
             try:
                 if len(taken) < most:
-                    taken += await half.claim(now=now, lease=lease, most=most - len(taken))
+                    claimed = await half.claim(now=now, lease=lease, most=most - len(taken))
+                    taken += claimed
+                    if half is self.durable:
+                        self._strayed |= {_name(due) for due in claimed if due.verification.channel in FAST_CHANNELS}
             except UnavailableError as error:
                 trouble = error
         if trouble is not None and not taken:
@@ -201,7 +217,9 @@ class SplitStore:
         return taken
 
     async def settle(self, due: Due, settlement: Settlement) -> None:
-        await self._of(due.verification).settle(due, settlement)
+        strayed = _name(due) in self._strayed
+        await (self.durable if strayed else self._of(due.verification)).settle(due, settlement)
+        self._strayed.discard(_name(due))
 
     async def report(self, app: bytes, verification: bytes, number: int, report: Report, *, now: Instant) -> bool:
         return await self.durable.report(app, verification, number, report, now=now)  # told of texts alone
@@ -216,7 +234,10 @@ class SplitStore:
         await self.fast.empty(keys, now=now)
 
     async def next_due(self) -> Instant | None:
-        found = [await self.fast.next_due(), await self.durable.next_due()]
+        try:
+            found = [await self.durable.next_due(), await self.fast.next_due()]
+        except AwayError:  # which those who claim hear of
+            found = [await self.durable.next_due()]
         return min((due for due in found if due is not None), default=None)
 
     async def backlog(self, *, now: Instant) -> int:
@@ -268,17 +289,35 @@ class SplitStore:
     def _of(self, verification: Verification) -> FastStore:
         return self.fast if verification.channel in FAST_CHANNELS else self.durable
 
-    async def _wherever(self, verification: bytes, verb: Callable[[FastStore], Awaitable[Result]]) -> Result:
+    async def _wherever(self, verb: Callable[[FastStore], Awaitable[Result]]) -> Result:
         """Have a verb done by the half that knows the verification. Neither changes anything where it knows it not."""
         try:
             return await verb(self.fast)
         except UnknownError:
-            half = await self._other(verification)
-        return await verb(half)
+            return await verb(self.durable)
 
-    async def _other(self, verification: bytes) -> FastStore:
-        """The durable half, where it has that verification and may."""
+    async def _elsewhere(self, verification: bytes) -> Verification:
+        """A verification that the fast half does not know, as the durable one does."""
         found, _ = await self.durable.look(verification)
-        if found.channel in FAST_CHANNELS:
-            raise UnknownError
-        return self.durable
+        return found
+
+    @asynccontextmanager
+    async def _counted(self, verification: Verification, now: Instant) -> AsyncIterator[None]:
+        """Have a code of the durable half looked at, whose recipient's wrong guesses the fast half may know as well.
+
+        Raises:
+            StoreError: the fast half is away, and nothing was looked at; or it went, and nobody hears what came of it.
+        """
+        if verification.channel not in FAST_CHANNELS:
+            yield
+            return
+        bucket = BucketKeys((), (guess_key(verification),), ())
+        await self.fast.empty(bucket, now=now)
+        try:
+            yield
+        finally:
+            await self.fast.empty(bucket, now=now)
+
+
+def _name(due: Due) -> tuple[bytes, int]:
+    return due.verification.id, due.number

@@ -9,18 +9,30 @@ and costs its neighbours in a batch nothing; a step may run again from the start
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
-from watchword.adapters import guard_steps
+import msgspec
+
+from watchword.adapters import guard_steps, pay_steps
 from watchword.adapters.app_steps import AppTables
 from watchword.adapters.notice_steps import NoticeRows, tie
-from watchword.core import limit
 from watchword.core import verification as rules
-from watchword.core.delivery import Delivery, DeliveryStatus, Due, Report, Settlement, claim, heard, settle, settled
-from watchword.core.guard import ALLOWED, Plan, Verdict
+from watchword.core.delivery import (
+    Delivery,
+    DeliveryStatus,
+    Due,
+    Report,
+    Settlement,
+    claim,
+    heard,
+    not_sent,
+    settle,
+    settled,
+)
+from watchword.core.guard import Plan
 from watchword.core.instant import Instant, Span, seconds_until
-from watchword.core.limit import Arrivals, Charge, Guesses, GuessLimits
+from watchword.core.limit import Charge, Guesses, GuessLimits
 from watchword.core.verification import (
     CODE,
     Expected,
@@ -43,7 +55,7 @@ from watchword.errors import (
 from watchword.ports import Added, Idempotency
 
 
-class Tables(AppTables, guard_steps.GuardTables, Protocol):
+class Tables(AppTables, pay_steps.PayTables, Protocol):
     """Rows, read and written inside one transaction. Nothing here decides anything."""
 
     @property
@@ -69,14 +81,6 @@ class Tables(AppTables, guard_steps.GuardTables, Protocol):
 
     def forget_replay(self, app: bytes, key: bytes) -> None:
         """Free an idempotency key."""
-        ...
-
-    def arrivals(self, key: bytes) -> Arrivals:
-        """A send bucket; fresh where there is none."""
-        ...
-
-    def set_arrivals(self, key: bytes, arrivals: Arrivals) -> None:
-        """Write a send bucket."""
         ...
 
     def guesses(self, key: bytes) -> Guesses:
@@ -120,12 +124,17 @@ def add(
         if earlier is not None:
             return Added(earlier, replayed=True)
     _refuse_closed(tables, verification, guesses)
-    verdict = pay(tables, charges, plan, now)
+    paid = pay_steps.pay(tables, charges, plan, now)
     if idempotency is not None and stale:
         tables.forget_replay(verification.app, idempotency.key)
+    if paid.quiet:
+        verification = msgspec.structs.replace(verification, decoy=True)
+    if paid.verdict.decision == "challenge":
+        verification = guard_steps.held(verification, now)
     tables.add_verification(verification, idempotency)
-    tables.queue_delivery(verification.id, 1, now)
-    return Added(verification, replayed=False, verdict=verdict)
+    if verification.sends:
+        tables.queue_delivery(verification.id, 1, now)
+    return Added(verification, replayed=False, verdict=paid.verdict, left=paid.left, quiet=paid.quiet)
 
 
 def _replay(tables: Tables, app: bytes, idempotency: Idempotency, now: Instant) -> tuple[Verification | None, bool]:
@@ -145,33 +154,6 @@ def _refuse_closed(tables: Tables, verification: Verification, guesses: GuessLim
     """Refuse to send what could not be checked: after too many wrong guesses in a row only ``binding`` goes on."""
     if verification.purpose != "binding" and tables.guesses(guess_key(verification)).streak >= guesses.ceiling:
         raise ChannelClosedError
-
-
-def pay(tables: Tables, charges: Iterable[Charge], plan: Plan | None, now: Instant) -> Verdict:
-    """Charge every bucket and, where a message costs money, what the guard keeps: all of it or nothing."""
-    charged = _charge(tables, charges, now)
-    admission = guard_steps.admit(tables, plan, now) if plan is not None else None
-    for key, arrivals in charged:
-        tables.set_arrivals(key, arrivals)
-    if admission is None:
-        return ALLOWED
-    for key, arrivals in admission.charged:
-        tables.set_arrivals(key, arrivals)
-    tables.put_guard_rows(admission.rows)
-    return admission.verdict
-
-
-def _charge(tables: Tables, charges: Iterable[Charge], now: Instant) -> list[tuple[bytes, Arrivals]]:
-    """Work out every bucket before any is written, so that one which refuses leaves the others uncharged."""
-    charged = []
-    longest = 0
-    for key, rates in charges:
-        arrivals, wait = limit.send(tables.arrivals(key), rates, now)
-        longest = max(longest, wait)
-        charged.append((key, arrivals))
-    if longest:
-        raise RateLimitedError(retry_after=seconds_until(now + longest, now))
-    return charged
 
 
 def attempt(
@@ -272,7 +254,7 @@ def _written(
     return judgement
 
 
-def resend(
+def resend(  # noqa: PLR0913 - as the port's, and one for those who charge elsewhere
     tables: Tables,
     app: bytes,
     raw: bytes,
@@ -281,8 +263,10 @@ def resend(
     guesses: GuessLimits,
     now: Instant,
     plan: Plan | None = None,
+    *,
+    quiet: bool = False,
 ) -> Added:
-    """``VerificationStore.resend``."""
+    """``VerificationStore.resend``. ``quiet`` is given where its buckets were charged elsewhere."""
     verification = _known(tables, app, raw)
     answer, resent = rules.resend(verification, schedule, now)
     if answer is Resend.ENDED:
@@ -292,13 +276,17 @@ def resend(
     if answer is Resend.EARLY:
         raise RateLimitedError(retry_after=seconds_until(verification.resend_at, now))
     _refuse_closed(tables, verification, guesses)
-    verdict = pay(tables, charges, plan, now)
+    # What was held has paid for its first send when it was made, but for what the guard counts.
+    paid = pay_steps.pay(tables, charges if verification.sends else (), plan and plan.after(verification.sends), now)
     for delivery in tables.deliveries(raw):
         if delivery.due_at is not None and not delivery.handed_over:
             tables.put_delivery(settled(delivery, DeliveryStatus.SUPERSEDED, now, reason=delivery.reason))
     tables.change_verification(resent)
-    tables.queue_delivery(raw, resent.sends, now)
-    return Added(resent, replayed=False, verdict=verdict)
+    if quiet or paid.quiet:
+        tables.put_delivery(not_sent(Delivery(raw, resent.sends, now, now), now))
+    else:
+        tables.queue_delivery(raw, resent.sends, now)
+    return Added(resent, replayed=False, verdict=paid.verdict, left=paid.left, quiet=paid.quiet)
 
 
 def cancel(tables: Tables, app: bytes, raw: bytes, now: Instant) -> Verification:

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from watchword.adapters import key_file
+from watchword.adapters.meanwhile import Meanwhile
 from watchword.adapters.memory import MemoryStore
 from watchword.adapters.sqlite.look import Schema, holds_verifications, look_at_schema, newest_sealed
 from watchword.adapters.sqlite.store import SqliteStore
@@ -125,13 +126,14 @@ def open_store(settings: Settings) -> Store:
         return durable
     from watchword.adapters.split import SplitStore  # noqa: PLC0415 (see _server)
 
-    return SplitStore(_fast_store(settings, settings.storage.fast, durable), durable)
+    meanwhile = Meanwhile(settings.rules.limits.away_sends)
+    return SplitStore(_fast_store(settings, settings.storage.fast, durable, meanwhile), durable, meanwhile)
 
 
-def _fast_store(settings: Settings, address: Secret, durable: Store) -> ValkeyStore:
+def _fast_store(settings: Settings, address: Secret, durable: Store, meanwhile: Meanwhile | None = None) -> ValkeyStore:
     from watchword.adapters.valkey import ValkeyAddress, ValkeyStore  # noqa: PLC0415 (see _server)
 
-    return ValkeyStore(ValkeyAddress.parse(address.reveal(), settings.storage.fast_ca), durable)
+    return ValkeyStore(ValkeyAddress.parse(address.reveal(), settings.storage.fast_ca), durable, meanwhile=meanwhile)
 
 
 async def fast_servers(settings: Settings) -> Sequence[FastServer]:

@@ -16,8 +16,10 @@ from watchword.adapters import key_file
 from watchword.adapters.blobs import DiskBlobs
 from watchword.adapters.log import Fanout, Log
 from watchword.adapters.metrics import Metrics
+from watchword.adapters.split import SplitStore
 from watchword.adapters.system import SystemClock, SystemEntropy, trim_memory
 from watchword.adapters.turn import FileTurn
+from watchword.adapters.work import AltchaWork
 from watchword.bootstrap.mail import letters_of, mailer_of, open_relay, post_of
 from watchword.bootstrap.sms import telephony_of
 from watchword.core.app import App
@@ -71,6 +73,8 @@ class Wiring:
         """Let new rules hold from now on."""
         self.verifications.rules = rules
         self.magic_links.limit.rates = rules.limits.public_requests
+        if isinstance(self.store, SplitStore):
+            self.store.meanwhile.rates = rules.limits.away_sends
         self.authenticators.ceiling = rules.profile.failure_ceiling
         self.authenticators.skew = self.enrolments.skew = self.handovers.skew = rules.profile.skew
 
@@ -113,7 +117,8 @@ class Wiring:
 
     def _wire_magic_links(self) -> None:
         clock, entropy = self._clock, self._entropy
-        self.magic_links = MagicLinks(self.store, self.keys, clock, entropy, self.audit, self.verifications)
+        world = (self.keys, clock, entropy, self.audit)
+        self.magic_links = MagicLinks(self.store, *world, self.verifications, AltchaWork())
 
     def _wire_authenticators(self) -> None:
         store, clock, entropy = self.store.authenticators, self._clock, self._entropy

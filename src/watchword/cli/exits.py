@@ -49,6 +49,7 @@ EXITS: Mapping[type[WatchwordError], int] = {
     errors.ChannelClosedError: REFUSED,
     errors.CountryForbiddenError: REFUSED,
     errors.NoticeError: REFUSED,
+    errors.ChallengeError: REFUSED,
     errors.RedirectForbiddenError: REFUSED,
     errors.LockedError: REFUSED,
     errors.ConflictError: REFUSED,

@@ -27,6 +27,7 @@ def show(settings: Settings, name: str, to: str, *, as_json: bool) -> None:
     lines = [f"{masked}"]
     for each in limits:
         state = f"refuses for {each.wait} s" if each.wait else "open"
+        state += f", answers and sends nothing for {each.quiet} s" if each.quiet else ""
         streak = f", {each.streak} wrong in a row" if each.streak else ""
         lines.append(f"  {each.limit:8} {each.lane:13} {state}{streak}")
     document = {"recipient": masked, "limits": [each._asdict() for each in limits]}

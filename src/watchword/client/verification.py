@@ -79,6 +79,8 @@ class Verification:
     # The hosted code page, for the browser that asked and in the answer to ``create`` alone. It is a secret.
     page_url: str | None = field(default=None, repr=False)
     deliveries: tuple[Delivery, ...] = ()
+    # "proof_of_work" while nothing was sent, because the browser at the hosted page must work for it first.
+    challenge: str | None = None
 
 
 _decode = msgspec.json.Decoder(Verification).decode

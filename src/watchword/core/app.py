@@ -60,9 +60,12 @@ def hash_key(key: str | bytes) -> bytes:
     return sha256(key.encode() if isinstance(key, str) else key).digest()
 
 
+_KEY_START = KEY_PREFIX.encode()
+
+
 def is_key_shaped(key: bytes) -> bool:
     """Whether something can be an API key at all; what cannot is refused without asking the store."""
-    return len(key) == _KEY_TEXT and key.startswith(KEY_PREFIX.encode())
+    return len(key) == _KEY_TEXT and key.startswith(_KEY_START)
 
 
 def read_name(name: str) -> str:

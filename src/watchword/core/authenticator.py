@@ -45,7 +45,6 @@ LEANS = 3  # codes in a row from the same edge of the window until it moves
 NEVER: int = -1  # no step was accepted yet; step 0 is a step
 
 BUDGETS = (Rate(5, 5 * MINUTE), Rate(20, HOUR), Rate(30, DAY))
-LANES = (0, 1)  # an unknown device, and one that proved itself before
 
 
 class Origin(StrEnum):

@@ -112,6 +112,11 @@ def settled(
     )
 
 
+def not_sent(delivery: Delivery, now: Instant) -> Delivery:
+    """A delivery of what is never sent, as it looks to whoever must not know."""
+    return settled(delivery, DeliveryStatus.SENT, now, transport=NOT_OVER_A_NETWORK)
+
+
 def claim(delivery: Delivery, verification: Verification, now: Instant, lease: Span) -> tuple[Delivery, bool]:
     """Decide what a courier does with a due delivery: the next state, and whether it is to be handed over."""
     delivery = seen(delivery)
@@ -121,7 +126,7 @@ def claim(delivery: Delivery, verification: Verification, now: Instant, lease: S
     if verification.expires_at - now < USEFUL:
         return settled(delivery, DeliveryStatus.FAILED, now, reason=delivery.reason or "expired"), False
     if verification.decoy:
-        return settled(delivery, DeliveryStatus.SENT, now, transport=NOT_OVER_A_NETWORK), False
+        return not_sent(delivery, now), False
     return taken(delivery, now, lease), True
 
 

@@ -18,6 +18,8 @@ Rules:
 * a number that gave a right code in the last 90 days, and a device that did, pass the breakers and are not in their
   figures: an attack on a range locks nobody out who was there before it, and does not hide behind them. Their
   neighbours within a range of ten thousand pass a country's breaker. All pay into budgets and buckets;
+* a country that is blocked is open to whoever is at a hosted page and has their browser work for it, up to a rate:
+  strangers who live there are not locked out, and who would buy their way in pays work for little;
 * a budget is a ceiling: no hour, day or 30 days cost more, to the last message.
 """
 
@@ -28,7 +30,7 @@ from typing import NamedTuple
 import msgspec
 
 from watchword.core.instant import DAY, HOUR, MINUTE, Instant, Span
-from watchword.core.limit import Charge
+from watchword.core.limit import Charge, Rate
 
 MODES = ("enforce", "monitor")
 ENOUGH = 20  # sends of an hour, or of a day, from which on their share of right codes counts
@@ -41,6 +43,7 @@ PROVEN = 2  # probes that must come back
 BLOCKS: tuple[Span, ...] = (10 * MINUTE, HOUR, 6 * HOUR, DAY)
 REMEMBERED: Span = 2 * DAY  # openings that count when a block is measured
 TRUST: Span = 90 * DAY
+WORKED = (Rate(UNUSUAL, HOUR),)  # sends into a country that work was done for
 
 _SLOT: Span = 5 * MINUTE
 RIPE = 2  # slots after which a code that was to come has come
@@ -125,7 +128,11 @@ class Known(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Plan(NamedTuple):
-    """A send that is asked for. ``passes`` is for a device that proved itself; ``charges`` are the guard's buckets."""
+    """A send that is asked for. ``passes`` is for a device that proved itself; ``charges`` are the guard's buckets.
+
+    ``page`` tells that somebody is, or will be, at a hosted page where work can be done; ``holds`` that the message can
+    wait for that. ``worked`` is after how many sends of its verification work was done for the next one.
+    """
 
     traits: Traits
     app: bytes
@@ -133,6 +140,13 @@ class Plan(NamedTuple):
     rules: GuardRules
     charges: tuple[Charge, ...] = ()
     passes: bool = False
+    page: bool = False
+    holds: bool = False
+    worked: int | None = None
+
+    def after(self, sends: int) -> Plan:
+        """The plan where so many were sent: work that was done for another send counts no more."""
+        return self if self.worked in {None, sends} else self._replace(worked=None)
 
 
 class Rows(msgspec.Struct, frozen=True):
@@ -147,7 +161,10 @@ class Rows(msgspec.Struct, frozen=True):
 
 
 class Verdict(NamedTuple):
-    """What is done with a send, and why: ``allow``, ``monitor`` (allowed, though it would be blocked) or ``block``."""
+    """What is done with a send, and why.
+
+    ``allow``; ``challenge``: it waits until work is done for it; ``block``; ``monitor``: allowed, unlike by the rules.
+    """
 
     decision: str
     reason: str = ""
@@ -155,6 +172,7 @@ class Verdict(NamedTuple):
 
 
 ALLOWED = Verdict("allow")
+REFUSING = frozenset({"block", "challenge"})
 
 
 def keys_of(traits: Traits, app: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes]:
@@ -170,14 +188,14 @@ def keys_of(traits: Traits, app: bytes) -> tuple[bytes, bytes, bytes, bytes, byt
 
 
 def decide(plan: Plan, rows: Rows, now: Instant) -> tuple[Verdict, Rows]:
-    """Decide a send. What is blocked leaves the rows as they are; anything else gives those that become of it."""
+    """Decide a send. What does not go out leaves the rows as they are; anything else gives those that become of it."""
     app = spend(rows.app, plan.rules.app_budget, plan.price, now)
     everybody = spend(rows.everybody, plan.rules.global_budget, plan.price, now)
     stranger = not (plan.passes or is_trusted(rows.known, now))
-    verdict = _broken(rows, now) if stranger else ALLOWED
+    verdict = _eased(plan, _broken(rows, now)) if stranger else ALLOWED
     if app is None or everybody is None:
         verdict = Verdict("block", "budget", _SLOT)
-    if verdict.decision == "block":
+    if verdict.decision in REFUSING:
         if plan.rules.mode == "enforce":
             return verdict, rows
         verdict = verdict._replace(decision="monitor")
@@ -203,6 +221,13 @@ def _broken(rows: Rows, now: Instant) -> Verdict:
         if now < line.until and not (inhabited and name == "country"):
             return Verdict("block", name, line.until - now)
     return ALLOWED
+
+
+def _eased(plan: Plan, verdict: Verdict) -> Verdict:
+    """What work makes of a block: of a country's alone, because a range that never answers is its owner's."""
+    if verdict.reason != "country" or not plan.page:
+        return verdict
+    return verdict._replace(decision="challenge") if plan.worked is None else Verdict("allow", "work")
 
 
 def send(line: Line, now: Instant, *, tail: int | None = None, broad: bool = False) -> Line:

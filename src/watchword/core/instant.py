@@ -7,6 +7,7 @@ RFC 3339 texts and ``datetime`` exist at the edges only (docs/adr/0002-instants-
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 Instant = int
 Span = int
@@ -21,8 +22,16 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def rfc3339(instant: Instant) -> str:
     """Write an instant as RFC 3339 in UTC with milliseconds, ``2026-11-23T14:02:11.000Z``."""
-    text = (_EPOCH + timedelta(milliseconds=instant)).isoformat(timespec="milliseconds")
-    return text[:-6] + "Z"
+    second, rest = divmod(instant, SECOND)
+    return _whole(second) + _RESTS[rest]
+
+
+_RESTS = [f".{rest:03d}Z" for rest in range(SECOND)]
+
+
+@lru_cache(maxsize=4096)  # busy seconds are written thousands of times, in answers and in the log
+def _whole(second: int) -> str:
+    return (_EPOCH + timedelta(seconds=second)).isoformat(timespec="milliseconds")[:-10]
 
 
 def seconds_until(instant: Instant, now: Instant) -> int:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from functools import cached_property
 from hashlib import sha256
 
 from cryptography.exceptions import InvalidTag
@@ -34,6 +33,7 @@ SEAL = b"watchword/v1/seal"
 LINK = b"watchword/v1/link"
 PAGE = b"watchword/v1/page"
 HANDOFF = b"watchword/v1/handoff"
+WORK = b"watchword/v1/work"
 
 INDEX_RECIPIENT = b"watchword/v1/index/recipient"
 INDEX_ADDRESS = b"watchword/v1/index/address"
@@ -83,6 +83,12 @@ class Mac:
         return outer.digest()
 
 
+_INDEX_LABELS = (
+    *(INDEX_RECIPIENT, INDEX_ADDRESS, INDEX_SOURCE, INDEX_IDEMPOTENCY),
+    *(INDEX_SECRET, INDEX_SUBJECT, INDEX_SEED, INDEX_ACTION, INDEX_BLOCK, INDEX_REPORT),
+)
+
+
 class RootKey:
     """One numbered key with its sub-keys derived once."""
 
@@ -93,6 +99,7 @@ class RootKey:
         self.seal = AESGCM(derive(secret, SEAL))
         self.link = Mac(derive(secret, LINK))
         self.page = Mac(derive(secret, PAGE))
+        self.work = Mac(derive(secret, WORK))
         self.handoff = AESGCM(derive(secret, HANDOFF))
 
     def __repr__(self) -> str:
@@ -110,7 +117,7 @@ class Keyring:
         if any(len(secret) != KEY_SIZE for secret in (*keys.values(), index)):
             raise ValueError(f"every key has {KEY_SIZE} bytes")
         self._roots = {number: RootKey(number, secret) for number, secret in keys.items()}
-        self._index = index
+        self._index_keys = {label: Mac(derive(index, label)) for label in _INDEX_LABELS}
         self.current = current
 
     def __repr__(self) -> str:
@@ -165,14 +172,6 @@ class Keyring:
             self._roots[number].code.digest(b"") != other._roots[number].code.digest(b"") for number in shared
         )
         return numbered or self.lookup(INDEX_ADDRESS, b"") != other.lookup(INDEX_ADDRESS, b"")
-
-    @cached_property
-    def _index_keys(self) -> dict[bytes, Mac]:
-        labels = (
-            *(INDEX_RECIPIENT, INDEX_ADDRESS, INDEX_SOURCE, INDEX_IDEMPOTENCY),
-            *(INDEX_SECRET, INDEX_SUBJECT, INDEX_SEED, INDEX_ACTION, INDEX_BLOCK, INDEX_REPORT),
-        )
-        return {label: Mac(derive(self._index, label)) for label in labels}
 
     def lookup(self, label: bytes, value: bytes) -> bytes:
         """The 16-byte keyed hash under which a value is found again, and from which it cannot be guessed back."""

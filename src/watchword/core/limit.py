@@ -13,7 +13,7 @@ lie in the future, after a clock stepped back, count as they stand, but for thos
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from watchword.core.instant import DAY, HOUR, MINUTE, SECOND, Instant, Span
@@ -25,6 +25,20 @@ LONGEST_GUESS_SPAN: Span = 2 * DAY  # of a budget of wrong guesses; older ones m
 
 Arrivals = tuple[Instant, Instant]
 FRESH: Arrivals = (0, 0)
+
+LANES = (0, 1)  # anybody's, and that of a device which proved itself before
+_SENDS = (b"r0", b"r1")
+_GUESSES = (b"g0", b"g1")
+
+
+def sends_key(lane: int, recipient: bytes) -> bytes:
+    """The bucket of sends to a recipient in a lane, whichever app sends."""
+    return _SENDS[lane] + recipient
+
+
+def guesses_key(lane: int, app: bytes, recipient: bytes) -> bytes:
+    """The bucket of wrong guesses for a recipient of an app in a lane."""
+    return _GUESSES[lane] + app + recipient
 
 
 class Rate(NamedTuple):
@@ -38,10 +52,40 @@ class Rate(NamedTuple):
 
 
 class Charge(NamedTuple):
-    """One bucket that a send pays into: the row's key and its rates, at most two."""
+    """One bucket that a send pays into: the row's key and its rates, at most two.
+
+    Where it is ``quiet``, the last rate refuses nothing: what is beyond it is answered as if it were sent.
+    """
 
     key: bytes
     rates: tuple[Rate, ...]
+    quiet: bool = False
+
+    @property
+    def loud(self) -> tuple[Rate, ...]:
+        """The rates that refuse."""
+        return self.rates[:-1] if self.quiet else self.rates
+
+
+class Left(NamedTuple):
+    """What the tightest of several buckets takes still: so many more, and how long until it takes one more than that.
+
+    Which bucket it is, is not told.
+    """
+
+    more: int
+    wait: Span
+
+
+class Allowance(NamedTuple):
+    """What an authenticated caller is told of the limits that its request met: their name and rates, and what is left.
+
+    The rates are a recipient's, whichever bucket is the tightest.
+    """
+
+    name: str
+    rates: tuple[Rate, ...]
+    left: Left
 
 
 _UNITS = {"s": SECOND, "min": MINUTE, "h": HOUR, "d": DAY}
@@ -91,19 +135,50 @@ def send(arrivals: Arrivals, rates: tuple[Rate, ...], now: Instant) -> tuple[Arr
     """
     moved = list(arrivals)
     wait = 0
-    for window, rate in enumerate(rates):
+    for window, (count, per) in enumerate(rates):
         # Rounded up, so that a rate which does not divide its span lets no more through at once than it says.
-        share = -(-rate.per // rate.count)
+        share = -(-per // count)
         arrival = arrivals[window]
         # So far ahead it was written by a clock that leapt and came back: it must not lock people out for as long.
-        if not now <= arrival <= now + 2 * rate.per:
+        if not now <= arrival <= now + 2 * per:
             arrival = now
         arrival += share
-        wait = max(wait, arrival - share * rate.count - now)
+        ahead = arrival - share * count - now
+        if ahead > wait:  # noqa: PLR1730 - max() is called for every window of every bucket
+            wait = ahead
         moved[window] = arrival
     if wait > 0:
         return arrivals, wait
     return (moved[0], moved[1]), 0
+
+
+def left(paid: Iterable[tuple[Arrivals, Sequence[Rate]]], now: Instant) -> Left | None:
+    """What the tightest window of these buckets takes still; None where nothing limits."""
+    fewest, longest = -1, 0
+    for arrivals, rates in paid:
+        for window, (count, per) in enumerate(rates):
+            share = -(-per // count)
+            ahead = arrivals[window] - now
+            more = count - -(-ahead // share)
+            if more <= fewest or fewest < 0:
+                wait = ahead - share * (count - more - 1)
+                longest = max(longest, wait) if more == fewest else wait
+                fewest = more
+    return Left(fewest, longest) if fewest >= 0 else None
+
+
+def guesses_left(log: Sequence[Instant], budgets: tuple[Rate, ...], now: Instant) -> Left | None:
+    """``left`` of budgets of wrong guesses."""
+    if not log:  # nearly always
+        return Left(min(count for count, _ in budgets), 0) if budgets else None
+    tightest: Left | None = None
+    for count, per in budgets:
+        recent = log[bisect_right(log, now - per) : bisect_right(log, now + per)]
+        more = max(0, count - len(recent))
+        wait = recent[0] + per - now if recent else 0
+        if tightest is None or more < tightest.more:
+            tightest = Left(more, wait)
+    return tightest
 
 
 def spend(arrivals: Arrivals, rates: tuple[Rate, ...], amounts: tuple[int, ...], now: Instant) -> tuple[Arrivals, Span]:

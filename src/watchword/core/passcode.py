@@ -72,3 +72,11 @@ def read_digits(typed: str) -> str:
 def matches(expected: str, digits: str) -> bool:
     """Compare in constant time. Both are ASCII, or ``compare_digest`` would raise."""
     return hmac.compare_digest(expected, digits)
+
+
+def is_code(ring: Keyring, app: bytes, verification: bytes, digits: str) -> bool:
+    """Whether digits are the code of a verification, in constant time."""
+    length = len(digits)
+    usable = MIN_DIGITS <= length <= MAX_DIGITS
+    expected = derive_code(ring, app, verification, length if usable else MAX_DIGITS)
+    return matches(expected, digits) and usable

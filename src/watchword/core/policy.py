@@ -255,7 +255,8 @@ class Limits(NamedTuple):
 
     ``recipient_sends`` count across apps. Where the app does not pass ``requester.ip`` there is no source to charge,
     and its own bucket (``app_sends``) is all that pays. ``public_requests`` are what one source may ask of the routes
-    behind links and hosted pages, in each process.
+    behind links and hosted pages, in each process. ``away_sends`` are the mails of one process while counters cannot be
+    reached, and alone of all refuse where they are empty.
     """
 
     recipient_sends: tuple[Rate, ...] = (Rate(3, 10 * MINUTE), Rate(10, DAY))
@@ -264,6 +265,7 @@ class Limits(NamedTuple):
     global_sends: tuple[Rate, ...] = ()
     wrong_guesses: tuple[Rate, ...] = (Rate(10, HOUR), Rate(50, DAY))
     public_requests: tuple[Rate, ...] = (Rate(1_200, MINUTE),)
+    away_sends: tuple[Rate, ...] = (Rate(60, MINUTE),)
 
 
 class SmsLimits(NamedTuple):
@@ -289,6 +291,9 @@ SMS_REASONS: Mapping[str, str] = {
 }
 
 
+FLOODED = ("quiet", "refuse")
+
+
 class Departure(NamedTuple):
     """What an operator chose to do otherwise than a profile: its name, the clause, what is done, and their reason."""
 
@@ -302,7 +307,7 @@ class Rules(NamedTuple):
     """Everything that decides and can be reloaded while running: the profile and the limits.
 
     ``chosen`` are the departures that the operator gave a reason for; the profile has them in it. ``actions`` are what
-    each app may ask people to approve.
+    each app may ask people to approve. ``flooded`` is what becomes of mail to a recipient whose day is spent.
     """
 
     profile: Profile = BALANCED
@@ -311,6 +316,7 @@ class Rules(NamedTuple):
     sms: SmsRules | None = None
     sms_limits: SmsLimits = SmsLimits()
     actions: Templates = MappingProxyType({})
+    flooded: str = "quiet"
 
     @property
     def guesses(self) -> GuessLimits:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from watchword.core.guard import GuardRules
 from watchword.core.number import Number, read_number
+from watchword.core.work import COST
 from watchword.errors import CountryForbiddenError, InvalidInputError, NoticeError
 
 ALTERNATIVES = ("authenticator", "email")
@@ -26,6 +27,7 @@ PROVIDERS = ("twilio", "gateway")
 class SmsRules(NamedTuple):
     """The operator's duties, taken on, and what SMS may cost.
 
+    ``challenge`` is how hard work is that a browser does for a send into a country that is blocked; 0 is not to ask.
     ``hosts`` maps an app's name to the host that its codes are bound to, where that is not the service's own.
     """
 
@@ -41,6 +43,7 @@ class SmsRules(NamedTuple):
     guard: GuardRules
     hosts: Mapping[str, str]
     voip: bool = False
+    challenge: int = COST
 
 
 def admit_number(rules: SmsRules, typed: str) -> Number:

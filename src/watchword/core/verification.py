@@ -105,6 +105,16 @@ class Verification(msgspec.Struct, frozen=True):
         return self.status
 
     @property
+    def has_page(self) -> bool:
+        """Whether there is a hosted page where its code is typed."""
+        return self.challenge is not None and bool(self.methods & CODE)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether its message waits for work that is done at that page: nothing was ever sent."""
+        return self.sends == 0 and self.status is Status.PENDING
+
+    @property
     def words_remaining(self) -> int:
         """How many wrong first words another device still has."""
         return WORDS - self.words
@@ -122,7 +132,7 @@ class Verification(msgspec.Struct, frozen=True):
 
 def guess_key(verification: Verification) -> bytes:
     """The bucket of wrong guesses: one an app, recipient and lane, across all their verifications."""
-    return b"g%d" % verification.lane + verification.app + verification.recipient
+    return limit.guesses_key(verification.lane, verification.app, verification.recipient)
 
 
 class Expected(msgspec.Struct, frozen=True):

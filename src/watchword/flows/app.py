@@ -119,6 +119,11 @@ class Apps:
         self._audit.record("app.updated", app=ids.to_text(ids.APP, app.id))
         return changed
 
+    def remembered(self, key: bytes) -> App | None:
+        """The app of a key that was asked for a moment ago; None where ``by_key`` must ask the store. Does not wait."""
+        found = self._remembered.get(core.hash_key(key))
+        return found[0] if found is not None and 0 <= self._clock.now() - found[1] < REMEMBERED else None
+
     async def by_key(self, key: bytes) -> App:
         """The app an API key belongs to.
 
@@ -129,16 +134,14 @@ class Apps:
         """
         if not core.is_key_shaped(key):
             raise UnauthenticatedError
+        if (known := self.remembered(key)) is not None:
+            return known
         hashed = core.hash_key(key)
-        now = self._clock.now()
-        remembered = self._remembered.get(hashed)
-        if remembered is not None and 0 <= now - remembered[1] < REMEMBERED:
-            return remembered[0]
         app = self._minted.get(hashed) or await self._store.app_by_key(hashed)
         if app is None:
             self._remembered.pop(hashed, None)
             raise UnauthenticatedError
         if len(self._remembered) >= MOST_REMEMBERED:
             self._remembered.clear()
-        self._remembered[hashed] = (app, now)
+        self._remembered[hashed] = (app, self._clock.now())
         return app

@@ -14,19 +14,32 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
 
-from watchword.core import ids
-from watchword.core.guard import Plan, Traits, Verdict, read_traits, write_traits
-from watchword.core.instant import Span, seconds_until
+from watchword.core import ids, limit
+from watchword.core.guard import WORKED, Plan, Traits, Verdict, read_traits, write_traits
+from watchword.core.instant import DAY, Instant, Span, seconds_until
 from watchword.core.keyring import INDEX_BLOCK, INDEX_SOURCE, Keyring
-from watchword.core.limit import Charge, Rate, told
+from watchword.core.limit import Allowance, Charge, Guesses, Left, Rate, sends_key, told
 from watchword.core.number import LONGEST_PREFIX, WIDER_PREFIX, Number
 from watchword.core.policy import Rules
 from watchword.core.sms import SmsRules, admit_number, demand_notice
 from watchword.core.verification import Verification
-from watchword.errors import BlockedError, ChannelForbiddenError, DeliveryError, InvalidInputError, RateLimitedError
+from watchword.errors import (
+    BlockedError,
+    ChallengeError,
+    ChannelForbiddenError,
+    DeliveryError,
+    InvalidInputError,
+    RateLimitedError,
+)
 from watchword.ports import Added, Audit
 from watchword.ports_limit import NumberSignals
 
+_EVENTS = {
+    "allow": "guard.allowed",
+    "challenge": "guard.challenged",
+    "monitor": "guard.monitored",
+    "block": "guard.blocked",
+}
 _IPV4 = 4  # bytes; of which the guard counts by the first three
 
 
@@ -69,12 +82,16 @@ class SmsGuard:
         try:
             added = await step
         except RateLimitedError as error:
-            rates = rules.sms_limits.number_sends if is_text else rules.limits.recipient_sends
-            error.policy = told("sends", rates)
+            error.policy = told("sends", _recipient_rates(rules, verification))
             if isinstance(error, BlockedError):
                 self._record(Verdict("block", error.reason), country)
             raise
+        except ChallengeError:
+            self._record(Verdict("challenge", "country"), country)
+            raise
         if not is_text:
+            if added.quiet:
+                self._audit.record("guard.quieted", app=ids.app_text(verification.app), channel=verification.channel)
             return added
         if not added.replayed:
             self._record(added.verdict, country)
@@ -84,8 +101,32 @@ class SmsGuard:
         return added
 
     def _record(self, verdict: Verdict, country: str) -> None:
-        event = {"allow": "guard.allowed", "monitor": "guard.monitored", "block": "guard.blocked"}[verdict.decision]
-        self._audit.record(event, reason=verdict.reason, country=country)
+        self._audit.record(_EVENTS[verdict.decision], reason=verdict.reason, country=country)
+
+
+def sends_left(rules: Rules, verification: Verification, left: Left | None) -> Allowance | None:
+    """What the app is told of a send that was charged."""
+    return None if left is None else Allowance("sends", _recipient_rates(rules, verification), left)
+
+
+def guesses_left(rules: Rules, guesses: Guesses, now: Instant) -> Allowance | None:
+    """What the app is told of a guess that was right."""
+    budgets = rules.limits.wrong_guesses
+    left = limit.guesses_left(guesses.log, budgets, now)
+    return None if left is None else Allowance("guesses", budgets, left)
+
+
+def is_quiet(rules: Rules) -> bool:
+    """Whether mail beyond a recipient's day is answered as if it were sent: who floods a mailbox must not see the end.
+
+    Not for a device that proved itself before: whoever sits there is told to wait.
+    """
+    rates = rules.limits.recipient_sends
+    return rules.flooded == "quiet" and bool(rates) and rates[-1].per >= DAY
+
+
+def _recipient_rates(rules: Rules, verification: Verification) -> tuple[Rate, ...]:
+    return rules.sms_limits.number_sends if verification.traits else rules.limits.recipient_sends
 
 
 def too_many_guesses(rules: Rules, wait: Span) -> RateLimitedError:
@@ -119,9 +160,19 @@ def traits_of(ring: Keyring, number: Number, recipient: bytes) -> bytes:
     return write_traits(traits)
 
 
-def plan_of(rules: Rules, ring: Keyring, verification: Verification, network: bytes | None) -> Plan | None:
+def plan_of(
+    rules: Rules,
+    ring: Keyring,
+    verification: Verification,
+    network: bytes | None,
+    *,
+    page: bool = False,
+    holds: bool = False,
+    worked: int | None = None,
+) -> Plan | None:
     """What the guard decides on, where the message costs money. ``network`` is where the person is.
 
+    ``page``, ``holds`` and ``worked`` are the plan's; there is a page only where the verification has one.
     A decoy costs none, and is decided on and charged all the same: nothing may tell it from the others.
     """
     if not verification.traits:
@@ -136,9 +187,12 @@ def plan_of(rules: Rules, ring: Keyring, verification: Verification, network: by
         (b"S" + (source or b""), limits.network_sends if source else ()),
         (b"A" + app, limits.app_sends),
         (b"G", limits.global_sends),
+        (b"W" + traits.country.encode(), WORKED if worked is not None else ()),
     )
     charged = tuple(Charge(key, rates) for key, rates in charges if rates)
-    return Plan(traits, app, _price(sms, traits.country), sms.guard, charged, passes=verification.lane > 0)
+    plan = Plan(traits, app, _price(sms, traits.country), sms.guard, charged, passes=verification.lane > 0)
+    page = page and verification.has_page and sms.challenge > 0
+    return plan._replace(page=page, holds=holds, worked=worked) if page else plan
 
 
 def _price(sms: SmsRules, country: str) -> int:
@@ -149,10 +203,11 @@ def _price(sms: SmsRules, country: str) -> int:
 def charges_of(rules: Rules, ring: Keyring, verification: Verification, network: bytes | None) -> list[Charge]:
     """The buckets any send pays into. Recipient and source are buckets of their own, never one combined key."""
     limits, is_text = rules.limits, bool(verification.traits)
-    by_recipient = rules.sms_limits.number_sends if is_text else limits.recipient_sends
+    by_recipient = _recipient_rates(rules, verification)
     charges = []
     if by_recipient:
-        charges.append(Charge(b"r%d" % verification.lane + verification.recipient, by_recipient))
+        quiet = not (is_text or verification.lane) and is_quiet(rules)
+        charges.append(Charge(sends_key(verification.lane, verification.recipient), by_recipient, quiet))
     if network is not None and limits.source_sends and not is_text:  # texts count by a wider network, see plan_of
         charges.append(Charge(b"s" + ring.lookup(INDEX_SOURCE, network), limits.source_sends))
     if limits.app_sends:

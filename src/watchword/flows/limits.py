@@ -17,24 +17,28 @@ from watchword.core import limit, recipient
 from watchword.core.app import App
 from watchword.core.guard import Line, keys_of, read_traits
 from watchword.core.instant import Instant, seconds_until
+from watchword.core.limit import Charge
 from watchword.core.number import is_number, read_number
 from watchword.core.policy import Rules
-from watchword.flows.guard import traits_of
+from watchword.flows.guard import is_quiet, traits_of
 from watchword.flows.keys import Keys
 from watchword.ports import Audit, Clock
 from watchword.ports_limit import BucketKeys, LimitStore
 
-LANES = (0, 1)
 _LANES = ("anybody", "known device")
 
 
 class Shown(NamedTuple):
-    """One limit: what it is, whom it is for, and how long it refuses still. ``streak`` is of wrong guesses in a row."""
+    """One limit: what it is, whom it is for, and how long it refuses still.
+
+    ``streak`` is of wrong guesses in a row; ``quiet`` for how long mail is answered as if it were sent, and is not.
+    """
 
     limit: str
     lane: str
     wait: int
     streak: int = 0
+    quiet: int = 0
 
 
 class _Named(NamedTuple):
@@ -99,16 +103,19 @@ class SupportDesk:
             guard = {near: "block", wide: "range"}
         return _Named(
             recipient.mask(address),
-            {b"r%d" % lane + hashed: _LANES[lane] for lane in LANES},
-            {b"g%d" % lane + app.id + hashed: _LANES[lane] for lane in LANES},
+            {limit.sends_key(lane, hashed): _LANES[lane] for lane in limit.LANES},
+            {limit.guesses_key(lane, app.id, hashed): _LANES[lane] for lane in limit.LANES},
             guard,
         )
 
     def _sends(self, to: str, lane: str, arrivals: limit.Arrivals, now: Instant) -> Shown:
-        rules = self._rules
-        rates = rules.sms_limits.number_sends if is_number(to) else rules.limits.recipient_sends
-        _, wait = limit.send(arrivals, rates, now)
-        return Shown("sends", lane, seconds_until(now + wait, now))
+        rules, is_text = self._rules, is_number(to)
+        rates = rules.sms_limits.number_sends if is_text else rules.limits.recipient_sends
+        charge = Charge(b"", rates, not is_text and lane == _LANES[0] and is_quiet(rules))
+        _, longest = limit.send(arrivals, rates, now)
+        _, wait = limit.send(arrivals, charge.loud, now)
+        quiet = seconds_until(now + longest, now) if charge.quiet and longest > wait else 0
+        return Shown("sends", lane, seconds_until(now + wait, now), quiet=quiet)
 
     def _guesses(self, lane: str, guesses: limit.Guesses, now: Instant) -> Shown:
         wait = limit.guess_wait(guesses.log, self._rules.limits.wrong_guesses, now)

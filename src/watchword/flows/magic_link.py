@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import msgspec
 
-from watchword.core import magic_link, particulars, passcode, pkce
+from watchword.core import magic_link, particulars, passcode, pkce, work
 from watchword.core.action import Action
 from watchword.core.app import App
 from watchword.core.envelope import IV_SIZE
@@ -26,7 +26,9 @@ from watchword.core.particulars import Particulars
 from watchword.core.recipient import mask
 from watchword.core.verification import CODE, LINK, NOT_ELSEWHERE, Outcome, Status, Verification, over
 from watchword.core.words import is_sign
+from watchword.core.work import WorkDone, WorkSet
 from watchword.errors import (
+    ChallengeError,
     ChannelClosedError,
     ForbiddenError,
     InvalidInputError,
@@ -37,8 +39,9 @@ from watchword.errors import (
 )
 from watchword.flows.keys import Keys
 from watchword.flows.source_limit import SourceLimit
-from watchword.flows.verification import NOT_ACCEPTED, Shown, Verifications, compare
+from watchword.flows.verification import NOT_ACCEPTED, Shown, Verifications
 from watchword.ports import Audit, Clock, Entropy, VerificationStore
+from watchword.ports_limit import Work
 
 SHORT_WAIT, LONG_WAIT = 30, 300  # seconds: all that a public route tells of any limit
 
@@ -84,6 +87,7 @@ class MagicLinks:
         entropy: Entropy,
         audit: Audit,
         verifications: Verifications,
+        work: Work,
     ) -> None:
         self._store = store
         self._keys = keys
@@ -91,6 +95,7 @@ class MagicLinks:
         self._entropy = entropy
         self._audit = audit
         self._verifications = verifications
+        self._work = work
         self.limit = SourceLimit(clock, verifications.rules.limits.public_requests)
 
     async def open(self, verification: bytes | None, source: str) -> str:
@@ -173,7 +178,7 @@ class MagicLinks:
             app.id,
             row.id,
             digits=len(digits),
-            matches=self._keys.with_ring(lambda ring: compare(ring, app.id, row.id, digits)),
+            matches=self._keys.with_ring(lambda ring: passcode.is_code(ring, app.id, row.id, digits)),
             guesses=self._verifications.rules.guesses,
             now=self._clock.now(),
         )
@@ -187,16 +192,31 @@ class MagicLinks:
             raise _later(judgement.retry_after // SECOND if outcome is Outcome.LIMITED else LONG_WAIT)
         raise NOT_ACCEPTED[outcome](attempts_remaining=judged.attempts_remaining)
 
-    async def resend(self, verification: bytes, proof: bytes, source: str) -> PageSeen:
-        """Send the message again, as the hosted page asks.
+    async def challenge(self, verification: bytes, proof: bytes, source: str) -> WorkSet:
+        """A piece of work for the next send, whether the guard would ask for one or not: this tells nothing of it.
 
         Raises:
+            UnknownError: no verification with a hosted page of that id and proof.
+            RateLimitedError, StoreError, KeyringError.
+        """
+        row, app = await self._by_ticket(verification, proof, source)
+        sms, until = self._verifications.rules.sms, self._clock.now() + work.LIFETIME
+        cost = (sms and sms.challenge) or work.COST
+        key = self._keys.with_ring(lambda ring: work.key_of(ring, app.id, row.id, row.sends))
+        return self._work.give(key, cost=cost, until=until)
+
+    async def resend(self, verification: bytes, proof: bytes, source: str, done: WorkDone | None = None) -> PageSeen:
+        """Send the message again, or what was held for the first time, as the hosted page asks.
+
+        Raises:
+            ChallengeError: work must be done before, or this is not the work that was given for this send.
             UnknownError: no verification with a hosted page of that id and proof.
             EndedError, SendsSpentError, RateLimitedError, StoreError, KeyringError.
         """
         row, app = await self._by_ticket(verification, proof, source)
         try:
-            shown = await self._verifications.resend(app, row.id, source=source)
+            worked = None if done is None else self._worked(row, app, done)
+            shown = await self._verifications.resend(app, row.id, source=source, worked=worked)
         except RateLimitedError as error:
             raise _later(error.retry_after) from None
         except ChannelClosedError:
@@ -271,10 +291,16 @@ class MagicLinks:
         self.limit.charge(source)
         row, app = await self._store.look(verification)
         ticket = self._keys.with_ring(lambda ring: magic_link.derive_ticket(ring, app.id, row.id))
-        paged = row.challenge is not None and row.methods & CODE
-        if not magic_link.is_proof(magic_link.page_proof(ticket), proof) or not paged:
+        if not magic_link.is_proof(magic_link.page_proof(ticket), proof) or not row.has_page:
             raise UnknownError
         return row, app
+
+    def _worked(self, row: Verification, app: App, done: WorkDone) -> int:
+        key = self._keys.with_ring(lambda ring: work.key_of(ring, app.id, row.id, row.sends))
+        if work.is_late(done, self._clock.now()) or not self._work.is_done(key, done):
+            self._verifications.record("verification.work_refused", row)
+            raise ChallengeError
+        return row.sends
 
     def _hand_off(self, row: Verification, app: App) -> str:
         expires_at, nonce = self._clock.now() + LIFETIME, self._entropy.draw(NONCE_SIZE)

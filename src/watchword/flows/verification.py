@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable, Sequence
 
 import msgspec
+from msgspec import structs
 
 from watchword.core import ids, magic_link, particulars, passcode, policy, recipient
 from watchword.core.action import Action, digest, say
@@ -25,11 +26,12 @@ from watchword.core.delivery import Delivery
 from watchword.core.device import describe
 from watchword.core.instant import Instant
 from watchword.core.keyring import NONCE_SIZE, Keyring
+from watchword.core.limit import Allowance
 from watchword.core.magic_link import LinkWanted
-from watchword.core.number import Number, is_number, read_number
+from watchword.core.number import is_number, read_number
 from watchword.core.particulars import Particulars
 from watchword.core.source import network_of
-from watchword.core.verification import CODE, Expected, Outcome, Status, Verification, resend_at
+from watchword.core.verification import Expected, Outcome, Status, Verification, resend_at
 from watchword.errors import (
     AlreadyUsedError,
     CanceledError,
@@ -43,7 +45,7 @@ from watchword.errors import (
     NotConfirmedError,
     UndeliverableError,
 )
-from watchword.flows.guard import SmsGuard, charges_of, plan_of, text_methods, too_many_guesses, traits_of
+from watchword.flows import guard
 from watchword.flows.idempotency import read_idempotency
 from watchword.flows.keys import Keys
 from watchword.flows.notice_seal import named
@@ -98,7 +100,8 @@ class Request(msgspec.Struct, frozen=True):
 class Shown(msgspec.Struct, frozen=True):
     """A verification as its app may see it: masked address, watchword, status at ``now``.
 
-    ``ticket`` opens its hosted page, and is known to the answer that made it alone.
+    ``ticket`` opens its hosted page, and is known to the answer that made it alone; ``left`` is what the limits that
+    were charged take still.
     """
 
     verification: Verification
@@ -108,6 +111,7 @@ class Shown(msgspec.Struct, frozen=True):
     deliveries: Sequence[Delivery] = ()
     replayed: bool = False
     ticket: bytes | None = None
+    left: Allowance | None = None
 
 
 class Verifications:
@@ -122,7 +126,7 @@ class Verifications:
         audit: Audit,
         rules: policy.Rules,
         wake: Callable[[], None] = lambda: None,
-        sms: SmsGuard | None = None,
+        sms: guard.SmsGuard | None = None,
     ) -> None:
         self._store = store
         self._keys = keys
@@ -130,7 +134,7 @@ class Verifications:
         self._entropy = entropy
         self._audit = audit
         self._wake = wake
-        self._sms = sms if sms is not None else SmsGuard(audit)
+        self._sms = sms if sms is not None else guard.SmsGuard(audit)
         self.rules = rules
 
     async def create(self, app: App, request: Request) -> Shown:
@@ -143,26 +147,32 @@ class Verifications:
         """
         now = self._clock.now()
         ring = self._keys.ring
-        address, number, notice = await self._address(request)
+        self._demand_rule(request)
+        number, notice = None, ""
+        if request.channel == "sms":
+            number, notice = await self._sms.admit(self.rules, request.to, request.purpose, request.notice_acknowledged)
+        address = recipient.read_email(request.to) if number is None else number.e164
         idempotency = read_idempotency(ring, app, request.idempotency_key, request.fingerprint)
         new = self._draw(ring, app, request, address, idempotency, now)
         if number is not None:
-            new = msgspec.structs.replace(new, notice=notice, traits=traits_of(ring, number, new.recipient))
+            new = structs.replace(new, notice=notice, traits=guard.traits_of(ring, number, new.recipient))
         source = None if request.source is None else network_of(request.source)
         # While nobody waits for it: afterwards it only has to be sent.
         shown = self._show(new, now, address=address, made=True)
         adding = self._store.add(
             new,
-            charges=charges_of(self.rules, ring, new, source),
+            charges=guard.charges_of(self.rules, ring, new, source),
             guesses=self.rules.guesses,
             idempotency=idempotency,
             now=now,
-            plan=plan_of(self.rules, ring, new, source),
+            plan=guard.plan_of(self.rules, ring, new, source, page=True, holds=True),
         )
-        verification, replayed, _ = await self._sms.watch(self.rules, new, adding)
+        verification, replayed, _, left, _ = await self._sms.watch(self.rules, new, adding)
         self._record("verification.replayed" if replayed else "verification.created", verification)
         self._wake()
-        return self._show(verification, now, replayed=True, made=True) if replayed else shown
+        if replayed or verification.is_held:
+            return self._show(verification, now, replayed=replayed, made=True)
+        return structs.replace(shown, left=guard.sends_left(self.rules, verification, left))
 
     async def check(
         self,
@@ -187,7 +197,7 @@ class Verifications:
         expected = self.expect(app, verification, purpose, to, action)
         now = self._clock.now()
         try:
-            matches = self._keys.with_ring(lambda ring: compare(ring, app.id, verification, digits))
+            matches = self._keys.with_ring(lambda ring: passcode.is_code(ring, app.id, verification, digits))
         except KeyringError:
             await self._store.find(app.id, verification)  # an id that nobody made is unknown, not a missing key
             raise
@@ -203,12 +213,12 @@ class Verifications:
         outcome, judged = judgement.outcome, judgement.verification
         if outcome is Outcome.APPROVED:
             self._record("verification.approved", judged)
-            return self._show(judged, now)
+            return self._show(judged, now, left=guard.guesses_left(self.rules, judgement.guesses, now))
         self._record("verification.refused", judged, reason=outcome.value)
         if outcome is Outcome.CLOSED:
             raise ChannelClosedError
         if outcome is Outcome.LIMITED:
-            raise too_many_guesses(self.rules, judgement.retry_after)
+            raise guard.too_many_guesses(self.rules, judgement.retry_after)
         raise NOT_ACCEPTED[outcome](attempts_remaining=judged.attempts_remaining)
 
     def expect(
@@ -227,11 +237,13 @@ class Verifications:
             None if action is None else digest(self._keys.ring, app.id, verification, action),
         )
 
-    async def resend(self, app: App, verification: bytes, *, source: str | None = None) -> Shown:
-        """Send the same code again. ``source`` is who asks, where that is not the app.
+    async def resend(
+        self, app: App, verification: bytes, *, source: str | None = None, worked: int | None = None
+    ) -> Shown:
+        """Send the same code again. ``source`` is who asks at the hosted page; ``worked`` is the plan's.
 
         Raises:
-            UnknownError, EndedError, SendsSpentError, ChannelClosedError, RateLimitedError, StoreError.
+            ChallengeError, UnknownError, EndedError, SendsSpentError, ChannelClosedError, RateLimitedError, StoreError.
         """
         now = self._clock.now()
         ring = self._keys.ring
@@ -240,16 +252,16 @@ class Verifications:
         resending = self._store.resend(
             app.id,
             verification,
-            charges=charges_of(self.rules, ring, found, network),
+            charges=guard.charges_of(self.rules, ring, found, network),
             schedule=self.rules.profile.resend_after,
             guesses=self.rules.guesses,
             now=now,
-            plan=plan_of(self.rules, ring, found, network),
+            plan=guard.plan_of(self.rules, ring, found, network, page=source is not None, worked=worked),
         )
-        resent, _, _ = await self._sms.watch(self.rules, found, resending)
+        resent, _, _, left, _ = await self._sms.watch(self.rules, found, resending)
         self._record("verification.resent", resent)
         self._wake()
-        return self._show(resent, now)
+        return self._show(resent, now, left=guard.sends_left(self.rules, resent, left))
 
     async def cancel(self, app: App, verification: bytes) -> Shown:
         """Withdraw a verification for good. Messages that still wait are not sent.
@@ -276,17 +288,12 @@ class Verifications:
             return recipient.identify(self._keys.ring, "sms", read_number(to).e164)
         return recipient.identify(self._keys.ring, "email", recipient.read_email(to))
 
-    async def _address(self, request: Request) -> tuple[str, Number | None, str]:
-        """Where it goes and, for a text, its number and the notice that was acknowledged."""
+    def _demand_rule(self, request: Request) -> None:
         if request.locale is not None and not _LOCALE.fullmatch(request.locale):
             raise InvalidInputError("A locale is a language tag such as en or de-AT.", field="locale")
         self.rules.profile.rule(request.channel, request.purpose)
-        if request.channel == "sms":
-            number, notice = await self._sms.admit(self.rules, request.to, request.purpose, request.notice_acknowledged)
-            return number.e164, number, notice
-        if request.notice_acknowledged is not None:
+        if request.channel != "sms" and request.notice_acknowledged is not None:
             raise InvalidInputError("Only SMS has a notice to acknowledge.", field="notice_acknowledged")
-        return recipient.read_email(request.to), None, ""
 
     def _draw(
         self, ring: Keyring, app: App, request: Request, address: str, idempotency: Idempotency | None, now: Instant
@@ -294,7 +301,7 @@ class Verifications:
         profile = self.rules.profile
         lifetime = policy.read_lifetime(profile.rule(request.channel, request.purpose), request.expires_in)
         digits = policy.read_length(request.digits)
-        asked = text_methods(request.methods) if request.channel == "sms" else request.methods
+        asked = guard.text_methods(request.methods) if request.channel == "sms" else request.methods
         methods = magic_link.read_methods(asked, linked=request.link is not None)
         challenge = None if request.link is None else magic_link.read_wanted(request.link, app.redirect_uris)
         kept = particulars.write(address, self._particulars(app, request))
@@ -350,13 +357,14 @@ class Verifications:
         deliveries: Sequence[Delivery] = (),
         replayed: bool = False,
         made: bool = False,
+        left: Allowance | None = None,
     ) -> Shown:
         """Show it, to whoever ``made`` it with its ticket. ``address`` spares opening the sealed one."""
 
         def shown(ring: Keyring) -> Shown:
             app, raw = verification.app, verification.id
             known = address or particulars.read(ring.open(verification.sealed, bound_to=app + raw))[0]
-            paged = made and verification.challenge is not None and verification.methods & CODE
+            paged = made and verification.has_page
             return Shown(
                 verification,
                 recipient.mask(known),
@@ -365,6 +373,7 @@ class Verifications:
                 deliveries,
                 replayed,
                 magic_link.derive_ticket(ring, app, raw) if paged else None,
+                left,
             )
 
         return self._keys.with_ring(shown)
@@ -386,11 +395,3 @@ class Verifications:
             purpose=verification.purpose,
             **facts,
         )
-
-
-def compare(ring: Keyring, app: bytes, verification: bytes, digits: str) -> bool:
-    """Whether digits are the code of a verification, in constant time."""
-    length = len(digits)
-    usable = passcode.MIN_DIGITS <= length <= passcode.MAX_DIGITS
-    expected = passcode.derive_code(ring, app, verification, length if usable else passcode.MAX_DIGITS)
-    return passcode.matches(expected, digits) and usable

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from watchword.core.departure import CHOICES, SHORTEST_REASON, rules_of
-from watchword.core.policy import PROFILES, Limits, Rules, SmsLimits
+from watchword.core.policy import FLOODED, PROFILES, Limits, Rules, SmsLimits
 from watchword.errors import SettingsError
 from watchword.settings.action import read_actions
 from watchword.settings.environment import choice
@@ -32,7 +32,14 @@ def read_rules(given: Mapping[str, str], file: Mapping[str, object], *, durable:
     usual_sms = SmsLimits()
     sms_limits = SmsLimits(**{key: rates(file, f"sms.{key}", each) for key, each in usual_sms._asdict().items()})
     rules = rules_of(profile, limits, _reasons(file), durable=durable, sms=sms)
-    return rules._replace(actions=read_actions(file), sms_limits=sms_limits)
+    return rules._replace(actions=read_actions(file), sms_limits=sms_limits, flooded=_flooded(file))
+
+
+def _flooded(file: Mapping[str, object]) -> str:
+    chosen = file.get("limits.flooded", FLOODED[0])
+    if not isinstance(chosen, str) or chosen not in FLOODED:
+        raise SettingsError(f"limits.flooded is one of {', '.join(FLOODED)}.", setting="limits.flooded")
+    return chosen
 
 
 def _reasons(file: Mapping[str, object]) -> dict[str, str]:

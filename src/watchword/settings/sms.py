@@ -19,6 +19,7 @@ from watchword.core.guard import MODES, Budget, GuardRules
 from watchword.core.policy import PROFILES, Profile
 from watchword.core.sms import ALTERNATIVES, PROVIDERS, SmsRules
 from watchword.core.text import is_host
+from watchword.core.work import COST, MOST_COST
 from watchword.errors import SettingsError
 from watchword.settings.environment import Secret, path, secret
 from watchword.settings_table import FORMS
@@ -94,6 +95,7 @@ def read_sms(given: Mapping[str, str], file: Mapping[str, object], profile: Prof
         guard=_guard(file),
         hosts=_hosts(file),
         voip=profile.voip,
+        challenge=_challenge(file),
     )
 
 
@@ -154,6 +156,13 @@ def _guard(file: Mapping[str, object]) -> GuardRules:
     if mode not in MODES:
         raise _fault("guard", f"must be one of {', '.join(MODES)}")
     return GuardRules(str(mode), _budget(file, "app_budget"), _budget(file, "budget", needed=True))
+
+
+def _challenge(file: Mapping[str, object]) -> int:
+    cost = file.get("sms.challenge", COST)
+    if not isinstance(cost, int) or isinstance(cost, bool) or not 0 <= cost <= MOST_COST:
+        raise _fault("challenge", f"must be a whole number from 0, which is off, to {MOST_COST}")
+    return cost
 
 
 def _budget(file: Mapping[str, object], name: str, *, needed: bool = False) -> Budget:

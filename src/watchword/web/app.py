@@ -6,6 +6,7 @@ around each of them (``gate.py``).
 
 from __future__ import annotations
 
+from watchword.core.work import WorkSet
 from watchword.web import wire, wire_authenticator, wire_enrolment, wire_magic_link, wire_notice, wire_secret
 from watchword.web.api.authenticator import AuthenticatorApi
 from watchword.web.api.enrolment import EnrolmentApi
@@ -66,6 +67,7 @@ _ELSEWHERE_TO = Refusal(403, "`link.redirect_uri` is none that the app registere
 _BUSY = Refusal(429, "too much from one source, or too soon; nothing was sent or counted")
 _LINK_OVER = Refusal(422, "the verification is over: `reason` says how")
 _WRONG_WORD = Refusal(422, "the word was not accepted: `reason` and `attempts_remaining` tell more")
+_WORK = Refusal(403, "the browser must work for it first, or its work does not count: ask for a new challenge")
 _NOT_ELSEWHERE = Refusal(403, "not for this purpose: only the device that asked can go on")
 _NOT_EXCHANGED = Refusal(422, "the exchange was not accepted: `reason` tells why; nothing was spent")
 _NO_ADDRESS = Refusal(404, "the subject has no such confirmed address")
@@ -75,7 +77,7 @@ _STORE = Refusal(503, "a part of the service does not answer; nothing was lost")
 
 def create_app(services: Services) -> Gate:
     """Put the web layer together."""
-    return Gate(services, Table(routes(services)))
+    return Gate(services, Table(routes(services), services.config.stranger_step))
 
 
 def routes(services: Services) -> list[Route]:
@@ -93,13 +95,13 @@ def verification_routes(services: Services) -> list[Route]:
     # fmt: off
     return [
         Route("POST", _V, api.create, "create_verification", "Send a code", tag, key, takes=new, gives=shown,
-              status=201, idempotent=True, refusals=(_FIELD, _REUSED, _POLICY, _LIMITED, _STORE)),
+              status=201, idempotent=True, limited=True, refusals=(_FIELD, _REUSED, _POLICY, _LIMITED, _STORE)),
         Route("POST", _V + "/{id}/check", api.check, "check_verification", "Check a code", tag, key, takes=check,
-              gives=shown, refusals=(_FIELD, _NOT_ACCEPTED, _CLOSED, _UNKNOWN, _LIMITED, _STORE)),
+              gives=shown, limited=True, refusals=(_FIELD, _NOT_ACCEPTED, _CLOSED, _UNKNOWN, _LIMITED, _STORE)),
         Route("GET", _V + "/{id}", api.get, "get_verification", "Look at a verification", tag, key, gives=shown,
               refusals=(_UNKNOWN, _STORE)),
         Route("POST", _V + "/{id}/resend", api.resend, "resend_verification", "Send the same code again", tag, key,
-              takes=nothing, optional=True, gives=shown, refusals=(_UNKNOWN, _ENDED, _LIMITED, _STORE)),
+              takes=nothing, optional=True, gives=shown, limited=True, refusals=(_UNKNOWN, _ENDED, _LIMITED, _STORE)),
         Route("POST", _V + "/{id}/cancel", api.cancel, "cancel_verification", "Withdraw a verification", tag, key,
               takes=nothing, optional=True, gives=shown, refusals=(_UNKNOWN, _OVER, _STORE)),
     ]
@@ -115,7 +117,7 @@ def magic_link_routes(services: Services) -> list[Route]:
               takes=w.Exchange, gives=wire.VerificationShown,
               refusals=(_FIELD, _NOT_EXCHANGED, _CLOSED, _UNKNOWN, _STORE)),
         Route("POST", _L + "/open", api.open, "open_link", "Look at a link", links, takes=wire.Nothing, optional=True,
-              gives=w.LinkContext, refusals=(_BUSY, _STORE)),
+              gives=w.LinkContext, refusals=(_BUSY, _STORE), alike=True),
         Route("POST", _L + "/continue", api.proceed, "continue_link", "Continue on the device that asked", links,
               takes=w.LinkProof, gives=w.Redirect, refusals=(_FIELD, _LINK_OVER, _NOTHING, _BUSY, _STORE)),
         Route("POST", _L + "/confirm", api.confirm, "confirm_link", "Confirm from another device", links,
@@ -125,8 +127,10 @@ def magic_link_routes(services: Services) -> list[Route]:
               gives=w.PageShown, refusals=(_FIELD, _NOTHING, _BUSY, _STORE), shared=True),
         Route("POST", _P + "/check", api.check, "check_page", "Confirm with the code", pages, takes=w.PageCode,
               gives=w.CodeConfirmed, refusals=(_FIELD, _NOT_ACCEPTED, _NOTHING, _BUSY, _STORE), shared=True),
-        Route("POST", _P + "/resend", api.resend, "resend_page", "Send the message again", pages, takes=w.PageProof,
-              gives=w.PageShown, refusals=(_FIELD, _NOTHING, _ENDED, _BUSY, _STORE), shared=True),
+        Route("POST", _P + "/challenge", api.challenge, "challenge_page", "Get work to do before sending", pages,
+              takes=w.PageProof, gives=WorkSet, refusals=(_FIELD, _NOTHING, _BUSY, _STORE), shared=True),
+        Route("POST", _P + "/resend", api.resend, "resend_page", "Send the message again", pages, takes=w.PageSend,
+              gives=w.PageShown, refusals=(_FIELD, _WORK, _NOTHING, _ENDED, _BUSY, _STORE), shared=True),
     ]
     # fmt: on
 

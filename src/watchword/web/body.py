@@ -15,13 +15,12 @@ _LONGEST_LENGTH = 18  # digits: longer ones are not even read as numbers
 _UTF8 = {b"", b"charset=utf-8", b'charset="utf-8"'}
 
 
-async def read_body(request: Request, most: int) -> bytes:
-    """Read the whole body, or stop at the first byte too many.
+def whole_body(request: Request, most: int) -> bytes | None:
+    """The body, where it is here already, as most are; None where it must be waited for with ``rest_of_body``.
 
     Raises:
         TooLargeError: longer than ``most``, by its own account or in fact.
         MalformedError: ``Content-Length`` is no number.
-        GoneError: the client left.
     """
     length = request.headers.get(b"content-length")
     if length is not None:
@@ -30,16 +29,19 @@ async def read_body(request: Request, most: int) -> bytes:
         if len(length) > _LONGEST_LENGTH or int(length) > most:
             raise _too_large(most)
     body = request.caller.whole()
-    if body is None:
-        request.reading = True
-        body = await _arriving(request, most)
-        request.reading = False
-    if len(body) > most:
+    if body is not None and len(body) > most:
         raise _too_large(most)
     return body
 
 
-async def _arriving(request: Request, most: int) -> bytes:
+async def rest_of_body(request: Request, most: int) -> bytes:
+    """Read the body as it arrives, or stop at the first byte too many.
+
+    Raises:
+        TooLargeError: longer than ``most``.
+        GoneError: the client left.
+    """
+    request.reading = True
     pieces: list[bytes] = []
     size = 0
     more = True
@@ -47,6 +49,9 @@ async def _arriving(request: Request, most: int) -> bytes:
         piece, more = await request.caller.piece()
         pieces.append(piece)
         size += len(piece)
+    request.reading = False
+    if size > most:
+        raise _too_large(most)
     return b"".join(pieces)
 
 

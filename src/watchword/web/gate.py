@@ -27,9 +27,9 @@ from types import TracebackType
 
 from watchword.core import ids
 from watchword.errors import OverloadedError, RateLimitedError, UnauthenticatedError, WatchwordError
-from watchword.web import guards, problems
+from watchword.web import guards, problems, rate_limit
 from watchword.web.asgi import Receive, Scope, Send, hand_over
-from watchword.web.body import check_json, read_body, read_pieces
+from watchword.web.body import check_json, read_pieces, rest_of_body, whole_body
 from watchword.web.exchange import Answer, GoneError, Request
 from watchword.web.headers import heads
 from watchword.web.problems import KeyInQueryError, MalformedError, SlowAnswerError, SlowRequestError
@@ -48,7 +48,7 @@ class Gate:
         config = services.config
         self._services = services
         self._record = services.audit.record
-        self._by_key = services.apps.by_key
+        self._apps = services.apps
         self._table = table
         self._hosts = guards.Hosts(config)
         self._clients = guards.Clients(config.trusted_proxies)
@@ -111,16 +111,18 @@ class Gate:
         if request.query:
             guards.refuse_key_in_query(request)
         if line.by_app:
-            request.app = await self._by_key(guards.bearer(request))
+            key = guards.bearer(request)
+            request.app = self._apps.remembered(key) or await self._apps.by_key(key)
         if line.reader is not None:
-            await self._read(request, line)
+            most = line.most or self._max_body
+            body = whole_body(request, most)
+            self._read(request, line, await rest_of_body(request, most) if body is None else body)
         elif line.streams:
             request.pieces = read_pieces(request, lambda: self.watchdog.now)
         return await line.endpoint(request)
 
-    async def _read(self, request: Request, line: Line) -> None:
+    def _read(self, request: Request, line: Line, body: bytes) -> None:
         assert line.reader is not None  # noqa: S101 - for the type checker
-        body = await read_body(request, line.most or self._max_body)
         if not body:
             if line.optional:
                 return
@@ -154,7 +156,7 @@ class Gate:
             method=request.method if request.method in _METHODS else "OTHER",
             route=request.route,
             status=status,
-            ms=round((perf_counter() - began) * 1_000, 3),
+            ms=int((perf_counter() - began) * 1_000_000) / 1_000,  # a tenth of the time that round() takes
             app="" if request.app is None else ids.app_text(request.app.id),
             client=request.client,
         )
@@ -165,7 +167,7 @@ class Gate:
             self._record("http.failed", route=request.route, error=type(error).__name__, detail=error.detail)
         elif isinstance(error, RateLimitedError) and request.app is not None:
             # For backends with a key alone: to anybody else it would tell what there is to get round.
-            answer.headers = [*(answer.headers or ()), *problems.rate_limits(error)]
+            answer.headers = [*(answer.headers or ()), *rate_limit.of_refusal(error)]
         elif isinstance(error, KeyInQueryError):
             self._record("http.key_in_query", route=request.route, client=request.client)
         elif isinstance(error, UnauthenticatedError):

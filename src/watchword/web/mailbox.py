@@ -19,6 +19,7 @@ from http.cookies import CookieError, SimpleCookie
 
 import msgspec
 
+from watchword.core.instant import rfc3339
 from watchword.errors import UnauthenticatedError, UnknownError
 from watchword.web import wire
 from watchword.web.exchange import JSON, MAIL, PAGE, TEXT, Answer, Request
@@ -91,13 +92,13 @@ class MailboxPages:
     async def mails(self, request: Request) -> Answer:
         """The list, newest first."""
         self._admit(request)
-        listed = [Listed(mail.key, mail.to, wire.time_text(mail.at), mail.subject) for mail in await self._view.mails()]
+        listed = [Listed(mail.key, mail.to, rfc3339(mail.at), mail.subject) for mail in await self._view.mails()]
         return Answer(200, wire.encode(listed))
 
     async def mail(self, request: Request) -> Answer:
         """One mail: its text and its source."""
         mail = await self._find(request)
-        opened = Opened(mail.key, mail.to, wire.time_text(mail.at), mail.subject, mail.text, mail.source)
+        opened = Opened(mail.key, mail.to, rfc3339(mail.at), mail.subject, mail.text, mail.source)
         return Answer(200, wire.encode(opened))
 
     async def html(self, request: Request) -> Answer:

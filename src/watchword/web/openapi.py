@@ -141,6 +141,18 @@ _EXAMPLES: dict[str, Document] = {
 }
 
 
+_LIMITS: Document = {
+    "RateLimit-Policy": {
+        "description": "A recipient's limits: counts `q` in windows of `w` seconds. Not where none are set.",
+        "schema": {"type": "string"},
+        "example": '"sends";q=3;w=600, "sends1";q=10;w=86400',
+    },
+    "RateLimit": {
+        "description": "What the tightest limit takes still, `r`, and in how many seconds it takes one more, `t`.",
+        "schema": {"type": "string"},
+        "example": '"sends";r=2;t=200',
+    },
+}
 _SECURITY: dict[Auth, list[Document]] = {
     Auth.APP: [{"key": []}],
     Auth.OPTIONAL: [{}, {"key": []}],
@@ -266,14 +278,13 @@ def _success(route: Route) -> Document:
         name = gives.__name__
         example = _ANSWERS.get(route.name) or _EXAMPLES[name]
         answer["content"] = {JSON.media: {"schema": {"$ref": _REF.format(name=name)}, "example": example}}
+    headers = dict(_LIMITS) if route.limited else {}
     if route.idempotent:
-        answer["headers"] = {
-            "Idempotency-Replayed": {
-                "description": "There, and `true`, where an earlier request with this key had made it.",
-                "schema": {"type": "string", "const": "true"},
-            }
+        headers["Idempotency-Replayed"] = {
+            "description": "There, and `true`, where an earlier request with this key had made it.",
+            "schema": {"type": "string", "const": "true"},
         }
-    return answer
+    return answer | {"headers": headers} if headers else answer
 
 
 def _refusals(route: Route) -> Document:
@@ -287,10 +298,10 @@ def _refusals(route: Route) -> Document:
     told: dict[int, list[str]] = {}
     for status, when in ((refusal.status, refusal.when) for refusal in refusals):
         told.setdefault(status, []).append(when)
-    return {str(status): _problem(status, told[status]) for status in sorted(told)}
+    return {str(status): _problem(status, told[status], limited=route.limited) for status in sorted(told)}
 
 
-def _problem(status: int, when: list[str]) -> Document:
+def _problem(status: int, when: list[str], *, limited: bool) -> Document:
     text = "; or ".join(dict.fromkeys(when))
     problem: Document = {
         "description": text[0].upper() + text[1:] + ".",
@@ -299,6 +310,7 @@ def _problem(status: int, when: list[str]) -> Document:
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         wait = {"type": "integer", "minimum": 1}
         problem["headers"] = {"Retry-After": {"description": "Seconds to wait.", "required": True, "schema": wait}}
+        problem["headers"] |= _LIMITS if limited else {}
     if status == HTTPStatus.UNAUTHORIZED:
         challenge = {"type": "string"}
         problem["headers"] = {"WWW-Authenticate": {"description": "`Bearer`.", "required": True, "schema": challenge}}

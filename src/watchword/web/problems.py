@@ -130,6 +130,7 @@ TABLE: dict[type[WatchwordError], Row] = {
     errors.CountryForbiddenError: Row(403, "Country not allowed"),
     errors.NoticeError: Row(403, "Notice not acknowledged"),
     errors.ChannelClosedError: Row(403, "Channel closed"),
+    errors.ChallengeError: Row(403, "Challenge required"),
     errors.RedirectForbiddenError: Row(403, "Redirect not allowed"),
     errors.LockedError: Row(403, "Locked"),
     errors.ConflictError: Row(409, "Conflict"),
@@ -224,21 +225,6 @@ def answer(error: WatchwordError, *, reveal: bool = False) -> Answer:
     """The answer to a request that ended in an error."""
     shown = problem(error, reveal=reveal)
     return Answer(shown.status, _encode(shown), PROBLEM, _headers(error, shown.status))
-
-
-def rate_limits(error: errors.RateLimitedError) -> Headers:
-    """What an authenticated caller is told besides (draft-ietf-httpapi-ratelimit-headers): the policy, and when.
-
-    Not which bucket is empty, nor what is left in any: ``r`` is 0 because the request was refused.
-    """
-    name, rates = error.policy
-    if not rates:
-        return []
-    items = [f'"{name}{number or ""}";q={count};w={seconds}' for number, (count, seconds) in enumerate(rates)]
-    return [
-        (b"ratelimit-policy", ", ".join(items).encode()),
-        (b"ratelimit", f'"{name}";r=0;t={error.retry_after}'.encode()),
-    ]
 
 
 def _headers(error: WatchwordError, status: int) -> Headers | None:

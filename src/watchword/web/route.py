@@ -15,6 +15,7 @@ from enum import Enum
 import msgspec
 
 from watchword.errors import UnknownError
+from watchword.web.even import Alarm, evenly
 from watchword.web.exchange import TEXT, Answer, Endpoint, Headers, Kind, Request
 from watchword.web.problems import NoSuchMethodError
 from watchword.web.wire import Reader
@@ -63,6 +64,8 @@ class Route:
     essential: bool = False
     streams: bool = False  # takes its body in pieces
     most: int | None = None  # bytes of its body, where not as many as of any
+    limited: bool = False  # its answers tell what is left of the limits (rate_limit.py)
+    alike: bool = False  # answers everybody alike, so that its answers leave at even times, too (even.py)
     shared: bool = False  # pages of every origin may call it: what it takes is a proof, and no cookie
 
 
@@ -71,9 +74,12 @@ class Line:
 
     __slots__ = ("by_app", "endpoint", "essential", "most", "optional", "path", "reader", "streams")
 
-    def __init__(self, route: Route) -> None:
+    def __init__(self, route: Route, alarm: Alarm, step: float = 0) -> None:
+        strangers = route.auth is not Auth.APP and "{" in route.path and route.path.startswith("/v1/")
         self.path = route.path
-        self.endpoint = route.endpoint
+        self.endpoint = (
+            evenly(route.endpoint, alarm, step, always=route.alike) if strangers and step else route.endpoint
+        )
         self.by_app = route.auth is Auth.APP
         self.reader = Reader(route.takes) if route.takes is not None else None
         self.optional = route.optional
@@ -94,9 +100,10 @@ _PREFLIGHT: Headers = [
 
 
 class Table:
-    """Finds the line for a request."""
+    """Finds the line for a request. ``step`` is that of answers to strangers, in seconds."""
 
-    def __init__(self, routes: Sequence[Route]) -> None:
+    def __init__(self, routes: Sequence[Route], step: float = 0) -> None:
+        alarm = Alarm()
         self._whole: dict[str, Lines] = {}
         self._around: dict[str, dict[str, Lines]] = {}
         self.shared = frozenset(route.path for route in routes if route.shared)
@@ -109,9 +116,9 @@ class Table:
                 lines = self._around.setdefault(before, {}).setdefault(rest, {})
             else:
                 lines = self._whole.setdefault(before, {})
-            lines[route.method] = Line(route)
+            lines[route.method] = Line(route, alarm, step)
         for lines in (*self._whole.values(), *(lines for around in self._around.values() for lines in around.values())):
-            _complete(lines, self.shared)
+            _complete(lines, self.shared, alarm)
 
     def find(self, request: Request) -> Line:
         """The line for a request; notes its template and its parameter there.
@@ -145,7 +152,7 @@ class Table:
         return None
 
 
-def _complete(lines: Lines, shared: frozenset[str]) -> None:
+def _complete(lines: Lines, shared: frozenset[str], alarm: Alarm) -> None:
     """Add HEAD and OPTIONS, which every address takes and which change nothing."""
     if "GET" in lines:
         lines["HEAD"] = lines["GET"]
@@ -157,4 +164,4 @@ def _complete(lines: Lines, shared: frozenset[str]) -> None:
     async def tell_methods(_: Request) -> Answer:
         return Answer(200, b"", TEXT, [*headers])
 
-    lines["OPTIONS"] = Line(Route("OPTIONS", path, tell_methods))
+    lines["OPTIONS"] = Line(Route("OPTIONS", path, tell_methods), alarm)

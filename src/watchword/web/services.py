@@ -82,6 +82,7 @@ class WebConfig:
     trusted_proxies: tuple[Network, ...] = ()
     max_body: int = 64 * 1024  # bytes
     max_at_once: int = 1_000  # requests under way in this process
+    stranger_step: float = 0.004  # seconds: who proves nothing is refused at whole numbers of them
     request_time: float = 10.0  # seconds for reading and answering one request
     mailbox_token: str | None = field(default=None, repr=False)
     loopback_host: str = "127.0.0.1:8000"

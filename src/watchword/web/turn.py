@@ -16,6 +16,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Protocol
 
@@ -24,6 +25,11 @@ from watchword.web.exchange import CLOSE, Answer, GoneError, Head, write_lines
 
 STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 HIGH_WATER = 64 * 1024  # bytes of a body that wait for its reader
+
+
+@lru_cache(maxsize=2048)  # most answers are as long as others were
+def _length(length: int) -> bytes:
+    return b"content-length: %d\r\n" % length
 
 
 class Line(Protocol):
@@ -177,6 +183,6 @@ class Turn:
 def write_head(answer: Answer, head: Head, dates: bytes, *, keep: bool) -> bytes:
     """The head of an answer; ``dates`` are the lines that it begins with."""
     more = b"" if answer.headers is None else write_lines([header for header in answer.headers if header != CLOSE])
-    length = b"content-length: %d\r\n" % answer.length
+    length = _length(answer.length)
     end = b"\r\n" if keep else b"connection: close\r\n\r\n"
     return b"".join((STATUS_LINES[answer.status], dates, head.lines, length, more, end))

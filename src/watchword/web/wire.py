@@ -13,13 +13,11 @@ from __future__ import annotations
 
 import json
 import re
-from functools import lru_cache
 from typing import Annotated, Generic, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from watchword.core.instant import SECOND, Instant, rfc3339
 from watchword.core.magic_link import MAX_STATE
 from watchword.core.passcode import MAX_DIGITS, MAX_TYPED, MIN_DIGITS
 from watchword.core.pkce import METHOD
@@ -35,6 +33,13 @@ MAX_USER_AGENT = 4_096  # hostile clients send long ones; the app that passes th
 Channel = Annotated[str, Meta(description="How the code travels.", extra_json_schema={"enum": list(CHANNELS)})]
 Purpose = Annotated[str, Meta(description="What it is for.", extra_json_schema={"enum": list(PURPOSES)})]
 Method = Annotated[str, Meta(extra_json_schema={"enum": ["code", "link"]})]
+Challenge = Annotated[
+    str,
+    Meta(
+        description="Nothing is sent before the browser has worked for it, at the hosted page.",
+        extra_json_schema={"const": "proof_of_work"},
+    ),
+]
 Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 
 
@@ -81,7 +86,10 @@ class NewVerification(Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     notice_acknowledged: Annotated[str, Meta(description="SMS: the version of the notice the person saw.")] | None = (
         None
     )
-    decoy: Annotated[bool, Meta(description="For accounts that do not exist: sends nothing, never matches.")] = False
+    # No default to say again, or reading a body that says false would take longer than one that says true: see Reader.
+    decoy: (
+        Annotated[bool, Meta(description="For accounts that do not exist: sends nothing, never matches.")] | UnsetType
+    ) = UNSET
     subject: (
         Annotated[str, Meta(description="Your own name for the person: once approved, notices go to this address.")]
         | None
@@ -145,6 +153,7 @@ class VerificationShown(Struct, frozen=True):
     sends_remaining: int
     page_url: Annotated[str, Meta(description="Its hosted code page, in this answer alone.")] | UnsetType = UNSET
     deliveries: list[DeliveryShown] | UnsetType = UNSET
+    challenge: Challenge | UnsetType = UNSET
 
 
 class Health(Struct, frozen=True):
@@ -156,6 +165,8 @@ class Health(Struct, frozen=True):
 Shape = TypeVar("Shape", bound=Struct)
 
 encode = msgspec.json.Encoder().encode
+
+PROOF_OF_WORK = "proof_of_work"
 
 
 class Reader(Generic[Shape]):
@@ -184,7 +195,7 @@ class Reader(Generic[Shape]):
             raise MalformedError("The body is not JSON.", field="body") from None
         # A body without escapes has the colons of its members and those in its texts, and so has the payload written
         # again. Only a body with more (a member twice, or one that says what holds anyway) is read a second time.
-        if b"\\" in body or body.count(b":") != encode(payload).count(b":"):
+        if body.find(b"\\") >= 0 or body.count(b":") != encode(payload).count(b":"):
             _demand_single_members(body)
         return payload
 
@@ -229,14 +240,3 @@ def _join(path: str, name: str) -> str:
 def canonical(payload: Struct) -> bytes:
     """The bytes of a decoded body without its accidents: blanks and the order of members make no other request."""
     return msgspec.json.encode(payload, order="deterministic")
-
-
-def time_text(instant: Instant) -> str:
-    """``core.instant.rfc3339``, which answers ask for three times each; whole seconds are remembered."""
-    second, rest = divmod(instant, SECOND)
-    return f"{_second_text(second)}{rest:03d}Z"
-
-
-@lru_cache(maxsize=4096)
-def _second_text(second: int) -> str:
-    return rfc3339(second * SECOND)[:-4]

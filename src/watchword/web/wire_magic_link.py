@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from watchword.core.envelope import HEADER
 from watchword.core.passcode import MAX_TYPED
 from watchword.core.verification import Status
+from watchword.core.work import COST, WorkDone
 from watchword.web import wire
 
 Proof = Annotated[
@@ -47,6 +48,13 @@ class PageProof(Struct, frozen=True, forbid_unknown_fields=True):
     """That one has the page's address."""
 
     proof: Proof
+
+
+class PageSend(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """That one has the page's address, and the work that was done, where it was asked for."""
+
+    proof: Proof
+    work: WorkDone | None = None
 
 
 class PageCode(Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,6 +98,7 @@ class PageShown(Struct, frozen=True):
     sends_remaining: int
     attempts_remaining: int
     action: Annotated[str, Meta(description="What is approved, in our words.")] | UnsetType = UNSET
+    challenge: wire.Challenge | UnsetType = UNSET
 
 
 class Exchange(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -109,11 +118,29 @@ class Exchange(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
 _PROOF = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 _HANDOFF = "AQ" + "A" * 68
 _REDIRECT = f"https://shop.example/signed-in?code={_HANDOFF}&state=5f2a"
+_WORK: dict[str, Any] = {
+    "parameters": {
+        "algorithm": "PBKDF2/SHA-256",
+        "cost": COST,
+        "keyLength": 32,
+        "keyPrefix": "00",
+        "nonce": "000102030405060708090a0b0c0d0e0f",
+        "salt": "101112131415161718191a1b1c1d1e1f",
+        "data": {"until": 1795000300000},
+    },
+    "signature": "ab" * 32,
+}
+_FOUND = {"counter": 213, "derivedKey": "00" + "cd" * 31}
 EXAMPLES: dict[str, dict[str, Any]] = {
     "LinkContext": {"context": f"{HEADER}..AAECAwQFBgcICQoL.c2VhbGVk.AAECAwQFBgcICQoLDA0ODw"},
     "LinkProof": {"proof": _PROOF},
     "LinkWord": {"proof": _PROOF, "word": "copper"},
     "PageProof": {"proof": _PROOF},
+    "PageSend": {"proof": _PROOF},
+    "WorkParameters": _WORK["parameters"],
+    "WorkSet": _WORK,
+    "WorkFound": _FOUND,
+    "WorkDone": {"challenge": _WORK, "solution": _FOUND},
     "PageCode": {"proof": _PROOF, "code": "271 828"},
     "Redirect": {"redirect_to": _REDIRECT},
     "Confirmed": {"status": "confirmed"},

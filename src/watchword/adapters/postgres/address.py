@@ -22,9 +22,9 @@ SETTING: Final = "WATCHWORD_STORE"
 
 _OPTIONS = {"host", "sslmode", "sslrootcert", "pgbouncer"}
 _FORM = (
-    "WATCHWORD_STORE must be postgresql://user:password@host/database, with an optional :port. Special characters in "
-    "user and password are percent-encoded. After ? may stand sslrootcert=PATH, sslmode=verify-full or "
-    "sslmode=disable, host=/FOLDER of a Unix socket, and pgbouncer=true."
+    "WATCHWORD_STORE must be postgresql://user:password@host/database, with an optional :port, or several hosts with "
+    "commas between them. Special characters in user and password are percent-encoded. After ? may stand "
+    "sslrootcert=PATH, sslmode=verify-full or sslmode=disable, host=/FOLDER of a Unix socket, and pgbouncer=true."
 )
 
 
@@ -32,7 +32,8 @@ _FORM = (
 class PostgresAddress:
     """Where the database is.
 
-    ``host`` may be the folder of a Unix socket, ``pooled`` tells that a pooler stands in front.
+    ``host`` may be the folder of a Unix socket, ``pooled`` tells that a pooler stands in front. ``others`` are servers
+    one of which may be the one that takes writes, after a failover.
     """
 
     host: str
@@ -42,17 +43,23 @@ class PostgresAddress:
     password: str | None = field(default=None, repr=False)
     tls: ssl.SSLContext | None = field(default=None, repr=False)
     pooled: bool = False
+    others: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def servers(self) -> tuple[tuple[str, int], ...]:
+        """All of them, host and port."""
+        return ((self.host, self.port), *self.others)
 
     @property
     def is_open(self) -> bool:
         """Whether what is said there can be read on the way: no TLS, and not on this machine."""
-        local = self.host.startswith("/") or self.host in {"localhost", "127.0.0.1", "::1"}
+        local = all(host.startswith("/") or host in {"localhost", "127.0.0.1", "::1"} for host, _ in self.servers)
         return self.tls is None and not local
 
     @property
     def place(self) -> str:
         """How it may be named to the operator."""
-        return f"{self.database} at {self.host}:{self.port}"
+        return f"{self.database} at {', '.join(f'{host}:{port}' for host, port in self.servers)}"
 
     @classmethod
     def parse(cls, url: str) -> PostgresAddress:
@@ -73,21 +80,36 @@ class PostgresAddress:
 
     @classmethod
     def _read(cls, parts: SplitResult, options: dict[str, str]) -> PostgresAddress | None:
-        host, database = options.get("host") or parts.hostname, unquote(parts.path.removeprefix("/"))
+        (host, port), *others = _servers(parts, options)
+        database = unquote(parts.path.removeprefix("/"))
         known = not options.keys() - _OPTIONS and options.get("pgbouncer", "true") == "true"
-        if parts.scheme not in {"postgresql", "postgres"} or not host or not database or not parts.username:
+        if parts.scheme not in {"postgresql", "postgres"} or not database or not parts.username:
+            return None
+        if not host or not all(other for other, _ in others):
             return None
         if not known or parts.fragment or "/" in database:
             return None
         return cls(
             host,
-            parts.port or PORT,
+            port,
             unquote(parts.username),
             database,
             None if parts.password is None else unquote(parts.password),
             _tls(options, host),
             pooled="pgbouncer" in options,
+            others=tuple(others),
         )
+
+
+def _servers(parts: SplitResult, options: dict[str, str]) -> list[tuple[str, int]]:
+    """Raises ValueError where a port is none."""
+    named = [urlsplit(f"//{server}") for server in parts.netloc.rpartition("@")[2].split(",")]
+    found = [(server.hostname or "", server.port or PORT) for server in named]
+    if "host" not in options:
+        return found
+    if len(found) > 1:
+        raise ValueError
+    return [(options["host"], found[0][1])]
 
 
 def _tls(options: dict[str, str], host: str) -> ssl.SSLContext | None:

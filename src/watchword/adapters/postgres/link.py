@@ -7,6 +7,8 @@ Rules:
 * a transaction has ``PATIENCE`` for everything, connecting included; one that takes longer ends its connection;
 * after that the next ones wait less, until the server answers again: a queue must not stand still behind a dead line
   (one that is cut says so at once, and costs nobody's patience);
+* of several servers all are asked at once, and the first that takes writes is the one: one that is dead, or has become
+  a standby, costs nobody's patience;
 * whatever was under way when a connection broke has failed, and is not tried again; one that turns out to be gone when
   the next transaction begins is replaced, and nobody hears of it.
 """
@@ -29,12 +31,13 @@ LESS_PATIENCE = 1.0
 LOST = (
     *(OSError, EOFError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError),
     *(asyncpg.IdleInTransactionSessionTimeoutError, asyncpg.InternalClientError),
+    asyncpg.ReadOnlySQLTransactionError,  # it is a standby now; who takes writes is asked anew
 )
 # Their messages name roles, databases and states of the server; any other might repeat a value.
 _TOLD = (
     *(asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError),
     *(asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError),
-    asyncpg.InsufficientPrivilegeError,
+    *(asyncpg.InsufficientPrivilegeError, asyncpg.ReadOnlySQLTransactionError),
 )
 
 
@@ -46,6 +49,8 @@ def as_store_error(error: BaseException) -> StoreError:
     """Say it in our words, without a value."""
     if isinstance(error, _TOLD):
         return StoreError(f"PostgreSQL: {error}")
+    if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
+        return StoreError("PostgreSQL: none of the servers takes writes")
     if isinstance(error, TimeoutError):
         return StoreError("PostgreSQL does not answer")
     if isinstance(error, OSError) and error.strerror:
@@ -113,14 +118,38 @@ class Link:
 
 async def connect(address: PostgresAddress) -> asyncpg.Connection:
     """Connect as the address says. Raises what the driver raises."""
+    if not address.others:
+        return await _connect_to(address, address.servers[0], "any")
+    asked = [asyncio.create_task(_connect_to(address, server, "read-write")) for server in address.servers]
+    chosen, failures = None, list[Exception]()
+    try:
+        for answer in asyncio.as_completed(asked):
+            try:
+                chosen = await answer
+            except (*LOST, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                failures.append(error)
+            else:
+                return chosen
+    finally:
+        for task in asked:
+            task.cancel()
+        for found in await asyncio.gather(*asked, return_exceptions=True):
+            if isinstance(found, asyncpg.Connection) and found is not chosen:
+                found.terminate()
+    # That a standby is one tells the operator less than what is wrong with the other server.
+    raise min(failures, key=lambda error: isinstance(error, asyncpg.TargetServerAttributeNotMatched))
+
+
+async def _connect_to(address: PostgresAddress, server: tuple[str, int], which: str) -> asyncpg.Connection:
     return await asyncpg.connect(
-        host=address.host,
-        port=address.port,
+        host=server[0],
+        port=server[1],
         user=address.user,
         password=address.password,
         database=address.database,
         ssl=address.tls or "disable",
         timeout=PATIENCE,
+        target_session_attrs=which,
         # Behind a pooler the next transaction may meet another server, which knows none of our statements.
         statement_cache_size=0 if address.pooled else 100,
         max_cached_statement_lifetime=0,

@@ -22,7 +22,7 @@ from watchword.adapters.postgres.handover import PostgresHandovers
 from watchword.adapters.postgres.lane import Call, Lane, Wants
 from watchword.adapters.postgres.link import Link
 from watchword.adapters.postgres.notice import PostgresNotices
-from watchword.adapters.postgres.purge import purge
+from watchword.adapters.postgres.purge import Sweep, purge
 from watchword.adapters.postgres.schema import bring_up_to_date
 from watchword.adapters.postgres.secret import PostgresSecrets
 from watchword.adapters.postgres.tables import PostgresTables
@@ -61,7 +61,7 @@ class PostgresStore:
         await bring_up_to_date(self._address)
         self._adds, self._changes = self._lane(writes=True), self._lane(writes=True)
         self._looks = self._lane(writes=False)
-        self._purging = Link(self._address)
+        self._purging, self._sweep = Link(self._address), Sweep()
         self._links.append(self._purging)
 
     async def aclose(self) -> None:
@@ -284,7 +284,7 @@ class PostgresStore:
         return found
 
     async def purge(self, *, made_before: Instant, now: Instant, step: int) -> int:
-        return await purge(self._purging, made_before=made_before, now=now, most=step)
+        return await purge(self._purging, self._sweep, made_before=made_before, now=now, most=step)
 
     def _lane(self, *, writes: bool) -> Batcher[Call]:
         link = Link(self._address)

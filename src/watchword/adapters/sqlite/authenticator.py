@@ -7,10 +7,10 @@ Reads see what was committed; whatever they say is decided again by the step tha
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import apsw
 import msgspec
 
 from watchword.adapters import authenticator_steps as steps
@@ -39,21 +39,21 @@ _CODES = "SELECT hash, used_at FROM recovery_codes WHERE subject = ?"
 
 
 class SqliteAuthenticatorRows:
-    """Reads and writes rows over one connection (``authenticator_steps.AuthenticatorRows``)."""
+    """Reads and writes rows over a cursor (``authenticator_steps.AuthenticatorRows``)."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._execute = connection.execute
-        self._many = connection.executemany
+    def __init__(self, cursor: apsw.Cursor) -> None:
+        self._execute: Callable[..., Any] = cursor.execute  # rows of any types: whoever reads them knows
+        self._many = cursor.executemany
 
     def get(self, authenticator: bytes) -> Authenticator | None:
-        row = self._execute(_GET, (authenticator,)).fetchone()
+        row = self._execute(_GET, (authenticator,)).get
         return None if row is None else Authenticator(*row)
 
     def of(self, subject: bytes) -> Sequence[Authenticator]:
         return [Authenticator(*row) for row in self._execute(_OF, (subject,))]
 
     def at_link(self, secret: bytes) -> Authenticator | None:
-        row = self._execute(_AT_LINK, (secret,)).fetchone()
+        row = self._execute(_AT_LINK, (secret,)).get
         return None if row is None else Authenticator(*row)
 
     def add(self, row: Authenticator) -> None:
@@ -75,7 +75,7 @@ class SqliteAuthenticatorRows:
         # A seek in the index for each key; DISTINCT would walk all of it.
         while found is not None:
             query = "SELECT min(key_number) FROM authenticators WHERE key_number > ?"
-            (found,) = self._execute(query, (found,)).fetchone()
+            found = self._execute(query, (found,)).get
             numbers += [] if found is None else [found]
         return numbers
 

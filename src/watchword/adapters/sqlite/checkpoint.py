@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
+
+import apsw
 
 from watchword.adapters.sqlite.database import as_store_error, connect
 from watchword.adapters.sqlite.writer import Writer
@@ -44,11 +45,11 @@ class Checkpointer:
         self._thread.shutdown()
         self._connection.close()
 
-    async def read(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+    async def read(self, work: Callable[[apsw.Connection], Result]) -> Result:
         """Do something slow with the background connection, on its thread."""
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._connection)
-        except sqlite3.Error as error:
+        except apsw.Error as error:
             raise as_store_error(error) from error
 
     async def _work(self) -> None:
@@ -73,14 +74,14 @@ def _size(file: Path) -> int:
         return 0
 
 
-def write_back(connection: sqlite3.Connection) -> None:
+def write_back(connection: apsw.Connection) -> None:
     """Write back what can be without anybody waiting."""
     # A busy file is checkpointed next time; a broken one is noticed by the writer, which answers for it.
-    with suppress(sqlite3.Error):
-        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    with suppress(apsw.Error):
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
-def write_back_all(connection: sqlite3.Connection) -> None:
+def write_back_all(connection: apsw.Connection) -> None:
     """Write back everything and empty the log, if no other process is in the way."""
-    with suppress(sqlite3.Error):
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    with suppress(apsw.Error):
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import sqlite3
 import stat
 import time
 from collections.abc import Iterator
@@ -18,11 +17,14 @@ from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
 
+import apsw
+
 from watchword.errors import SettingsError, StoreError
 
 PATIENCE = 4.0  # seconds that a writer waits for another process to finish
 LESS_PATIENCE = 0.5  # the same, while the last wait was in vain
 _GLANCE = 0.0002  # seconds between two looks at the lock; SQLite's own waiting grows to 100 ms
+BUSY = (apsw.BusyError, apsw.LockedError)  # the file is merely locked by another connection
 _WRITE_BITS = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 _PRAGMAS = (
     "synchronous = FULL",
@@ -39,53 +41,49 @@ def our_words() -> Iterator[None]:
     """Turn what SQLite raises into a StoreError that says what an operator can act on."""
     try:
         yield
-    except sqlite3.Error as error:
+    except apsw.Error as error:
         raise as_store_error(error) from error
 
 
-def as_store_error(error: sqlite3.Error) -> StoreError:
+def as_store_error(error: apsw.Error) -> StoreError:
     """Say it in our words. SQLite's messages name conditions and tables, never values."""
     return StoreError(f"SQLite: {error}")
 
 
-def connect(path: Path, *, patience: float = PATIENCE) -> sqlite3.Connection:
+def connect(path: Path, *, patience: float = PATIENCE) -> apsw.Connection:
     """Open a connection that commits only when told to. It may be passed between threads, one at a time.
 
     ``patience`` is how many seconds any statement waits for a lock, by SQLite's own waiting. Connecting waits longer:
     a process that closes the file as its last one locks it for a moment, while others start.
     """
-    connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+    connection = apsw.Connection(str(path))
     try:
+        connection.set_busy_timeout(round(PATIENCE * 1_000))
         for pragma in _PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}")
-        connection.execute(f"PRAGMA busy_timeout = {round(patience * 1_000)}")
-    except sqlite3.Error:
+            connection.execute(f"PRAGMA {pragma}").fetchall()
+        connection.set_busy_timeout(round(patience * 1_000))
+    except apsw.Error:
         connection.close()
         raise
     return connection
 
 
-def begin_patiently(connection: sqlite3.Connection, patience: float = PATIENCE) -> None:
+def begin_patiently(connection: apsw.Connection, patience: float = PATIENCE) -> None:
     """Take the write lock, waiting for other processes. Blocks: for a thread, not for the event loop.
 
     Raises:
-        sqlite3.OperationalError: another process holds the lock for longer than ``patience`` seconds.
+        apsw.BusyError: another process holds the lock for longer than ``patience`` seconds.
     """
     deadline = time.monotonic() + patience
     while True:
         try:
             connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            if not is_busy(error) or time.monotonic() >= deadline:
+        except BUSY:
+            if time.monotonic() >= deadline:
                 raise
             time.sleep(_GLANCE)
         else:
             return
-
-
-def is_busy(error: sqlite3.Error) -> bool:
-    """Whether the file is merely locked by another connection."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
 def prepare(path: Path) -> None:
@@ -140,18 +138,18 @@ def _bring_up_to_date(path: Path) -> None:
     with our_words():
         connection = connect(path)
         try:
-            if connection.execute("PRAGMA page_count").fetchone() == (0,):
+            if connection.execute("PRAGMA page_count").get == 0:
                 connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only an empty file takes this
-            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA journal_mode = WAL").fetchall()
             _migrate(connection, path)
         finally:
             connection.close()
 
 
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+def _migrate(connection: apsw.Connection, path: Path) -> None:
     migrations = _migrations()
     begin_patiently(connection)
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    version = connection.execute("PRAGMA user_version").get
     if version > len(migrations):
         connection.execute("ROLLBACK")
         raise SettingsError(
@@ -175,6 +173,6 @@ def _statements(script: str) -> Iterator[str]:
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line
-        if sqlite3.complete_statement(statement):
+        if apsw.complete(statement):
             yield statement
             statement = ""

@@ -7,12 +7,13 @@ Rules: nothing is written, not even the files that SQLite lays beside a database
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
+
+import apsw
 
 from watchword.adapters.sqlite.database import our_words
 
@@ -31,7 +32,7 @@ def look_at_schema(path: Path) -> Schema:
         StoreError: the file cannot be read as a database.
     """
     with _looking(path) as connection:
-        (written,) = connection.execute("PRAGMA user_version").fetchone()
+        written = connection.execute("PRAGMA user_version").get
     return Schema(written, _known())
 
 
@@ -58,23 +59,27 @@ def newest_sealed(path: Path) -> tuple[bytes, bytes] | None:
     with _looking(path) as connection:
         if not _holds_rows(connection, "verifications"):
             return None
-        row = connection.execute("SELECT sealed, app, id FROM verifications ORDER BY id DESC LIMIT 1").fetchone()
+        row = connection.execute("SELECT sealed, app, id FROM verifications ORDER BY id DESC LIMIT 1").get
     return None if row is None else (row[0], row[1] + row[2])
 
 
-def _holds_rows(connection: sqlite3.Connection, table: str) -> bool:
-    there = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (table,)).fetchone()
-    return there is not None and connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() is not None  # noqa: S608 - our own names
+def _holds_rows(connection: apsw.Connection, table: str) -> bool:
+    there = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (table,)).get
+    return there is not None and connection.execute(f"SELECT 1 FROM {table} LIMIT 1").get is not None  # noqa: S608 - our own names
 
 
 @contextmanager
-def _looking(path: Path) -> Iterator[sqlite3.Connection]:
+def _looking(path: Path) -> Iterator[apsw.Connection]:
     # Without a log beside it, the file is the whole truth and nobody writes: SQLite may take it as immutable, and
     # then makes no files. With a log, the newest part is there, and reading it is what SQLite does in mode=ro.
     lies_still = not path.with_name(path.name + "-wal").exists()
     address = f"{path.resolve().as_uri()}?mode=ro{'&immutable=1' if lies_still else ''}"
-    with our_words(), closing(sqlite3.connect(address, uri=True, isolation_level=None)) as connection:
+    with our_words(), closing(_open(address)) as connection:
         yield connection
+
+
+def _open(address: str) -> apsw.Connection:
+    return apsw.Connection(address, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
 
 
 def _known() -> int:

@@ -5,10 +5,10 @@ Not handled here: what a step does (``adapters/notice_steps.py``), how a batch g
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import apsw
 import msgspec
 
 from watchword.adapters import notice_steps as steps
@@ -53,10 +53,10 @@ _read_delivery = msgspec.msgpack.Decoder(Delivery).decode
 
 
 class SqliteNoticeRows:
-    """Reads and writes rows over one connection (``notice_steps.NoticeRows``)."""
+    """Reads and writes rows over a cursor (``notice_steps.NoticeRows``)."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._execute = connection.execute
+    def __init__(self, cursor: apsw.Cursor) -> None:
+        self._execute: Callable[..., Any] = cursor.execute  # rows of any types: whoever reads them knows
 
     def addresses(self, subject: bytes) -> Sequence[Address]:
         return [Address(*row) for row in self._execute(_OF, (subject,))]
@@ -78,7 +78,7 @@ class SqliteNoticeRows:
         return [_notice(row) for row in self._execute(_WAITING, (subject,))]
 
     def get(self, subject: bytes, notice: bytes, number: int) -> Notice | None:  # noqa: ARG002 - the rest names it
-        row = self._execute(_GET, (notice, number)).fetchone()
+        row = self._execute(_GET, (notice, number)).get
         return None if row is None else _notice(row)
 
     def put(self, notice: Notice) -> None:
@@ -98,13 +98,13 @@ class SqliteNoticeRows:
 
     def next_due(self) -> Instant | None:
         """When the earliest open notice is due."""
-        found: Instant | None = self._execute("SELECT min(due_at) FROM notices WHERE due_at IS NOT NULL").fetchone()[0]
+        found: Instant | None = self._execute("SELECT min(due_at) FROM notices WHERE due_at IS NOT NULL").get
         return found
 
     def backlog(self, now: Instant, most: int) -> int:
         """How many notices are due, counted up to ``most``."""
         query = "SELECT count(*) FROM (SELECT 1 FROM notices WHERE due_at <= ? LIMIT ?)"
-        count: int = self._execute(query, (now, most)).fetchone()[0]
+        count: int = self._execute(query, (now, most)).get
         return count
 
     def recent(self, most: int) -> Sequence[tuple[Notice, str]]:

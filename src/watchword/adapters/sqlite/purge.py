@@ -1,21 +1,28 @@
 """Removing rows in small steps, and giving their space back to the file system.
 
-Rules: finding what is over happens without the write lock, so removing looks again; a streak of wrong guesses is
-never purged (``core.limit.is_idle``).
+Rules:
+
+* finding what is over happens without the write lock, so removing looks again;
+* a streak of wrong guesses is never purged (``core.limit.is_idle``);
+* buckets of sends, which every request writes and which therefore have no index by time, are gone through once a round,
+  and not once for each step.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass
 
+import apsw
+
+from watchword.adapters.sqlite.database import BUSY
 from watchword.adapters.sqlite.tables import SqliteTables
 from watchword.core import ids
 from watchword.core.instant import Instant
 from watchword.core.limit import is_idle
 
 PAGES = 256  # given back a step, one MiB
+_IDLE_SENDS = "SELECT key FROM send_buckets WHERE key > ? AND max(arrival, second) <= ? ORDER BY key LIMIT ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +40,23 @@ class Over:
         return len(self.verifications) + len(self.send_buckets) + len(self.guess_buckets) + len(self.guard_rows)
 
 
-def what_is_over(connection: sqlite3.Connection, *, made_before: Instant, now: Instant, most: int) -> Over:
+@dataclass(slots=True)
+class Sweep:
+    """How far the buckets of sends were gone through, and for which round to the end."""
+
+    key: bytes = b""
+    ended: Instant | None = None
+
+    def idle(self, connection: apsw.Connection, now: Instant, most: int) -> list[bytes]:
+        """Go on, and find up to so many that limit nothing."""
+        if self.ended == now:
+            return []
+        found = [key for (key,) in connection.execute(_IDLE_SENDS, (self.key, now, most))]
+        self.key, self.ended = (found[-1], None) if len(found) == most else (b"", now)
+        return found
+
+
+def what_is_over(connection: apsw.Connection, *, sweep: Sweep, made_before: Instant, now: Instant, most: int) -> Over:
     """Find up to ``most`` rows of each table that may go."""
 
     def keys(query: str, *arguments: object) -> list[bytes]:
@@ -42,7 +65,7 @@ def what_is_over(connection: sqlite3.Connection, *, made_before: Instant, now: I
     oldest = ids.oldest_possible(made_before)
     return Over(
         keys("SELECT id FROM verifications WHERE id < ? ORDER BY id LIMIT ?", oldest),
-        keys("SELECT key FROM send_buckets WHERE max(arrival, second) <= ? LIMIT ?", now),
+        sweep.idle(connection, now, most),
         keys("SELECT key FROM guess_buckets WHERE idle_at <= ? LIMIT ?", now),
         keys("SELECT key FROM guard_rows WHERE idle_at <= ? LIMIT ?", now),
     )
@@ -58,11 +81,10 @@ def remove(tables: SqliteTables, over: Over, now: Instant) -> None:
             tables.remove_guesses(key)
 
 
-def give_back(connection: sqlite3.Connection) -> None:
+def give_back(connection: apsw.Connection) -> None:
     """Return free pages at the end of the file to the system, a few at a time."""
-    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
-    if free:
-        # A script is stepped to its end; ``execute`` would stop after the first page. Where another process has the
-        # lock just now, the pages are given back next time.
-        with suppress(sqlite3.OperationalError):
-            connection.executescript(f"PRAGMA incremental_vacuum({PAGES})")
+    if connection.execute("PRAGMA freelist_count").get:
+        # Each page is a step of the statement, so it is read to its end. Where another process has the lock just now,
+        # the pages are given back next time.
+        with suppress(*BUSY):
+            connection.execute(f"PRAGMA incremental_vacuum({PAGES})").fetchall()

@@ -7,10 +7,10 @@ Reads see what was committed; whatever they say is decided again by the step tha
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import apsw
 import msgspec
 
 from watchword.adapters import secret_steps as steps
@@ -37,13 +37,13 @@ _read_leases = msgspec.msgpack.Decoder(tuple[Lease, ...]).decode
 
 
 class SqliteSecretRows:
-    """Reads and writes rows over one connection (``secret_steps.SecretRows``)."""
+    """Reads and writes rows over a cursor (``secret_steps.SecretRows``)."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._execute = connection.execute
+    def __init__(self, cursor: apsw.Cursor) -> None:
+        self._execute: Callable[..., Any] = cursor.execute  # rows of any types: whoever reads them knows
 
     def get(self, secret: bytes) -> Secret | None:
-        row = self._execute(_GET, (secret,)).fetchone()
+        row = self._execute(_GET, (secret,)).get
         return None if row is None else _secret(row)
 
     def add(self, secret: Secret, jwe: bytes) -> None:
@@ -54,7 +54,7 @@ class SqliteSecretRows:
         self._execute(_CHANGE, (*_row(secret)[1:], due_at(secret), secret.id))
 
     def jwe(self, secret: bytes) -> bytes:
-        found: bytes = self._execute("SELECT jwe FROM secret_bodies WHERE secret = ?", (secret,)).fetchone()[0]
+        found: bytes = self._execute("SELECT jwe FROM secret_bodies WHERE secret = ?", (secret,)).get
         return found
 
     def erase(self, secret: bytes) -> None:
@@ -68,7 +68,7 @@ class SqliteSecretRows:
 
     def is_held(self, secret: bytes) -> bool:
         """Whether there is ciphertext."""
-        return self._execute("SELECT 1 FROM secret_bodies WHERE secret = ?", (secret,)).fetchone() is not None
+        return self._execute("SELECT 1 FROM secret_bodies WHERE secret = ?", (secret,)).get is not None
 
 
 def _row(secret: Secret) -> list[Any]:

@@ -20,7 +20,7 @@ from watchword.adapters.sqlite.checkpoint import Checkpointer
 from watchword.adapters.sqlite.database import connect, our_words, prepare
 from watchword.adapters.sqlite.handover import SqliteHandovers
 from watchword.adapters.sqlite.notice import SqliteNotices
-from watchword.adapters.sqlite.purge import give_back, remove, what_is_over
+from watchword.adapters.sqlite.purge import Sweep, give_back, remove, what_is_over
 from watchword.adapters.sqlite.secret import SqliteSecrets
 from watchword.adapters.sqlite.tables import SqliteTables
 from watchword.adapters.sqlite.writer import Step, Writer
@@ -44,6 +44,7 @@ class SqliteStore:
     def __init__(self, path: Path, *, waiting: int = 10_000) -> None:
         self._path = path
         self._waiting = waiting
+        self._sweep = Sweep()
         self.secrets = SqliteSecrets(self._submit, lambda: self._read)
         self.authenticators = SqliteAuthenticators(self._submit, lambda: self._read)
         self.handovers = SqliteHandovers(self._submit, lambda: self._read)
@@ -251,7 +252,8 @@ class SqliteStore:
 
     async def purge(self, *, made_before: Instant, now: Instant, step: int) -> int:
         # Looking for what is over may read a whole table; it happens on a thread and without the write lock.
-        over = await self._checkpointer.read(partial(what_is_over, made_before=made_before, now=now, most=step))
+        search = partial(what_is_over, sweep=self._sweep, made_before=made_before, now=now, most=step)
+        over = await self._checkpointer.read(search)
         if over.rows:
             await self._submit(remove, over, now)
         await self._writer.maintain(give_back)

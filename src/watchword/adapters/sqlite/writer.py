@@ -16,12 +16,13 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from watchword.adapters.sqlite.database import LESS_PATIENCE, PATIENCE, as_store_error, begin_patiently, is_busy
+import apsw
+
+from watchword.adapters.sqlite.database import BUSY, LESS_PATIENCE, PATIENCE, as_store_error, begin_patiently
 from watchword.adapters.sqlite.tables import SqliteTables
 from watchword.adapters.thread import LoopThread
 from watchword.errors import RefusedError, StoreError
@@ -37,7 +38,7 @@ class _NotBegunError(StoreError):
 class Writer:
     """Owns the writing connection; ``execute`` is what a Batcher calls."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, connection: apsw.Connection, path: Path) -> None:
         self._path = path
         self._identity = _identity(path)
         self._connection = connection
@@ -53,17 +54,17 @@ class Writer:
                 return await self._together(steps)
             except _NotBegunError as error:
                 return [StoreError(error.detail) for _ in steps]
-            except (sqlite3.Error, StoreError) as error:
+            except (apsw.Error, StoreError) as error:
                 if len(steps) == 1:
                     return [_told(error)]
             return await self._one_by_one(steps)
 
-    async def maintain(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+    async def maintain(self, work: Callable[[apsw.Connection], Result]) -> Result:
         """Do something with the connection between two batches, outside any transaction, on the writer's thread."""
         async with self._turn:
             try:
                 return await self._thread.run(work, self._connection)
-            except sqlite3.Error as error:
+            except apsw.Error as error:
                 raise as_store_error(error) from error
 
     def close(self) -> None:
@@ -88,7 +89,7 @@ class Writer:
                 results += await self._together([step])
             except _NotBegunError as error:
                 return results + [StoreError(error.detail) for _ in steps[len(results) :]]
-            except (sqlite3.Error, StoreError) as error:
+            except (apsw.Error, StoreError) as error:
                 results.append(_told(error))
         return results
 
@@ -97,7 +98,7 @@ class Writer:
             return step(self._tables)
         except RefusedError as refusal:
             return refusal
-        except sqlite3.Error:
+        except apsw.Error:
             raise
         except Exception as error:
             raise StoreError(f"a step failed: {type(error).__name__}") from error
@@ -109,11 +110,9 @@ class Writer:
         try:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                if not is_busy(error):
-                    raise
+            except BUSY:
                 await self._thread.run(begin_patiently, self._connection, self._patience)
-        except sqlite3.Error as error:
+        except apsw.Error as error:
             self._patience = LESS_PATIENCE  # whoever comes next must not wait as long again for the same lock
             raise _NotBegunError(as_store_error(error).detail) from error
         self._patience = PATIENCE
@@ -122,7 +121,7 @@ class Writer:
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-        except sqlite3.Error:
+        except apsw.Error:
             # SQLite has rolled back by itself (a full disk, an I/O error); there is nothing left to undo.
             return
 
@@ -135,5 +134,5 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _told(error: sqlite3.Error | StoreError) -> StoreError:
+def _told(error: apsw.Error | StoreError) -> StoreError:
     return error if isinstance(error, StoreError) else as_store_error(error)

@@ -18,6 +18,8 @@ from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
+import msgspec
+
 from watchword.adapters import steps
 from watchword.adapters.valkey import making
 from watchword.adapters.valkey.guesses import RIGHT, WRONG, GuessBook, budgets, ceiling
@@ -26,7 +28,7 @@ from watchword.adapters.valkey.one import Wire
 from watchword.adapters.valkey.row import unpack_guesses, unpack_verification
 from watchword.adapters.valkey.rows import Rows
 from watchword.adapters.valkey.scripts import EVALUATE, LOOK, MAKE, RESERVE, SETTLE
-from watchword.adapters.valkey.sends import Sends
+from watchword.adapters.valkey.sends import Sends, is_quiet, left_of
 from watchword.adapters.valkey.together import OUTCOMES, Typed
 from watchword.core import verification as rules
 from watchword.core.instant import SECOND, Instant
@@ -103,11 +105,14 @@ class Apart:
             return earlier
         keys = making.keys(self._wire.layout, verification, idempotency)
         term = self._wire.term(keys[0])
+        if is_quiet(paid):
+            verification = msgspec.structs.replace(verification, decoy=True)
         made = making.arguments(verification, idempotency, now, term)
         answer = await self._wire.run(MAKE, keys, now, *made)
         if answer[0] != b"made":
             await self._sends.give_back(paid, now)
-        return making.told(answer, verification, now, term)
+            paid = ()
+        return making.told(answer, verification, now, term)._replace(left=left_of(paid, now), quiet=is_quiet(paid))
 
     async def _look(self, verification: Verification, idempotency: Idempotency, now: Instant) -> Added | None:
         """What was made under an idempotency key."""

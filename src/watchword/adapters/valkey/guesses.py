@@ -10,7 +10,9 @@ Rules:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import Final
 
 from watchword.adapters.valkey.layout import GUESSES_LIE, bucket
@@ -27,9 +29,10 @@ WRONG: Final = b"wrong"
 RIGHT: Final = b"right"
 
 
-def budgets(limits: GuessLimits) -> list[int]:
-    """Count and span of each budget."""
-    return [number for rate in limits.budgets for number in rate]
+@lru_cache
+def budgets(limits: GuessLimits) -> Sequence[bytes]:
+    """Count and span of each budget, as they are sent."""
+    return [b"%d" % number for rate in limits.budgets for number in rate]
 
 
 def ceiling(verification: Verification, limits: GuessLimits) -> int | str:

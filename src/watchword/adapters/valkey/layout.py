@@ -34,6 +34,7 @@ class Layout:
 
     def __init__(self, partitions: int) -> None:
         self._tags = [b"{%d}" % number for number in range(partitions)]
+        self._rows = [b"%s%sv" % (PREFIX, tag) for tag in self._tags]
         self.partitions: Sequence[int] = range(partitions)
 
     def partition(self, verification: bytes) -> int:
@@ -42,11 +43,11 @@ class Layout:
 
     def rows(self, partition: int) -> bytes:
         """What the keys of a partition's rows begin with."""
-        return b"%s%sv" % (PREFIX, self._tags[partition])
+        return self._rows[partition]
 
     def row(self, verification: bytes) -> bytes:
         """A verification."""
-        return self.rows(self.partition(verification)) + verification
+        return self._rows[verification[-1] % len(self._rows)] + verification
 
     def due(self, partition: int) -> bytes:
         """What is due."""

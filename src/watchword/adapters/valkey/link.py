@@ -20,6 +20,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
+from watchword.adapters.meanwhile import AwayError
 from watchword.adapters.valkey.address import Server
 from watchword.adapters.valkey.connection import Argument, Connection, Tally
 from watchword.adapters.valkey.scripts import ALL, Script
@@ -133,7 +134,7 @@ class Link:
     def _there(self) -> Connection:
         connection = self._connection
         if connection is None:
-            raise StoreError(self._trouble)
+            raise AwayError(self._trouble)
         return connection
 
     async def _keep(self) -> None:

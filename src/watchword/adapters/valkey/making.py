@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from watchword.adapters.valkey.connection import Argument
 from watchword.adapters.valkey.layout import Layout, lifetime, member
 from watchword.adapters.valkey.row import pack, unpack_verification
@@ -48,6 +50,8 @@ def told(answer: Sequence[Any], verification: Verification, now: Instant, term: 
     word = answer[0]
     if word == b"made":
         return Added(verification, replayed=False)
+    if word == b"quiet":
+        return Added(msgspec.structs.replace(verification, decoy=True), replayed=False, quiet=True)
     if word == b"replayed":
         return Added(unpack_verification(answer[1], term), replayed=True)
     if word == b"reused":

@@ -6,8 +6,8 @@ field which a struct gains at its end costs nothing here and is left unread by o
 
 Not handled here: who may change a row, and when (``verification.py``, ``outbox.py``).
 
-Rule: status and attempts are those of the head. What another term wrote is shown as expired: whatever was approved or
-counted just before the change of masters may be missing from it.
+Rule: status, attempts and whether it is a decoy are those of the head. What another term wrote is shown as expired:
+whatever was approved or counted just before the change of masters may be missing from it.
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ _decode_first: Final[Callable[[memoryview], tuple[Any, msgspec.Raw]]] = msgspec.
     tuple[_VERIFICATION, msgspec.Raw]  # type: ignore[valid-type] # as above
 ).decode
 _UNTRIED: Final = bytes(_GUESSES.size)
-_STATUS_AT, _ATTEMPTS_AT, _EXPIRES_AT = map(Verification.__struct_fields__.index, ("status", "attempts", "expires_at"))
+_STATUS_AT, _ATTEMPTS_AT, _EXPIRES_AT, _DECOY_AT = map(
+    Verification.__struct_fields__.index, ("status", "attempts", "expires_at", "decoy")
+)
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -101,9 +103,9 @@ def unpack_verification(packed: bytes, term: bytes) -> Verification:
 
 
 def _seen(packed: bytes, body: Any, term: bytes) -> Verification:  # noqa: ANN401 - the array of a verification
-    wrote, stored, attempts, _, _, _, _ = _HEAD.unpack_from(packed)
+    wrote, stored, attempts, _, _, _, flags = _HEAD.unpack_from(packed)
     values = [*_astuple(body)]
-    values[_STATUS_AT], values[_ATTEMPTS_AT] = _STATUS[stored], attempts
+    values[_STATUS_AT], values[_ATTEMPTS_AT], values[_DECOY_AT] = _STATUS[stored], attempts, bool(flags & DECOY)
     if wrote != term:
         values[_EXPIRES_AT] = min(body.expires_at, body.created_at)
     return Verification(*values)

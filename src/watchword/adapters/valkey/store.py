@@ -9,9 +9,11 @@ approved twice, and no wrong guess is forgotten.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from watchword.adapters import steps
+from watchword.adapters.meanwhile import Meanwhile
 from watchword.adapters.valkey.address import ValkeyAddress
 from watchword.adapters.valkey.apart import Apart
 from watchword.adapters.valkey.cluster import Cluster
@@ -22,7 +24,7 @@ from watchword.adapters.valkey.one import OneServer, Wire
 from watchword.adapters.valkey.outbox import Outbox
 from watchword.adapters.valkey.rows import Rows
 from watchword.adapters.valkey.scripts import FORGET
-from watchword.adapters.valkey.sends import Sends
+from watchword.adapters.valkey.sends import Sends, is_quiet, left_of
 from watchword.adapters.valkey.tables import RecordTables
 from watchword.adapters.valkey.together import Together, Typed
 from watchword.core.app import App
@@ -47,7 +49,14 @@ class Durable(GuessStore, Protocol):
 class ValkeyStore:
     """Verifications and their outbox (``ports.FastStore``)."""
 
-    def __init__(self, address: ValkeyAddress, durable: Durable, *, waiting: int = 10_000) -> None:
+    def __init__(
+        self,
+        address: ValkeyAddress,
+        durable: Durable,
+        *,
+        waiting: int = 10_000,
+        meanwhile: Meanwhile | None = None,
+    ) -> None:
         self._durable = durable
         self._wire: Wire = (
             Cluster(address.servers, address.tls, waiting)
@@ -55,7 +64,7 @@ class ValkeyStore:
             else OneServer(address.servers[0], address.tls, waiting)
         )
         self._book = GuessBook(self._wire, durable)
-        self._sends = Sends(self._wire)
+        self._sends = Sends(self._wire, meanwhile or Meanwhile())
         self._rows = Rows(self._wire)
         self._outbox = Outbox(self._wire, self._rows, durable.app)
         self._hot = Apart(self._wire, self._book, self._sends) if address.cluster else Together(self._wire, self._book)
@@ -190,23 +199,23 @@ class ValkeyStore:
     ) -> Added:
         _refuse_texts(plan)
 
-        def step(tables: Any) -> Added:  # noqa: ANN401 - as many of the rows as the step asks for
+        def step(tables: Any, *, quiet: bool = False) -> Added:  # noqa: ANN401 - as many rows as the step asks for
             # Without its charges, which lie elsewhere: they are charged after it may be sent, and before it is.
-            return steps.resend(tables, app, verification, (), schedule, guesses, now)
+            return steps.resend(tables, app, verification, (), schedule, guesses, now, quiet=quiet)
 
         record = await self._rows.read(app, verification)
         held = await self._book.of(record.verification)
         resent = step(RecordTables(record, held))
         paid = await self._sends.charge(charges, resent.verification.channel, now)
         try:
-            written = await self._rows.change(record, step, held)
+            written = await self._rows.change(record, partial(step, quiet=is_quiet(paid)), held)
         except (RefusedError, OverloadedError):  # whatever else it is, it may have been written
             await self._sends.give_back(paid, now)
             raise
         if written is None:
             raise UnknownError
         self._outbox.hint(verification)
-        return written
+        return written._replace(left=left_of(paid, now), quiet=is_quiet(paid))
 
     async def cancel(self, app: bytes, verification: bytes, *, now: Instant) -> Verification:
         record = await self._rows.read(app, verification)

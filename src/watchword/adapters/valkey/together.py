@@ -17,6 +17,7 @@ from watchword.adapters.valkey.one import Wire
 from watchword.adapters.valkey.row import letter, unpack_guesses, unpack_verification
 from watchword.adapters.valkey.scripts import ADD, ATTEMPT
 from watchword.adapters.valkey.sends import windows
+from watchword.core import limit
 from watchword.core.instant import Instant
 from watchword.core.limit import UNTRIED, Charge, GuessLimits
 from watchword.core.verification import Expected, Judgement, Outcome, Status, Verification, guess_key
@@ -73,9 +74,16 @@ class Together:
             (*keys, bucket(guess_key(verification)), *(bucket(charge.key) for charge in charges)),
             *(now, *making.arguments(verification, idempotency, now, term)),
             *(ceiling(verification, guesses), kept, GUESSES_LIE),
+            *_quiet(charges),
             *(number for charge in charges for number in windows(charge.rates)),
         )
-        return making.told(answer, verification, now, term)
+        added = making.told(answer, verification, now, term)
+        if added.replayed:
+            return added
+        after = zip(answer[1::2], answer[2::2], strict=True)
+        return added._replace(
+            left=limit.left([(each, charge.loud) for each, charge in zip(after, charges, strict=True)], now)
+        )
 
     async def attempt(
         self, app: bytes, verification: bytes, typed: Typed, guesses: GuessLimits, now: Instant
@@ -100,3 +108,8 @@ class Together:
         if noted:
             await self._book.note(judged, noted, guesses, now)
         return Judgement(OUTCOMES[word], judged, unpack_guesses(held) if held else UNTRIED, wait)
+
+
+def _quiet(charges: Sequence[Charge]) -> tuple[int, int]:
+    """Which bucket is quiet, counted from 1, and how many of its windows are not; at most one is."""
+    return next(((number, len(charge.loud)) for number, charge in enumerate(charges, 1) if charge.quiet), (0, 0))

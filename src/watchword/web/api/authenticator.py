@@ -16,6 +16,7 @@ from msgspec import UNSET
 
 from watchword.core import base32, ids, qr
 from watchword.core.app import App
+from watchword.core.instant import rfc3339
 from watchword.core.magic_link import enrolment_url
 from watchword.core.otpauth import write_key_uri
 from watchword.errors import InvalidInputError, UnauthenticatedError, UnknownError
@@ -62,7 +63,7 @@ class AuthenticatorApi:
             subject=shown.subject,
             label=shown.label,
             created_at=shown.created_at,
-            expires_at=wire.time_text(enrolled.shown.authenticator.expires_at or 0),
+            expires_at=rfc3339(enrolled.shown.authenticator.expires_at or 0),
             secret=base32.write(enrolled.key.secret),
             otpauth_uri=uri,
             qr_svg=qr.svg(uri),
@@ -173,11 +174,11 @@ def shown_of(shown: Shown, codes: tuple[str, ...] = ()) -> wire_authenticator.Au
         subject=shown.names.subject,
         label=shown.names.label,
         origin=row.origin,
-        created_at=wire.time_text(row.created_at),
-        expires_at=UNSET if row.expires_at is None else wire.time_text(row.expires_at),
-        confirmed_at=UNSET if row.confirmed_at is None else wire.time_text(row.confirmed_at),
-        used_at=UNSET if row.used_at is None else wire.time_text(row.used_at),
+        created_at=rfc3339(row.created_at),
+        expires_at=UNSET if row.expires_at is None else rfc3339(row.expires_at),
+        confirmed_at=UNSET if row.confirmed_at is None else rfc3339(row.confirmed_at),
+        used_at=UNSET if row.used_at is None else rfc3339(row.used_at),
         shared=row.is_shared,
-        rotate_by=UNSET if row.rotate_by is None else wire.time_text(row.rotate_by),
+        rotate_by=UNSET if row.rotate_by is None else rfc3339(row.rotate_by),
         recovery_codes=list(codes) if codes else UNSET,
     )

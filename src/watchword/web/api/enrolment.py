@@ -12,6 +12,7 @@ from __future__ import annotations
 from msgspec import UNSET
 
 from watchword.core import base32, ids
+from watchword.core.instant import rfc3339
 from watchword.core.otpauth import AuthenticatorKey, write_key_uri
 from watchword.errors import UnknownError
 from watchword.flows.enrolment import Enrolments
@@ -36,7 +37,7 @@ class EnrolmentApi:
         answer = wire_enrolment.EnrolmentShown(
             status=seen.status.value,
             app=seen.app,
-            expires_at=wire.time_text(seen.expires_at) if seen.expires_at else UNSET,
+            expires_at=rfc3339(seen.expires_at) if seen.expires_at else UNSET,
             key=UNSET if seen.key is None else _key(seen.key),
             redirect_to=seen.redirect_to or UNSET,
         )

@@ -10,7 +10,7 @@ that hands nothing over get one and the same answer.
 from __future__ import annotations
 
 from watchword.core import ids
-from watchword.core.instant import SECOND
+from watchword.core.instant import SECOND, rfc3339
 from watchword.core.secret import CLAIM_SIZE, PROOF_SIZE
 from watchword.errors import UnknownError
 from watchword.flows.authenticator import NewAuthenticator
@@ -50,7 +50,7 @@ class HandoverApi:
             subject=shown.subject,
             label=shown.label,
             created_at=shown.created_at,
-            expires_at=wire.time_text(secret.expires_at),
+            expires_at=rfc3339(secret.expires_at),
             url=made.url,
             secret_id=name,
             manage_token=token,
@@ -71,4 +71,4 @@ class HandoverApi:
             bound = await self._flow.confirm(ids.from_text(ids.SECRET, request.key), link, claim, asked.code)
         except UnknownError:
             raise UnknownError(UNKNOWN) from None
-        return Answer(200, wire.encode(wire_secret.Enrolled("enrolled", wire.time_text(bound.confirmed_at or 0))))
+        return Answer(200, wire.encode(wire_secret.Enrolled("enrolled", rfc3339(bound.confirmed_at or 0))))

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from msgspec import UNSET
 
 from watchword.core import binary, ids
+from watchword.core.instant import rfc3339
 from watchword.core.magic_link import PROOF_SIZE
 from watchword.errors import InvalidInputError, UnauthenticatedError, UnknownError
 from watchword.flows.magic_link import MagicLinks, PageSeen
@@ -82,12 +83,23 @@ class MagicLinkApi:
             to = await self._flow.check(_id(request), proof, asked.code, request.client)
         return Answer(200, wire.encode(wire_magic_link.CodeConfirmed(to)))
 
-    async def resend(self, request: Request) -> Answer:
-        """Send the message again, with the same code and link."""
+    async def challenge(self, request: Request) -> Answer:
+        """Give a piece of work, in ALTCHA's form, for the next time the message is sent.
+
+        It counts once, for that send of that verification, for five minutes.
+        """
         asked: wire_magic_link.PageProof = request.payload
         proof = read_proof(asked.proof)
         with nothing_here():
-            seen = await self._flow.resend(_id(request), proof, request.client)
+            given = await self._flow.challenge(_id(request), proof, request.client)
+        return Answer(200, wire.encode(given))
+
+    async def resend(self, request: Request) -> Answer:
+        """Send the message again, with the same code and link; or for the first time, where it was held for `work`."""
+        asked: wire_magic_link.PageSend = request.payload
+        proof = read_proof(asked.proof)
+        with nothing_here():
+            seen = await self._flow.resend(_id(request), proof, request.client, asked.work)
         return Answer(200, wire.encode(_seen(seen)))
 
     async def exchange(self, request: Request) -> Answer:
@@ -143,10 +155,11 @@ def _seen(seen: PageSeen) -> wire_magic_link.PageShown:
         to=shown.to,
         watchword=shown.watchword,
         digits=verification.digits,
-        created_at=wire.time_text(verification.created_at),
-        expires_at=wire.time_text(verification.expires_at),
-        resend_at=wire.time_text(verification.resend_at),
+        created_at=rfc3339(verification.created_at),
+        expires_at=rfc3339(verification.expires_at),
+        resend_at=rfc3339(verification.resend_at),
         sends_remaining=verification.sends_remaining,
         attempts_remaining=verification.attempts_remaining,
         action=seen.action or UNSET,
+        challenge=wire.PROOF_OF_WORK if verification.is_held else UNSET,
     )

@@ -7,6 +7,7 @@ Rule: an address leaves masked and comes in a body, never in an address line.
 
 from __future__ import annotations
 
+from watchword.core.instant import rfc3339
 from watchword.flows.notice import Addresses
 from watchword.web import wire, wire_notice
 from watchword.web.api.authenticator import app_of, subject_of
@@ -25,7 +26,7 @@ class AddressApi:
         An address is tied to a subject by an approved verification that named the subject, and by nothing else.
         """
         listed = await self._flow.of_subject(app_of(request), subject_of(request.query))
-        shown = [wire_notice.AddressShown(each.to, wire.time_text(each.confirmed_at)) for each in listed]
+        shown = [wire_notice.AddressShown(each.to, rfc3339(each.confirmed_at)) for each in listed]
         return Answer(200, wire.encode(wire_notice.AddressList(shown)))
 
     async def remove(self, request: Request) -> Answer:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from msgspec import UNSET, UnsetType
 
 from watchword.core import ids
-from watchword.core.instant import Instant
+from watchword.core.instant import Instant, rfc3339
 from watchword.core.secret import CLAIM_SIZE, NONCE_SIZE, PROOF_SIZE, Secret
 from watchword.errors import InvalidInputError, UnauthenticatedError, UnknownError
 from watchword.flows.app import Apps
@@ -63,7 +63,7 @@ class SecretApi:
         name = ids.to_text(ids.SECRET, secret.id)
         made = wire_secret.SecretMade(
             id=name,
-            expires_at=wire.time_text(secret.expires_at),
+            expires_at=rfc3339(secret.expires_at),
             views=secret.views,
             manage_token=write_binary(shared.token),
             blobs=[place.path for place in places(name, secret)] if secret.sizes else UNSET,
@@ -97,7 +97,7 @@ class SecretApi:
         envelope = wire_secret.Envelope(1, write_binary(secret.nonce), granted.jwe.decode(), secret.kdf)
         shown = wire_secret.SecretGranted(
             envelope=envelope,
-            lease_expires_at=wire.time_text(granted.until),
+            lease_expires_at=rfc3339(granted.until),
             views_remaining=secret.views_left,
             blobs=places(request.key, secret) if secret.sizes else UNSET,
             handover=secret.handover,
@@ -165,14 +165,14 @@ def _optional(text: str | None, field: str) -> bytes | None:
 
 
 def _time(instant: Instant | None) -> str | UnsetType:
-    return UNSET if instant is None else wire.time_text(instant)
+    return UNSET if instant is None else rfc3339(instant)
 
 
 def _seen(opened: Opened) -> wire_secret.SecretSeen:
     secret = opened.secret
     return wire_secret.SecretSeen(
         state=opened.state.value,
-        expires_at=wire.time_text(secret.expires_at),
+        expires_at=rfc3339(secret.expires_at),
         views_remaining=secret.views_left,
         locked=secret.is_locked,
         nonce=write_binary(secret.nonce) if secret.nonce else UNSET,
@@ -188,8 +188,8 @@ def _status(name: str, opened: Opened) -> Answer:
     shown = wire_secret.SecretStatus(
         id=name,
         state=opened.state.value,
-        created_at=wire.time_text(secret.created_at),
-        expires_at=wire.time_text(secret.expires_at),
+        created_at=rfc3339(secret.created_at),
+        expires_at=rfc3339(secret.expires_at),
         views=secret.views,
         views_remaining=secret.views_left,
         locked=secret.is_locked,

@@ -10,16 +10,18 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from watchword.core import ids
 from watchword.core.action import Action
 from watchword.core.app import App
 from watchword.core.delivery import Delivery
+from watchword.core.instant import rfc3339
 from watchword.core.magic_link import LinkWanted, page_url, write_methods
 from watchword.errors import UnauthenticatedError, UnknownError
 from watchword.flows.verification import Request as Asked
 from watchword.flows.verification import Shown, Verifications
-from watchword.web import wire
+from watchword.web import rate_limit, wire
 from watchword.web.exchange import JSON, Answer, Request
 
 Verb = Callable[[App, bytes], Awaitable[Shown]]
@@ -44,7 +46,8 @@ class VerificationApi:
         shown = await self._flow.create(_app(request), _asked(new, request.headers.get(b"idempotency-key")))
         name = ids.to_text(ids.VERIFICATION, shown.verification.id)
         page = UNSET if shown.ticket is None else page_url(self._public_url, name, shown.ticket)
-        return Answer(201, wire.encode(show(name, shown, page=page)), JSON, _REPLAYED if shown.replayed else None)
+        headers = _REPLAYED if shown.replayed else rate_limit.of_answer(shown.left)
+        return Answer(201, wire.encode(show(name, shown, page=page)), JSON, headers)
 
     async def check(self, request: Request) -> Answer:
         """Accept a right code, once. Everything else is a problem that says why, for your backend and not the person.
@@ -63,7 +66,7 @@ class VerificationApi:
             )
         except UnknownError:
             raise UnknownError(UNKNOWN) from None
-        return Answer(200, wire.encode(show(request.key, shown)))
+        return Answer(200, wire.encode(show(request.key, shown)), JSON, rate_limit.of_answer(shown.left))
 
     async def resend(self, request: Request) -> Answer:
         """Send the message again, with the same code, so that a mail that is still on its way stays valid."""
@@ -80,7 +83,7 @@ class VerificationApi:
 
     async def _simple(self, verb: Verb, request: Request) -> Answer:
         shown = await self._found(verb, request)
-        return Answer(200, wire.encode(show(request.key, shown)))
+        return Answer(200, wire.encode(show(request.key, shown)), JSON, rate_limit.of_answer(shown.left))
 
     async def _found(self, verb: Verb, request: Request) -> Shown:
         try:
@@ -116,11 +119,11 @@ def _asked(new: wire.NewVerification, idempotency_key: bytes | None) -> Asked:
         known_device=requester.known_device if requester else False,
         link=wanted(new.link),
         action=read_action(new.action),
-        decoy=new.decoy,
+        decoy=new.decoy is True,
         notice_acknowledged=new.notice_acknowledged,
         subject=new.subject,
         idempotency_key=None if idempotency_key is None else idempotency_key.decode("latin-1"),
-        fingerprint=b"" if idempotency_key is None else wire.canonical(new),
+        fingerprint=b"" if idempotency_key is None else wire.canonical(new if new.decoy else replace(new, decoy=UNSET)),
     )
 
 
@@ -146,20 +149,21 @@ def show(
         verification.purpose,
         write_methods(verification.methods),
         shown.watchword,
-        wire.time_text(verification.expires_at),
-        wire.time_text(verification.created_at),
+        rfc3339(verification.expires_at),
+        rfc3339(verification.created_at),
         verification.attempts_remaining,
-        wire.time_text(verification.resend_at),
+        rfc3339(verification.resend_at),
         verification.sends_remaining,
         page,
         [_delivery(verification.channel, each) for each in shown.deliveries] if with_deliveries else UNSET,
+        wire.PROOF_OF_WORK if verification.is_held else UNSET,
     )
 
 
 def _delivery(channel: str, delivery: Delivery) -> wire.DeliveryShown:
     tls = delivery.tls
     return wire.DeliveryShown(
-        at=wire.time_text(delivery.at),
+        at=rfc3339(delivery.at),
         channel=channel,
         status=delivery.status.value,
         transport=delivery.transport or None,

@@ -11,6 +11,8 @@
  *
  * * no markup is ever parsed and no style attribute set, so that the strictest policies of pages let it be;
  * * the ticket leaves the page's markup as soon as it was read, and only its proof is sent, in bodies, without cookies;
+ * * what a message may cost in work (ALTCHA's) is computed here, by the browser's own functions and beside the page's thread:
+ *   without a worker or a picture, and with nothing for anybody to solve;
  * * what ticks is no live region; an error is said once, in words that tell a guesser nothing.
  */
 
@@ -28,6 +30,10 @@ const TEXTS = {
   resend: "Send it again",
   resend_in: "Send it again in {time}",
   resent: "Sent again. It is the same code.",
+  send: "Send it now",
+  sent: "Sent.",
+  work: "Before the code is sent, your browser works for some seconds. There is nothing for you to do.",
+  hard: "Your browser could not finish that. Nothing is lost: try again, or go back and choose another way.",
   spent: "It cannot be sent again.",
   until: "Valid until {time}.",
   form: "The code has {n} digits. Nothing was sent, and no try was counted.",
@@ -102,8 +108,10 @@ const LOOK = 5000; // milliseconds between two looks at a request that may be co
 const ENDS = new Set(["expired", "used", "canceled", "exhausted", "failed", "unknown", "insecure"]);
 
 /** @typedef {{status: string, app: string, purpose: string, to: string, watchword: string, digits: number, created_at: string,
- *   expires_at: string, resend_at: string, sends_remaining: number, attempts_remaining?: number, action?: string}} Seen */
+ *   expires_at: string, resend_at: string, sends_remaining: number, attempts_remaining?: number, action?: string,
+ *   challenge?: string}} Seen */
 /** @typedef {{origin: string, id: string, proof: string}} Request where a request is, and what shows that one may see it */
+/** @typedef {{parameters: {nonce: string, salt: string, cost: number, keyLength: number, keyPrefix: string}, signature: string}} Work */
 /** @typedef {{status: number, answer: any, retryAfter: number}} Heard `status` is 0 where nothing came back */
 
 /**
@@ -135,6 +143,29 @@ export async function requestOf(pageUrl) {
   const bits = await crypto.subtle.deriveBits({ name: "HKDF", hash: "SHA-256", salt: new Uint8Array(0), info }, key, 256);
   const proof = btoa(String.fromCharCode(...new Uint8Array(bits))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
   return { origin, id, proof };
+}
+
+/**
+ * Do a piece of work: find the counter whose key begins as wanted (docs/spec/passcode.md, section 10).
+ *
+ * @param {Work} work
+ * @param {() => boolean} goesOn asked before each try
+ * @returns {Promise<{challenge: Work, solution: {counter: number, derivedKey: string}} | null>}
+ */
+export async function solve(work, goesOn) {
+  const { nonce, salt, cost, keyLength, keyPrefix } = work.parameters;
+  const start = octets(nonce);
+  const password = new DataView(new ArrayBuffer(start.length + 4));
+  new Uint8Array(password.buffer).set(start);
+  const how = { name: "PBKDF2", hash: "SHA-256", salt: octets(salt), iterations: cost };
+  for (let counter = 0; goesOn(); counter += 1) {
+    password.setUint32(start.length, counter);
+    const key = await crypto.subtle.importKey("raw", password, "PBKDF2", false, ["deriveBits"]);
+    const bits = new Uint8Array(await crypto.subtle.deriveBits(how, key, keyLength * 8));
+    const derivedKey = [...bits].map((one) => one.toString(16).padStart(2, "0")).join("");
+    if (derivedKey.startsWith(keyPrefix)) return { challenge: work, solution: { counter, derivedKey } };
+  }
+  return null;
 }
 
 export class WatchwordCode extends HTMLElement {
@@ -253,6 +284,7 @@ export class WatchwordCode extends HTMLElement {
     field.size = seen.digits + 2;
     put(until, this.#say("until", { time: hour(Date.parse(seen.expires_at) + this.#ahead) }));
     if (before === null) this.#show("form");
+    if (before === null && seen.challenge) void this.#resend(); // nothing was sent yet, and somebody is here now
     this.#tick();
     if (seen.status === "confirmed" && before?.status !== "confirmed") this.#tell("watchword-elsewhere", {});
     if (before) return;
@@ -267,7 +299,7 @@ export class WatchwordCode extends HTMLElement {
     const wait = Math.ceil((Date.parse(this.#seen.resend_at) - Date.now() + this.#ahead) / 1000);
     const spent = this.#seen.sends_remaining === 0;
     resend.disabled = spent || wait > 0 || this.#busy;
-    put(resend, spent ? this.#say("spent") : wait > 0 ? this.#say("resend_in", { time: minutes(wait) }) : this.#say("resend"));
+    put(resend, spent ? this.#say("spent") : wait > 0 ? this.#say("resend_in", { time: minutes(wait) }) : this.#say(this.#seen.challenge ? "send" : "resend"));
     if (!document.hidden && !this.#busy && Date.now() - this.#looked >= LOOK) void this.#look();
   }
 
@@ -297,20 +329,43 @@ export class WatchwordCode extends HTMLElement {
   async #resend() {
     const { field, said } = this.#parts;
     if (!this.#seen || this.#busy) return;
+    const first = Boolean(this.#seen.challenge);
     this.#working(true);
-    const { status, answer, retryAfter } = await this.#ask("resend", {});
+    const { status, answer, retryAfter } = await this.#send();
     this.#working(false);
     field.focus(); // the button that was pressed cannot be pressed for now
     if (status === 200) {
       this.#arrange(answer);
-      said.textContent = this.#say("resent");
+      said.textContent = this.#say(first ? "sent" : "resent");
       this.#wrong("", { focus: false });
     } else if (status === 404) {
       this.end("unknown");
     } else if (status === 409) {
       await this.#look(); // it has ended, or was sent as often as it may be: that tells which
     } else {
-      this.#wrong(this.#trouble(status, retryAfter));
+      this.#wrong(answer.code === "challenge_required" ? this.#say("hard") : this.#trouble(status, retryAfter));
+    }
+  }
+
+  /**
+   * Have the message sent, and work for it where that is asked.
+   *
+   * @returns {Promise<Heard>}
+   */
+  async #send() {
+    const heard = this.#seen?.challenge ? null : await this.#ask("resend", {});
+    if (heard && heard.answer.code !== "challenge_required") return heard;
+    const { work } = this.#parts;
+    put(work, this.#say("work"));
+    try {
+      const set = await this.#ask("challenge", {});
+      if (set.status !== 200) return set;
+      const done = await solve(set.answer, () => this.isConnected);
+      return done ? await this.#ask("resend", { work: done }) : { status: 0, answer: {}, retryAfter: 0 };
+    } catch {
+      return { status: 403, answer: { code: "challenge_required" }, retryAfter: 0 }; // a browser that cannot compute it
+    } finally {
+      put(work, "");
     }
   }
 
@@ -397,8 +452,8 @@ export class WatchwordCode extends HTMLElement {
   }
 
   /**
-   * @param {"open" | "check" | "resend"} verb
-   * @param {Record<string, string>} more
+   * @param {"open" | "check" | "challenge" | "resend"} verb
+   * @param {Record<string, unknown>} more
    * @returns {Promise<Heard>}
    */
   async #ask(verb, more) {
@@ -439,13 +494,14 @@ function build(root) {
   const resend = make("button", { part: "resend", class: "plain", type: "button" });
   const until = make("p", { part: "until", class: "small" });
   const foot = make("div", { class: "foot" }, resend, until);
+  const work = make("p", { part: "work", class: "small", role: "status" });
   const said = make("p", { class: "said", role: "status" });
-  const form = make("form", { part: "form", novalidate: "", hidden: "" }, asks, action, words, label, row, error, foot, said);
+  const form = make("form", { part: "form", novalidate: "", hidden: "" }, asks, action, words, label, row, error, work, foot, said);
   const stuck = make("p", { part: "stuck", role: "alert", hidden: "" });
   const again = make("button", { part: "again", class: "plain", type: "button", hidden: "" });
   const over = make("p", { part: "over", tabindex: "-1", hidden: "" });
   root.append(looking, form, stuck, again, over);
-  return { looking, asks, action, both, second, label, field, submit, error, resend, until, said, form, stuck, again, over };
+  return { looking, asks, action, both, second, label, field, submit, error, resend, until, work, said, form, stuck, again, over };
 }
 
 /**
@@ -470,6 +526,11 @@ function make(tag, attributes, ...children) {
  */
 function put(place, text) {
   if (place.textContent !== text) place.textContent = text;
+}
+
+/** @param {string} hex */
+function octets(hex) {
+  return Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
 }
 
 /** @param {number} seconds */

@@ -1,0 +1,33 @@
+"""``bench/SCALE.md`` in chapters, each written by the program that measured it, the others left as they are.
+
+Not handled here: what is in a chapter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+PAGE = Path(__file__).with_name("SCALE.md")
+ORDER = ("postgresql", "valkey", "aged", "workers")
+_HEAD = """# Results at scale
+
+Each chapter names the command that wrote it, and when. Do not edit: run it again.
+What R is and how load is made: [RESULTS.md](RESULTS.md).
+Compare ratios within a chapter: rates move with the machine."""
+_MARK = re.compile(r"<!-- chapter: (\w+) -->\n")
+
+
+def put(name: str, text: str, page: Path = PAGE) -> None:
+    """Write one chapter."""
+    assert name in ORDER
+    parts = _MARK.split(page.read_text(encoding="utf-8"))[1:] if page.exists() else []
+    chapters = dict(zip(parts[::2], parts[1::2], strict=True)) | {name: f"{text.strip()}\n\n"}
+    body = "".join(f"<!-- chapter: {each} -->\n{chapters[each]}" for each in ORDER if each in chapters)
+    page.write_text(f"{_HEAD}\n\n{body.rstrip()}\n", encoding="utf-8")
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in [head, ["---"] * len(head), *rows])

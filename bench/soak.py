@@ -1,0 +1,250 @@
+"""``python -m bench.soak [--minutes 30]``: hours in little; writes ``bench/SOAK.md``, and fails if memory is not flat.
+
+``watchword serve`` itself on SQLite, with its courier and a relay over TLS, under a load that it can bear for ever:
+codes, links, secrets and authenticators at once, each connection resting between its requests. After every minute is
+written down what the process holds: memory, open files, threads, what waits, and what lies in the tables.
+
+Not handled here: how much it could do (``__main__.py``), rows by the million (``aged.py``).
+
+Rules: rows stay for two days, so tables grow for as long as this runs; nothing else may.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+import httpx
+import msgspec
+import psutil
+
+from bench import machine
+from bench.children import call
+from bench.courier import sink
+from bench.footprint import TABLES, WATCHWORD
+from bench.links import REDIRECT
+from bench.rows import Job, Row
+from bench.worker import CONFIG
+from watchword.core import ids
+
+HERE = Path(__file__).parent
+EVERY_TABLE = (*TABLES, "secrets", "authenticators")
+LOADS = {"mixed": 16, "secrets": 4, "links": 4, "authenticator": 4}  # connections
+PATIENCE = 30.0  # seconds for a service to leave
+
+# What may be more at the end than at the beginning: allocators keep pages, and a look may meet an open connection.
+GROWTH = 1.05
+MIB_MORE = 4.0
+FILES_MORE = 8
+DUE_MORE = 1_000
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """How long: so many rounds of so many seconds, or of so many requests of each kind, whichever ends first."""
+
+    rounds: int
+    seconds: float = 60.0
+    most: int = 0
+    pause: float = 0.05  # seconds: 320 requests a second of codes, and 80 of each other kind
+    mib_more: float = MIB_MORE
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """What there is after a round."""
+
+    requests: int
+    rate: float
+    p99: float
+    resident: float
+    files: int
+    threads: int
+    queue: int
+    due: int
+    rows: int
+    file: float
+
+
+class Soaked(msgspec.Struct, frozen=True):
+    """A service under load: where it is and who may ask it."""
+
+    pid: int
+    port: int
+    key: str
+    app: bytes
+    folder: Path
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[Soaked]:
+    """``watchword serve`` with a relay of its own."""
+    with sink(folder) as relay, (folder / "serve.log").open("wb") as log:
+        assert relay.stdout is not None
+        environment = _environment(folder, int(relay.stdout.readline()))
+        app = json.loads(_run(environment, "app", "create", "Soak", "--json", "--redirect-uri", REDIRECT))
+        command = [str(WATCHWORD), "serve", "--json", "--bind", "127.0.0.1:0"]
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log)
+        try:
+            assert process.stdout is not None
+            port = int(json.loads(process.stdout.readline())["url"].rpartition(":")[2])
+            yield Soaked(process.pid, port, app["key"], ids.from_text(ids.APP, app["id"]), folder)
+        finally:
+            process.terminate()
+            process.communicate(timeout=PATIENCE)
+
+
+def _environment(folder: Path, relay: int) -> dict[str, str]:
+    config = folder / "watchword.toml"
+    config.write_text(CONFIG, encoding="utf-8")
+    return {name: value for name, value in os.environ.items() if not name.startswith("WATCHWORD_")} | {
+        "WATCHWORD_CONFIG": str(config),
+        "WATCHWORD_DATA": str(folder),
+        "WATCHWORD_SMTP": f"smtps://localhost:{relay}",
+        "WATCHWORD_SMTP_CA": str(folder / "ca.pem"),
+        "WATCHWORD_MAIL_FROM": "Soak <codes@bench.example.org>",
+    }
+
+
+def _run(environment: dict[str, str], *words: str) -> bytes:
+    return subprocess.run([WATCHWORD, *words], env=environment, stdout=subprocess.PIPE, check=True).stdout
+
+
+def soak(plan: Plan, soaked: Soaked) -> Iterator[Sample]:
+    """Round after round, and what is there after each."""
+    for _ in range(plan.rounds):
+        yield _look(soaked, _round(plan, soaked))
+
+
+def _round(plan: Plan, soaked: Soaked) -> list[Row]:
+    """Every load at once, each from a process of its own."""
+    with ThreadPoolExecutor(len(LOADS)) as pool:
+        return [row for rows in pool.map(lambda scenario: _load(plan, soaked, scenario), LOADS) for row in rows]
+
+
+def _load(plan: Plan, soaked: Soaked, scenario: str) -> list[Row]:
+    job = Job(
+        scenario=scenario,
+        port=soaked.port,
+        pid=soaked.pid,
+        connections=LOADS[scenario],
+        # This one binds for half of the time and checks for the other.
+        seconds=plan.seconds / 2 if scenario == "authenticator" else plan.seconds,
+        most=plan.most,
+        api_key=soaked.key,
+        app=soaked.app,
+        key_file=str(soaked.folder / "keys.json"),
+        pause=plan.pause,
+    )
+    return msgspec.json.decode(call("bench.generator", msgspec.json.encode(job)), type=list[Row])
+
+
+def _look(soaked: Soaked, rows: Sequence[Row]) -> Sample:
+    process, figures = psutil.Process(soaked.pid), _metrics(soaked.port)
+    requests = sum(row.requests for row in rows)
+    path = soaked.folder / "watchword.db"
+    held = sum(each.stat().st_size for each in (path, path.with_name("watchword.db-wal")) if each.exists())
+    return Sample(
+        requests,
+        requests / max(row.seconds for row in rows),
+        max(row.p99 for row in rows),
+        machine.resident_mib(soaked.pid),
+        process.num_fds(),
+        process.num_threads(),
+        int(figures["watchword_store_queue_depth"]),
+        int(figures["watchword_outbox_due"]),
+        _rows(path),
+        held / 2**20,
+    )
+
+
+def _metrics(port: int) -> dict[str, float]:
+    told = httpx.get(f"http://127.0.0.1:{port}/metrics").text.splitlines()
+    lines = (line.rpartition(" ") for line in told if not line.startswith("#"))
+    return {name: float(value) for name, _, value in lines}
+
+
+def _rows(path: Path) -> int:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        return sum(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in EVERY_TABLE)  # noqa: S608
+
+
+def faults(samples: Sequence[Sample], mib_more: float = MIB_MORE) -> list[str]:
+    """What has grown that must not, once a fifth of the time is over: the last quarter against the first."""
+    warm = samples[len(samples) // 5 :]
+    part = max(1, len(warm) // 4)
+    first, last = ([median(getattr(each, name) for each in some) for name in ("resident", "files", "due")]
+                   for some in (warm[:part], warm[-part:]))  # fmt: skip
+    found = []
+    if last[0] > first[0] * GROWTH + mib_more:
+        found.append(f"memory grew from {first[0]:.0f} to {last[0]:.0f} MiB")
+    if last[1] > first[1] + FILES_MORE:
+        found.append(f"open files grew from {first[1]:.0f} to {last[1]:.0f}")
+    if last[2] > first[2] + DUE_MORE:
+        found.append(f"messages that wait grew from {first[2]:.0f} to {last[2]:.0f}")
+    return found
+
+
+def page(plan: Plan, described: Sequence[tuple[str, str]], samples: Sequence[Sample]) -> str:
+    """The page."""
+    found = faults(samples, plan.mib_more)
+    head = ("Minute", "Requests/s", "p99 ms", "Resident MiB", "Open files", "Threads", "Store's queue", "Messages due",
+            "Rows", "File MiB")  # fmt: skip
+    rows = [
+        (str(number), f"{each.rate:,.0f}", f"{each.p99:.1f}", f"{each.resident:.1f}", str(each.files),
+         str(each.threads), str(each.queue), str(each.due), f"{each.rows:,}", f"{each.file:.1f}")
+        for number, each in enumerate(samples, start=1)
+    ]  # fmt: skip
+    total = sum(each.requests for each in samples)
+    lines = [
+        "# A long run",
+        (
+            f"Written by `python -m bench.soak` on {datetime.now(UTC):%Y-%m-%d}: {plan.rounds} rounds of "
+            f"{plan.seconds:.0f} s, {total:,} requests. Do not edit: run it again (`make soak`)."
+        ),
+        _table(("Machine", ""), described),
+        (
+            "`watchword serve` with its courier, SQLite and a relay over TLS on one machine. Codes, links, secrets and "
+            f"authenticators at once over {sum(LOADS.values())} connections, each of which rests for "
+            f"{plan.pause * 1_000:.0f} ms after an answer. Rows stay for two days, so tables and file grow; nothing "
+            "else may."
+        ),
+        f"**{'; '.join(found)}.**" if found else "**Memory, open files and what waits are flat.**",
+        _table(head, rows),
+    ]
+    return "\n\n".join(lines) + "\n"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in [head, ["---"] * len(head), *rows])
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run it; returns how it ended."""
+    minutes = int(arguments[1]) if arguments[:1] == ["--minutes"] and len(arguments) == 2 else 0
+    assert minutes or not arguments, "python -m bench.soak [--minutes 30]"
+    plan, samples = Plan(minutes or 30), list[Sample]()
+    (HERE / "out").mkdir(exist_ok=True)
+    described = [*machine.describe(), ("Load average before", f"{machine.load_average():.2f}")]
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory(dir=HERE / "out") as scratch, serving(Path(scratch)) as soaked:
+        for sample in soak(plan, soaked):
+            samples.append(sample)
+            print(f"{(time.perf_counter() - began) / 60:5.1f} min  {sample}", file=sys.stderr, flush=True)
+    text = page(plan, described, samples)
+    (HERE / "SOAK.md").write_text(text, encoding="utf-8")
+    print(text)
+    return bool(faults(samples))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,67 @@
+"""What a send pays, inside the step that sends: every bucket and, where it costs money, what the guard keeps.
+
+Not handled here: which buckets those are (``flows/guard.py``), their arithmetic (``core/limit.py``).
+
+Rules: all of it or nothing, so that a refusal leaves nothing behind; a bucket whose day is spent quietly is not charged
+for that day, and its other rate is, so that what follows is answered as if it had been sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from watchword.adapters import guard_steps
+from watchword.core import limit
+from watchword.core.guard import ALLOWED, Plan, Verdict
+from watchword.core.instant import Instant, seconds_until
+from watchword.core.limit import Arrivals, Charge
+from watchword.errors import RateLimitedError
+
+
+class PayTables(guard_steps.GuardTables, Protocol):
+    """Buckets of sends, read and written inside one transaction."""
+
+    def set_arrivals(self, key: bytes, arrivals: Arrivals) -> None:
+        """Write a send bucket."""
+        ...
+
+
+class Paid(NamedTuple):
+    """What a send came to. ``left`` is what the buckets of any send take still; of the guard's nobody is told."""
+
+    verdict: Verdict
+    left: limit.Left | None
+    quiet: bool
+
+
+def pay(tables: PayTables, charges: Sequence[Charge], plan: Plan | None, now: Instant) -> Paid:
+    """Charge every bucket and, where a message costs money, what the guard keeps: all of it or nothing."""
+    charged, quiet = _charge(tables, charges, now)
+    admission = guard_steps.admit(tables, plan, now) if plan is not None else None
+    for key, arrivals in charged:
+        tables.set_arrivals(key, arrivals)
+    left = limit.left([(arrivals, charge.loud) for (_, arrivals), charge in zip(charged, charges, strict=True)], now)
+    if admission is None:
+        return Paid(ALLOWED, left, quiet)
+    for key, arrivals in admission.charged:
+        tables.set_arrivals(key, arrivals)
+    tables.put_guard_rows(admission.rows)
+    return Paid(admission.verdict, left, quiet)
+
+
+def _charge(tables: PayTables, charges: Sequence[Charge], now: Instant) -> tuple[list[tuple[bytes, Arrivals]], bool]:
+    """Work out every bucket before any is written, so that one which refuses leaves the others uncharged."""
+    charged = []
+    longest, quieted = 0, False
+    for key, rates, quiet in charges:
+        before = tables.arrivals(key)
+        arrivals, wait = limit.send(before, rates, now)
+        if wait and quiet:
+            arrivals, wait = limit.send(before, rates[:-1], now)
+            quieted = True
+        longest = max(longest, wait)
+        charged.append((key, arrivals))
+    if longest:
+        raise RateLimitedError(retry_after=seconds_until(now + longest, now))
+    return charged, quieted

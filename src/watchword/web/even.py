@@ -1,0 +1,88 @@
+"""Answers to those who prove nothing, given at an even time: whether something is there must not show by the clock.
+
+Finding a row and comparing with it takes some twenty microseconds more than finding none, and a patient stranger who
+asks often enough could tell. So what is refused because nothing is there, or not for whoever asks, leaves a fixed time
+after it came in, whatever was found; and so does every answer of a route that answers all alike.
+
+Not handled here: what is said (the endpoints); answers to holders of a proof, which may take what they take; limits of
+a source, which are charged before anything is looked at.
+
+Rules: the time of answering follows from the time of asking alone, so that no number of questions brings out the
+difference; who has a proof waits for nothing. The timers of an event loop are no good for this: they count whole
+milliseconds from when they are set, and what was set later would still be later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from queue import SimpleQueue
+from threading import Thread
+from time import perf_counter, sleep
+
+from watchword.errors import UnauthenticatedError, UnknownError, WatchwordError
+from watchword.web.exchange import Answer, Endpoint, Request
+
+_SPREAD = 0.000_2  # seconds
+
+Due = tuple[float, asyncio.AbstractEventLoop, "asyncio.Future[None]"]
+
+
+class Alarm:
+    """Wakes whoever waits, to some ten microseconds. Its thread is there from the first one on, and sleeps between."""
+
+    def __init__(self) -> None:
+        self._due: SimpleQueue[Due] = SimpleQueue()
+        self._thread: Thread | None = None
+
+    async def wait_until(self, moment: float) -> None:
+        """Wait. Moments come in order, or nearly: one that is earlier than the last waits for that one, too."""
+        if self._thread is None:
+            self._thread = Thread(target=self._work, name="alarm", daemon=True)
+            self._thread.start()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        self._due.put((moment, loop, future))
+        await future
+
+    def _work(self) -> None:
+        while True:
+            moment, loop, future = self._due.get()
+            sleep(max(0.0, moment - perf_counter()))
+            try:
+                loop.call_soon_threadsafe(_wake, future)
+            except RuntimeError:  # the loop is closed, and nobody waits any more
+                continue
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():  # who waited may have gone
+        future.set_result(None)
+
+
+def evenly(endpoint: Endpoint, alarm: Alarm, step: float, *, always: bool) -> Endpoint:
+    """An endpoint whose refusals, or ``always`` whose answers, leave at even times. ``step`` is in seconds."""
+
+    async def answered(request: Request) -> Answer:
+        began = perf_counter()
+        answer: Answer | WatchwordError
+        try:
+            answer = await endpoint(request)
+        except (UnknownError, UnauthenticatedError) as error:
+            # Without the places that it passed: what they hold, a row perhaps, goes now and not after the wait.
+            answer = type(error)(error.detail)
+        refused = isinstance(answer, WatchwordError)
+        if refused or always:
+            await alarm.wait_until(_next(began, step))
+        if isinstance(answer, WatchwordError):
+            raise answer
+        return answer
+
+    return answered
+
+
+def _next(began: float, step: float) -> float:
+    """The step at which an answer leaves: the first, unless the store takes longer than that."""
+    # What was touched on the way is still in the processor's caches, which is good for some three microseconds. They
+    # are hidden in a spread that follows from the nanosecond of asking, by Knuth's multiplicative hash: chance enough.
+    spread = _SPREAD * (int(began * 1e9) * 2_654_435_761 % 2**32) / 2**32
+    return began + ((perf_counter() - began) // step + 1) * step + spread
