@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench import browser, courier, footprint, load, machine, report, store, totp
+from bench import browser, courier, footprint, load, machine, pumping, report, store, totp
 from bench.children import call
 
 HERE = Path(__file__).parent
@@ -47,6 +47,10 @@ def _measure(plan: load.Plan, arguments: list[str]) -> report.Figures:
         seen = msgspec.json.decode(call("bench.browser", msgspec.json.encode(order)), type=browser.Shown)
         _say("the courier")
         drained = call("bench.courier", msgspec.json.encode(courier.Order(plan.messages, scratch)))
+        _say("the guard")
+        quick = plan is load.QUICK
+        costs = pumping.measured(plan.fewer, 300 if quick else 3_000, folder)
+        guarded = (pumping.rows(2_000 if quick else 50_000), costs)
         loaded = load.run(plan, folder, _say)
     return report.Figures(
         when=datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -58,6 +62,7 @@ def _measure(plan: load.Plan, arguments: list[str]) -> report.Figures:
         started=started,
         codes=msgspec.json.decode(codes, type=totp.Rates),
         seen=seen,
+        guarded=guarded,
     )
 
 

@@ -5,11 +5,13 @@ Not handled here: what is in a chapter.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 PAGE = Path(__file__).with_name("SCALE.md")
+QUIET = 1.5  # more than one for each core: a service, its database and the generator make about so much
 ORDER = ("postgresql", "valkey", "aged", "workers")
 _HEAD = """# Results at scale
 
@@ -23,9 +25,21 @@ def put(name: str, text: str, page: Path = PAGE) -> None:
     """Write one chapter."""
     assert name in ORDER
     parts = _MARK.split(page.read_text(encoding="utf-8"))[1:] if page.exists() else []
-    chapters = dict(zip(parts[::2], parts[1::2], strict=True)) | {name: f"{text.strip()}\n\n"}
-    body = "".join(f"<!-- chapter: {each} -->\n{chapters[each]}" for each in ORDER if each in chapters)
+    chapters = dict(zip(parts[::2], parts[1::2], strict=True)) | {name: text}
+    body = "".join(f"<!-- chapter: {each} -->\n{chapters[each].strip()}\n\n" for each in ORDER if each in chapters)
     page.write_text(f"{_HEAD}\n\n{body.rstrip()}\n", encoding="utf-8")
+
+
+def busy(load: float) -> list[str]:
+    """What to say where others had the cores as well, by the load average at the end; nothing on a quiet machine."""
+    cores = os.cpu_count() or 1
+    if load < cores + QUIET:
+        return []
+    told = (
+        f"**Others had these cores as well: a load average of {load:.1f} on {cores} of them. A service and what it "
+        "asks then wait for their turns, which lowers rates and ratios. Measure again where it is quiet.**"
+    )
+    return [told]
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -220,8 +220,6 @@ def table(outcomes: list[Outcome]) -> str:
 
 def page(outcomes: list[Outcome], costs: Costs, when: str) -> str:
     """``bench/GUARD.md``."""
-    mail, text, reading = (median(each) for each in (costs.mail, costs.text, costs.reading))
-    added = text - reading - mail
     return f"""# The guard, measured
 
 Written by `python -m bench.pumping` on {when}. Do not edit: run it again. What is simulated, and how, stands at the
@@ -229,14 +227,28 @@ top of `bench/pumping.py`; every run with seed {SEED} gives the same table.
 
 ## What attacks cost
 
-{table(outcomes)}
-
-Demanded: under 100 paid messages for a burst, under 1 % of an unguarded bill, and fewer than 1 in 1000 honest sign-ins
-refused, for the first three. The fourth is what breakers cannot see: it earns nobody anything, and budgets end it.
+{told(outcomes)}
 
 ## What it costs us
 
-Microseconds of CPU a create through the flow on SQLite, without HTTP, medians of {len(costs.mail)} rounds:
+{cost(costs)}
+"""
+
+
+def told(outcomes: list[Outcome]) -> str:
+    """The table, with what was demanded."""
+    return f"""{table(outcomes)}
+
+Demanded: under 100 paid messages for a burst, under 1 % of an unguarded bill, and fewer than 1 in 1000 honest sign-ins
+refused, for the first three. The fourth is what breakers cannot see: it earns nobody anything, and budgets end it."""
+
+
+def cost(costs: Costs) -> str:
+    """What a create by text costs beside one by mail, with what was demanded."""
+    mail, text, reading = (median(each) for each in (costs.mail, costs.text, costs.reading))
+    added = text - reading - mail
+    return f"""Microseconds of CPU a create through the flow on SQLite, without HTTP, medians of {len(costs.mail)}
+rounds:
 
 | by mail, with its limits | by text, with the guard | of which reading the number | the guard | of a create by mail |
 |---|---|---|---|---|
@@ -244,17 +256,20 @@ Microseconds of CPU a create through the flow on SQLite, without HTTP, medians o
 
 Demanded: under 15 %. **{"Met" if added < 0.15 * mail else "Missed"}.** A create by mail pays nothing for the guard: its
 recipient's bucket is all that mail needs. A text reads six rows, writes five, and has three buckets more than a mail.
-Beside the price of a text, some cents, {added:.0f} µs are nothing.
-"""
+Beside the price of a text, some cents, {added:.0f} µs are nothing."""
+
+
+def measured(rounds: int, creates: int, folder: Path) -> Costs:
+    """What it costs us, measured in a process of its own."""
+    order = msgspec.json.encode(Order(rounds, creates, str(folder)))
+    return msgspec.json.decode(call("bench.guard", order), type=Costs)
 
 
 def main() -> None:
     """Measure both, and write the page."""
     here = Path(__file__).parent
     (here / "out").mkdir(exist_ok=True)
-    order = msgspec.json.encode(Order(5, 3_000, str(here / "out")))
-    costs = msgspec.json.decode(call("bench.guard", order), type=Costs)
-    written = page(rows(), costs, datetime.now(UTC).strftime("%Y-%m-%d"))
+    written = page(rows(), measured(5, 3_000, here / "out"), datetime.now(UTC).strftime("%Y-%m-%d"))
     (here / "GUARD.md").write_text(written, encoding="utf-8")
     print(written)
 

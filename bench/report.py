@@ -10,12 +10,15 @@ from statistics import median
 
 import msgspec
 
+from bench import pumping
 from bench.browser import Shown
 from bench.courier import Drained
 from bench.footprint import Left, Started
+from bench.guard import Costs
 from bench.links import ALONE, CONTINUE, CYCLE, EXCHANGE, LINKED
 from bench.load import CONNECTIONS, Loaded
 from bench.profile import Profile
+from bench.pumping import Outcome
 from bench.requests import SECRETS
 from bench.rows import Row, Summary, summarise
 from bench.store import Rates
@@ -67,6 +70,7 @@ class Figures(msgspec.Struct, frozen=True):
     started: Started
     codes: Codes
     seen: Shown
+    guarded: tuple[list[Outcome], Costs] | None = None
 
 
 def write(figures: Figures) -> str:
@@ -81,9 +85,15 @@ def write(figures: Figures) -> str:
         "## Courier\n\n" + _courier(figures.drained),
         "## Memory, disk, start\n\n" + _footprint(figures.loaded.left, figures.started),
         "## Where the time goes\n\n" + _profile(figures.loaded.profile),
+        *(() if figures.guarded is None else (guard_section(*figures.guarded),)),
         HOW.rstrip(),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def guard_section(outcomes: list[Outcome], costs: Costs) -> str:
+    """What attacks by text cost, and what the guard does: as in ``bench/GUARD.md``, where its making is told."""
+    return f"## The guard of texts\n\n{pumping.told(outcomes)}\n\n{pumping.cost(costs)}"
 
 
 def ratios(rows: Sequence[Row], connections: int, scenario: str = MIXED) -> list[float]:

@@ -29,7 +29,7 @@ from statistics import median
 import uvloop
 
 from bench import machine
-from bench.chapters import put, table
+from bench.chapters import busy, put, table
 from bench.children import load, server
 from bench.report import ratios
 from bench.rows import Row, summarise
@@ -91,7 +91,7 @@ def theirs(port: int, count: int) -> float:
     adds = _benchmark(
         *(port, count, ADD.source),
         *("6", key, "ww:{0}due", key, guesses, f"ww:r0rrrr{RANDOM}", f"ww:ssss{RANDOM}"),
-        *(TERM, *made, "", "g" * 18, str(GUESSES_LIE), *windows),
+        *(TERM, *made, "", "g" * 18, str(GUESSES_LIE), "1", "1", *windows),
     )
     _lay(port, 4 * count, now)
     budgets = [str(number) for rate in RULES.guesses.budgets for number in rate]
@@ -219,6 +219,7 @@ def chapter(command: str, rounds: int, described: Sequence[tuple[str, str]], par
             "SQLite keeps what must last; Valkey, worker and generator share the cores."
         ),
         table(("Machine", ""), described),
+        *busy(machine.load_average()),
         *(f"### {name}\n\n{text.strip()}" for name, text in parts),
     ]
     return "\n\n".join(lines) + "\n"

@@ -25,7 +25,7 @@ import msgspec
 import psutil
 
 from bench import machine
-from bench.chapters import put, table
+from bench.chapters import busy, put, table
 from bench.children import call
 from bench.footprint import WATCHWORD
 from bench.rows import Job, Row
@@ -180,6 +180,7 @@ def page(plan: Plan, command: str, described: Sequence[tuple[str, str]], compare
         "## Two workers against one",
         f"Written by `{command}` on {datetime.now(UTC):%Y-%m-%d}, medians of {plan.rounds} rounds in turns.",
         table(("Machine", ""), described),
+        *busy(machine.load_average()),
         (
             f"create + check over {CONNECTIONS} connections. One worker has the first core and the generator the "
             "second; two workers share both with the generator and with the database, because there is no third core. "

@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from watchword.core.app import App
 from watchword.core.delivery import Delivery, Due, Report, Settlement
 from watchword.core.guard import ALLOWED, Plan, Verdict
@@ -74,7 +76,7 @@ class Idempotency(NamedTuple):
     lifetime: Span
 
 
-class Added(NamedTuple):
+class Added(msgspec.Struct, frozen=True):
     """A verification that stands in the store. ``replayed`` where an earlier request with this key had made it.
 
     ``verdict`` is the guard's, where it was asked; ``left`` what the tightest bucket that was charged takes still;
@@ -177,6 +179,16 @@ class VerificationStore(Protocol):
         Raises:
             UnknownError: there is none of that id in that app.
             InvalidInputError: it has no code.
+        """
+        ...
+
+    async def recognise(self, app: bytes, verification: bytes) -> Verification:
+        """Move a verification into the lane of devices that proved themselves before; in it already, it stays.
+
+        Whatever is counted from then on, checks and sends, is counted there.
+
+        Raises:
+            UnknownError: there is none of that id in that app.
         """
         ...
 

@@ -77,7 +77,7 @@ async def outcome(world: World, raw: bytes, code: str) -> str:
     try:
         await world.check(raw, code)
     except WatchwordError as error:
-        return type(error).__name__
+        return "StoreError" if isinstance(error, StoreError) else type(error).__name__
     return "approved"
 
 

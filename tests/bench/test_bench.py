@@ -10,7 +10,9 @@ import pytest
 from bench import browser, courier, links, profile, report, store, totp, valkey
 from bench.children import call, load, server
 from bench.footprint import Left, Moment, Started, leave
+from bench.guard import Costs
 from bench.load import Loaded
+from bench.pumping import Outcome
 from bench.requests import SECRETS
 from bench.rows import Row, summarise
 from tests.support.needs import needs
@@ -128,13 +130,16 @@ def test_the_page_says_what_was_demanded() -> None:
     loaded = Loaded(rows, Left(10, 0.1, (EMPTY, EMPTY, EMPTY)), NOTHING)
     drained = courier.Drained(10, 8, 1.0, 0.5, 0.1)
 
+    guarded = ([Outcome("burst", 5_000, 44, 10_000, 1)], Costs([50.0], [80.0], [20.0]))
     page = report.write(
         report.Figures(
             *("today", "make bench", [], loaded, store.Rates([2], [4], 5), drained, Started(300, 200, 60), codes),
-            browser.Shown(100, [150.0], [900.0], [800.0]),
+            *(browser.Shown(100, [150.0], [900.0], [800.0]), guarded),
         )
     )
 
+    assert "| burst | 5,000 | 44 | 0.9 % | 10,000 | 1 (0.10 in 1000) |" in page
+    assert "| 50 | 80 | 20 | 10 | 20 % |" in page
     assert "| create + check over 64 connections | 0.35 R (rounds: 0.35 to 0.35) | 0.3 R, aim 0.4 R |" in page
     assert f"| {SECRETS} over 64 connections | 0.45 R (rounds: 0.45 to 0.45) | 0.3 R, aim 0.4 R |" in page
     assert "| checks of authenticators over 64 connections | 0.40 R | 0.3 R |" in page

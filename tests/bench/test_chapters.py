@@ -25,6 +25,11 @@ def test_a_chapter_replaces_itself_and_leaves_the_others_in_their_order(tmp_path
     assert "old" not in written
 
 
+def test_a_busy_machine_is_told_of_and_a_quiet_one_is_not() -> None:
+    assert [] == chapters.busy(0.5)
+    assert "a load average of 99.0" in chapters.busy(99.0)[0]
+
+
 @pytest.mark.xdist_group("heavy")
 @pytest.mark.parametrize("store", aged.WAYS)
 def test_a_store_is_filled_with_copies_that_its_service_serves_beside(store: str, tmp_path: Path) -> None:

@@ -77,6 +77,44 @@ async def status(world: World, raw: bytes) -> Status:
 
 
 @every_store
+def test_a_device_that_is_recognised_counts_apart_from_then_on(store: str, tmp_path: Path) -> None:
+    async def journey() -> None:
+        rules = Rules(limits=Limits((), (), (), (), (Rate(3, DAY),)))
+        async with a_world(store, tmp_path, rules) as world:
+            attacked = await asked(world)
+            for _ in range(3):
+                assert (await typed(world, attacked.id, right=False)).outcome is Outcome.MISMATCH
+            mine = await asked(world)
+            assert (await typed(world, mine.id, right=True)).outcome is Outcome.LIMITED
+            recognised = await asyncio.gather(*(world.store.recognise(world.app.id, mine.id) for _ in range(AT_ONCE)))
+            assert {(each.id, each.lane) for each in recognised} == {(mine.id, 1)}
+            assert (await world.store.find(world.app.id, mine.id))[0].lane == 1
+            assert (await typed(world, mine.id, right=True)).outcome is Outcome.CONFIRMED
+            assert (await exchanged(world, mine.id)).outcome is Outcome.APPROVED
+            assert (await typed(world, (await asked(world)).id, right=True)).outcome is Outcome.LIMITED
+
+    run(journey())
+
+
+@every_store
+def test_recognising_a_device_loses_no_wrong_code_that_comes_at_the_same_time(store: str, tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world(store, tmp_path, UNLIMITED) as world:
+            row = await asked(world)
+            works = [
+                world.store.recognise(world.app.id, row.id) if each % 2 else typed(world, row.id, right=False)
+                for each in range(8)
+            ]
+            await asyncio.gather(*works)
+            found = (await world.store.find(world.app.id, row.id))[0]
+            assert (found.lane, found.attempts) == (1, 4)
+            with pytest.raises(UnknownError):
+                await world.store.recognise(b"x" * 16, row.id)
+
+    run(journey())
+
+
+@every_store
 def test_of_many_exchanges_at_once_exactly_one_is_approved(store: str, tmp_path: Path) -> None:
     async def journey() -> None:
         async with a_world(store, tmp_path) as world:

@@ -12,7 +12,7 @@ from tests.contract.stores import a_world, every_store, run
 from tests.support.world import World, wrong
 from watchword.core import passcode
 from watchword.core.instant import DAY, MINUTE, SECOND
-from watchword.core.limit import Rate
+from watchword.core.limit import Left, Rate
 from watchword.core.policy import BALANCED, Limits, Rules
 from watchword.core.verification import Status
 from watchword.errors import (
@@ -118,13 +118,13 @@ def test_a_send_tells_what_the_tightest_bucket_takes_still_and_a_repeat_tells_no
     async def journey() -> None:
         async with a_world(store, tmp_path) as world:
             told = [(await world.create(idempotency_key=key)).left for key in ("a", "b", "b")]
-            assert [left and left.left for left in told] == [(2, 200 * SECOND), (1, 200 * SECOND), None]
+            assert [left and left.left for left in told] == [Left(2, 200 * SECOND), Left(1, 200 * SECOND), None]
             world.clock.move(30 * SECOND)
             made = await world.create("bob@example.com", source="192.0.2.1")
             world.clock.move(30 * SECOND)
             resent = await world.verifications.resend(world.app, made.verification.id)
             assert resent.left is not None
-            assert resent.left.left == (1, 170 * SECOND)
+            assert resent.left.left == Left(1, 170 * SECOND)
 
     run(journey())
 

@@ -8,11 +8,20 @@ import pytest
 
 from tests.flows.journeys import generous, journey
 from tests.support.world import World, wrong
+from watchword.core import passcode
 from watchword.core.instant import DAY, HOUR, MINUTE, SECOND
 from watchword.core.limit import Rate
 from watchword.core.policy import BALANCED, Limits, Rules
 from watchword.core.verification import Status
-from watchword.errors import ChannelClosedError, ExhaustedError, InvalidInputError, MismatchError, RateLimitedError
+from watchword.errors import (
+    ChannelClosedError,
+    ExhaustedError,
+    InvalidInputError,
+    MismatchError,
+    NotAcceptedError,
+    RateLimitedError,
+)
+from watchword.flows.verification import Shown
 
 STRICT = generous(BALANCED._replace(failure_ceiling=7))
 
@@ -179,6 +188,28 @@ async def test_a_known_device_still_gets_in_when_strangers_spent_the_guesses(wor
     await miss(world, 10)
     raw, code = await world.send(known_device=True)
     assert (await world.check(raw, code)).status is Status.APPROVED
+
+
+@journey()
+async def test_of_a_thousand_sources_that_spend_a_users_sends_and_guesses_none_keeps_the_known_device_out(
+    world: World,
+) -> None:
+    tried: list[tuple[bytes, str]] = []
+    for number in range(1_000):
+        with suppress(RateLimitedError):
+            shown = await world.create(source=f"198.51.{number // 250}.{number % 250}")
+            tried.append((shown.verification.id, wrong(code_of(world, shown))))
+        for raw, typed in tried[-1:]:
+            with suppress(RateLimitedError, NotAcceptedError):
+                await world.check(raw, typed)
+        world.clock.move(SECOND)
+    raw, code = await world.send(known_device=True, source="192.0.2.1")
+    assert (await world.check(raw, code)).status is Status.APPROVED
+
+
+def code_of(world: World, shown: Shown) -> str:
+    row = shown.verification
+    return passcode.derive_code(world.keys.ring, row.app, row.id, row.digits)
 
 
 @journey()

@@ -144,7 +144,7 @@ def test_as_many_sends_pass_as_are_said_to_be_left_and_one_more_when_it_is_said(
         passed = accepted_from(bucket, limits, [now] * 40)
         assert told.more == passed
         if wait:
-            assert told == (0, wait)
+            assert told == Left(0, wait)
         later = now + told.wait
         assert accepted_from(bucket, limits, [later] * 40) > passed
         assert told.wait == 0 or accepted_from(bucket, limits, [later - 1] * 40) == passed

@@ -10,6 +10,7 @@ What differs all the same, and why that is no leak:
   a right code;
 * one that no relay took: its page says so, because its owner would wait for ever, and a decoy goes to no relay
   (docs/explanation/threat-model.md);
+* a text into a country that the guard has blocked asks whoever has its page for work, and a decoy does as well;
 * a source that asks too much is told so, whatever it asks for; an id that cannot be any names nothing to count;
 * how a secret ended, and that its passphrase was wrong too often: told to holders of its link alone;
 * all that became of a secret: told to whoever made it, by its manage token.
@@ -299,6 +300,7 @@ MATRIX: dict[tuple[str, str], Callable[[Site], Groups]] = {
     ("POST", "/v1/links/{id}/confirm"): by_proof("links", "confirm", word="copper"),
     ("POST", "/v1/pages/{id}/open"): by_proof("pages", "open"),
     ("POST", "/v1/pages/{id}/check"): by_proof("pages", "check", code="000000"),
+    ("POST", "/v1/pages/{id}/challenge"): by_proof("pages", "challenge"),
     ("POST", "/v1/pages/{id}/resend"): by_proof("pages", "resend"),
     ("POST", "/v1/enrolments/{id}/open"): enrolments("open"),
     ("POST", "/v1/enrolments/{id}/confirm"): enrolments("confirm", code="000000"),

@@ -21,18 +21,24 @@ import pytest
 
 from tests.service.test_races import app_id
 from tests.service.test_relay import through, until
+from tests.service.test_sms import called
 from tests.support.hostile_relays import Script, scripted_relay
+from tests.support.kannel import free_ports
 from tests.support.link import REDIRECT, STATE, VERIFIER, Holder, a_link, b64, handed_off, hkdf, un64
 from tests.support.relays import Relay, recording_relay
 from tests.support.service import Connection, Service, code_of, get, running
 from tests.support.sinks import Sinks
+from tests.support.sms import ANN, BOB, DUTIES
 from tests.support.tls import Authority
+from tests.support.twilio import SID, TOKEN, fake_twilio, sign
 from tests.support.world import wrong
 from watchword.client import Client
 from watchword.core import base32, ids, keyring, passcode
 from watchword.core.totp import totp
 from watchword.errors import MismatchError, UnauthenticatedError, UnavailableError
 
+GATEWAY_PASSWORD = "another-password-4711"
+MOBILE = ANN
 SMTP_PASSWORD = "a-password"  # the one that test_relay.through gives
 KEY_FILE = "keys.json"
 DIGITS = 10  # long enough never to appear by chance in a time or an id
@@ -207,6 +213,84 @@ def test_no_secret_of_any_flow_is_in_an_answer_a_log_a_table_a_metric_or_a_heade
             assert b"verification.approved" in canary.sinks.texts["file service.log"]
 
     asyncio.run(journey())
+
+
+def test_no_code_number_or_password_of_a_provider_is_anywhere_but_where_it_belongs(tmp_path: Path) -> None:
+    async def journey() -> None:
+        authority = Authority(tmp_path)
+        (port,) = free_ports(1)
+        config = DUTIES.replace('["gateway"]', '["twilio", "gateway"]')
+        async with fake_twilio(authority.valid(), 201, 201, 503) as fake, a_gateway() as (gateway, asked_of):
+            settings = DEBUG | {
+                "WATCHWORD_SMS_TWILIO": fake.url,
+                "WATCHWORD_SMS_CA": str(authority.ca_file),
+                "WATCHWORD_SMS_GATEWAY": f"http://ours:{GATEWAY_PASSWORD}@127.0.0.1:{gateway}/sendsms",
+            }
+            async with running(tmp_path, config=config, settings=settings, port=port) as service:
+                with closing(Canary(service)) as canary:
+                    canary.sinks.secret("Twilio's token", TOKEN)
+                    canary.sinks.secret("Twilio's account", SID)
+                    canary.sinks.secret("gateway's password", GATEWAY_PASSWORD)
+                    canary.sinks.secret("number", MOBILE)
+                    canary.sinks.secret("number without its plus", MOBILE[1:])
+                    canary.sinks.secret("national number", MOBILE[3:])
+                    asked: dict[str, Any] = {
+                        "channel": "sms",
+                        "notice_acknowledged": "2026-11",
+                        "requester": {"ip": SOURCE},
+                    }
+                    for number, purpose in enumerate(("binding", "login")):
+                        made = await canary.create(MOBILE, purpose=purpose, **asked)
+                        await until(canary.connection, made, lambda s: s["deliveries"][0]["status"] == "sent")
+                        path = f"/v1/verifications/{made}"
+                        url = fake.messages[number]["StatusCallback"]
+                        canary.sinks.secret(f"reference of {made}", url.rpartition("/")[2])
+                        told = {"MessageSid": "SM0", "MessageStatus": "delivered", "To": MOBILE}
+                        assert 200 == await called(service, url, told, sign(url, told))
+                        assert 404 == await called(service, url[:-1], told, sign(url, told))
+                        right = {"code": canary.code(made), "to": MOBILE, "purpose": purpose}
+                        await canary.refused("POST", f"{path}/check", right | {"code": wrong(right["code"])})
+                        await canary.refused("POST", f"{path}/check", right | {"to": BOB})
+                        await canary.refused("GET", f"{path}/{MOBILE}")
+                        assert (await canary.ask("POST", f"{path}/check", right))["status"] == "approved"
+                        await canary.ask("GET", path)
+                    made = await canary.create(MOBILE, **asked)  # the second provider takes this one
+                    await until(canary.connection, made, lambda s: s["deliveries"][0]["status"] == "sent")
+                    assert GATEWAY_PASSWORD in asked_of[0]
+                    assert canary.code(made) in asked_of[0]
+                    await canary.ask("GET", f"/v1/verifications/{made}")
+                    for body in ({"to": MOBILE + "²"}, {"to": f"{MOBILE},{BOB}"}, {"locale": MOBILE}):
+                        await canary.refused(
+                            "POST", "/v1/verifications", {"to": MOBILE, "purpose": "login"} | asked | body
+                        )
+                    await canary.metrics()
+                    canary.look_at_processes(environment=False)
+                    await canary.search()
+                    assert not fake.faults
+                    assert b"delivery.reported" in canary.sinks.texts["file service.log"]
+                    assert b'"country":"DE"' in canary.sinks.texts["file service.log"].replace(b": ", b":")
+
+    asyncio.run(journey())
+
+
+@asynccontextmanager
+async def a_gateway() -> AsyncIterator[tuple[int, list[str]]]:
+    """A gateway as Kannel is one, which takes everything: what it is asked has password, number and code in it."""
+    asked: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        length = int(head.lower().partition("content-length: ")[2].partition("\r\n")[0])
+        asked.append(head + (await reader.readexactly(length)).decode("latin-1"))
+        writer.write(
+            b"HTTP/1.1 202 Accepted\r\nContent-Length: 24\r\nConnection: close\r\n\r\n0: Accepted for delivery"
+        )
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1], asked
 
 
 def _has_taken(relay: Relay, mails: int) -> bool:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,6 +53,21 @@ async def works_again(crowd: Clients) -> None:
     for service in crowd.hosts.services:
         await ready(service, is_ready, within=SOON)
     await goes_on(crowd)
+
+
+@asynccontextmanager
+async def kept_up(server: PostgresServer) -> AsyncIterator[None]:
+    """Start it whenever it has gone down, as its unit does: a log that cannot grow ends it, now or in a moment."""
+
+    async def keep() -> None:
+        while True:
+            if server.has_ended():
+                await asyncio.to_thread(server.start)
+            await asyncio.sleep(0.1)
+
+    keeping = asyncio.create_task(keep())
+    yield
+    keeping.cancel()
 
 
 @pytest.mark.timeout(300)
@@ -109,9 +126,8 @@ def test_while_the_disk_of_the_database_is_full_callers_are_refused_and_what_was
             await asyncio.to_thread(fill, ballast)
             await is_refused(crowd)
             ballast.unlink()
-            if server.has_ended():  # its log could not grow, so it went down: whoever runs it starts it again
-                await asyncio.to_thread(server.start)
-            await works_again(crowd)
+            async with kept_up(server):
+                await works_again(crowd)
 
     with a_small_disk(folder / "data", mebibytes=56):
         server.make()
@@ -164,75 +180,92 @@ class Clocks:
         return (sys.executable, "-m", "tests.support.leaping", str(self.files[number]))
 
 
-@asynccontextmanager
-async def two_clocks(folder: Path) -> AsyncIterator[tuple[Hosts, Clocks, Connection, Connection]]:
+@dataclass
+class Skewed:
+    """The two hosts, a connection to the one that is behind and to the one that is ahead, and the loop they live on."""
+
+    run: Callable[[Coroutine[Any, Any, None]], None]
+    hosts: Hosts
+    clocks: Clocks
+    behind: Connection
+    ahead: Connection
+
+    async def made(self, by: Connection, address: str) -> tuple[str, str]:
+        """A verification and its code."""
+        status, answer = await by.create(address)
+        assert 201 == status, answer
+        return answer["id"], code_of(self.hosts.keyring, self.hosts.app, answer["id"])
+
+
+@pytest.fixture(scope="module")
+def skewed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Skewed]:
+    """One set-up for all of these tests; the clocks of both hosts only ever go forward."""
+    folder = tmp_path_factory.mktemp("clocks")
     clocks = Clocks(folder)
-    async with two_hosts(folder, programs=[clocks.program(0), clocks.program(1)], config=TIGHT) as hosts:
+    opening = two_hosts(folder, programs=[clocks.program(0), clocks.program(1)], config=TIGHT)
+    with asyncio.Runner() as runner:
+
+        async def opened() -> Hosts:
+            return await opening.__aenter__()
+
+        async def close() -> None:
+            await opening.__aexit__(None, None, None)
+
+        hosts = runner.run(opened())
         behind, ahead = hosts.connections(1)
         with closing(behind), closing(ahead):
-            yield hosts, clocks, behind, ahead
+            yield Skewed(runner.run, hosts, clocks, behind, ahead)
+        runner.run(close())
 
 
 @pytest.mark.xdist_group("heavy")
-def test_hosts_whose_clocks_differ_by_a_minute_approve_once(tmp_path: Path) -> None:
+def test_hosts_whose_clocks_differ_by_a_minute_approve_once(skewed: Skewed) -> None:
     async def journey() -> None:
-        async with two_clocks(tmp_path) as (hosts, _, behind, ahead):
-            connections = hosts.connections(AT_ONCE)
-            for number in range(TRIALS):
-                status, made = await (behind, ahead)[number % 2].create(f"user{number}@example.com")
-                assert 201 == status
-                code = code_of(hosts.keyring, hosts.app, made["id"])
-                answers = await asyncio.gather(*(each.check(made["id"], code) for each in connections))
-                assert {"approved": 1, "used": 2 * AT_ONCE - 1} == Counter(
-                    "approved" if status == 200 else answer["reason"] for status, answer in answers
-                )
-            for connection in connections:
-                connection.close()
+        connections = skewed.hosts.connections(AT_ONCE)
+        for number in range(TRIALS):
+            raw, code = await skewed.made((skewed.behind, skewed.ahead)[number % 2], f"user{number}@example.com")
+            answers = await asyncio.gather(*(each.check(raw, code) for each in connections))
+            assert {"approved": 1, "used": 2 * AT_ONCE - 1} == Counter(
+                "approved" if status == 200 else answer["reason"] for status, answer in answers
+            )
+        for connection in connections:
+            connection.close()
 
-    asyncio.run(journey())
+    skewed.run(journey())
 
 
 @pytest.mark.xdist_group("heavy")
-def test_a_guesser_gains_nothing_from_hosts_whose_clocks_differ(tmp_path: Path) -> None:
+def test_a_guesser_gains_nothing_from_hosts_whose_clocks_differ(skewed: Skewed) -> None:
     async def journey() -> None:
-        async with two_clocks(tmp_path) as (hosts, _, behind, ahead):
-            heard: Counter[str] = Counter()
-            for number in range(4):  # 20 tries of codes, 7 wrong guesses an hour of a person
-                status, made = await (behind, ahead)[number % 2].create("victim@example.com")
-                assert 201 == status, made
-                typed = wrong(code_of(hosts.keyring, hosts.app, made["id"]))
-                for each in (behind, ahead) * 3:
-                    status, answer = await each.check(made["id"], typed)
-                    assert 200 != status
-                    heard[answer.get("reason", answer["code"])] += 1
-            assert 7 == heard["mismatch"]
+        heard: Counter[str] = Counter()
+        for number in range(4):  # 20 tries of codes, 7 wrong guesses an hour of a person
+            raw, code = await skewed.made((skewed.behind, skewed.ahead)[number % 2], "victim@example.com")
+            for each in (skewed.behind, skewed.ahead) * 3:
+                status, answer = await each.check(raw, wrong(code))
+                assert 200 != status
+                heard[answer.get("reason", answer["code"])] += 1
+        assert 7 == heard["mismatch"]
 
-    asyncio.run(journey())
+    skewed.run(journey())
 
 
 @pytest.mark.xdist_group("heavy")
-def test_a_code_is_over_on_each_host_by_its_own_clock_and_on_both_within_the_minute(tmp_path: Path) -> None:
+def test_a_code_is_over_on_each_host_by_its_own_clock_and_on_both_within_the_minute(skewed: Skewed) -> None:
     async def journey() -> None:
-        async with two_clocks(tmp_path) as (hosts, clocks, behind, ahead):
-
-            async def made_behind(address: str) -> tuple[str, str]:
-                status, made = await behind.create(address)
-                assert 201 == status
-                return made["id"], code_of(hosts.keyring, hosts.app, made["id"])
-
-            ann, ben, eve = [await made_behind(f"{name}@example.com") for name in ("ann", "ben", "eve")]
-            clocks.move(8 * MINUTES)  # of ten; so nine on the host that is ahead
-            assert 200 == (await ahead.check(*ann))[0]
-            clocks.move(9 * MINUTES + MINUTES // 2)
-            status, answer = await ahead.check(*ben)
+        clocks, behind, ahead = skewed.clocks, skewed.behind, skewed.ahead
+        ann, ben, eve = [await skewed.made(behind, f"{name}@example.com") for name in ("ann", "ben", "eve")]
+        clocks.move(8 * MINUTES)  # of ten; so nine on the host that is ahead
+        assert 200 == (await ahead.check(*ann))[0]
+        clocks.move(9 * MINUTES)
+        status, answer = await ahead.check(*ben)
+        assert (422, "expired") == (status, answer["reason"])
+        assert 200 == (await behind.check(*ben))[0]
+        clocks.move(10 * MINUTES)
+        for each in (behind, ahead):
+            status, answer = await each.check(*eve)
             assert (422, "expired") == (status, answer["reason"])
-            assert 200 == (await behind.check(*ben))[0]
-            clocks.move(11 * MINUTES)
-            for each in (behind, ahead):
-                status, answer = await each.check(*eve)
-                assert (422, "expired") == (status, answer["reason"])
 
-    asyncio.run(journey())
+    skewed.run(journey())
 
 
 # --- an upgrade that rolls on ------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,14 +123,18 @@ class Clients:
         """Nobody was approved twice, and whatever anybody was told stands: no second check is approved."""
         assert {1} == set(self.approved.values())
         assert self.refused.keys() <= {"store_unavailable", "overloaded"}
-        connection, keyring = Connection(self.hosts.services[0], self.hosts.key), self.hosts.keyring
-        for raw in self.made:
-            status, answer = await connection.check(raw, code_of(keyring, self.hosts.app, raw))
-            if self.approved[raw]:
-                assert (422, "used") == (status, answer["reason"])
-            else:  # what was said to it was lost, and it was approved then or is now
-                assert status == 200 or answer["reason"] == "used"
-        connection.close()
+        turn = iter(self.made)
+        await asyncio.gather(*(self._prove(turn) for _ in range(3 * CLIENTS)))
+
+    async def _prove(self, turn: Iterator[str]) -> None:
+        keyring = self.hosts.keyring
+        with closing(Connection(self.hosts.services[0], self.hosts.key)) as connection:
+            for raw in turn:
+                status, answer = await connection.check(raw, code_of(keyring, self.hosts.app, raw))
+                if self.approved[raw]:
+                    assert (422, "used") == (status, answer["reason"])
+                else:  # what was said to it was lost, and it was approved then or is now
+                    assert status == 200 or answer["reason"] == "used"
 
 
 @asynccontextmanager

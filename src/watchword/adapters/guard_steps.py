@@ -86,10 +86,10 @@ def held(verification: Verification, now: Instant) -> Verification:
 
 def _charge(tables: GuardTables, plan: Plan, now: Instant) -> tuple[list[tuple[bytes, Arrivals]], int]:
     charged, longest = [], 0
-    for key, rates, _ in plan.charges:
-        arrivals, wait = limit.send(tables.arrivals(key), rates, now)
+    for charge in plan.charges:
+        arrivals, wait = limit.send(tables.arrivals(charge.key), charge.rates, now)
         longest = max(longest, wait)
-        charged.append((key, arrivals))
+        charged.append((charge.key, arrivals))
     return charged, longest
 
 

@@ -219,6 +219,9 @@ def listen_to_libraries(log: Log, level: str) -> None:
     # Below warning, libraries describe their own steps; they may do so when somebody asked for debug.
     root.setLevel(RANKS[level] if level != "info" else logging.WARNING)
     logging.getLogger("uvicorn").setLevel(RANKS[level])
+    # Its steps are addresses, and a provider's has our account in it.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("httpcore").setLevel(logging.WARNING)
 
 
 def describe(error: BaseException) -> dict[str, object]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from watchword.adapters import app_steps, guess_steps, limit_steps, steps
+from watchword.adapters import app_steps, device_steps, guess_steps, limit_steps, steps
 from watchword.adapters.guard_steps import GuardRow
 from watchword.adapters.memory_authenticator import MemoryAuthenticatorRows, MemoryAuthenticators
 from watchword.adapters.memory_handover import MemoryHandovers
@@ -194,6 +194,9 @@ class MemoryStore:
         now: Instant,
     ) -> Judgement:
         return steps.confirm_code(self.tables, app, verification, digits, matches, guesses, now)
+
+    async def recognise(self, app: bytes, verification: bytes) -> Verification:
+        return device_steps.recognise(self.tables, app, verification)
 
     async def confirm_word(
         self, app: bytes, verification: bytes, *, matches: bool, now: Instant

@@ -9,7 +9,9 @@ for that day, and its other rate is, so that what follows is answered as if it h
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+import msgspec
 
 from watchword.adapters import guard_steps
 from watchword.core import limit
@@ -27,7 +29,7 @@ class PayTables(guard_steps.GuardTables, Protocol):
         ...
 
 
-class Paid(NamedTuple):
+class Paid(msgspec.Struct, frozen=True):
     """What a send came to. ``left`` is what the buckets of any send take still; of the guard's nobody is told."""
 
     verdict: Verdict
@@ -54,14 +56,14 @@ def _charge(tables: PayTables, charges: Sequence[Charge], now: Instant) -> tuple
     """Work out every bucket before any is written, so that one which refuses leaves the others uncharged."""
     charged = []
     longest, quieted = 0, False
-    for key, rates, quiet in charges:
-        before = tables.arrivals(key)
-        arrivals, wait = limit.send(before, rates, now)
-        if wait and quiet:
-            arrivals, wait = limit.send(before, rates[:-1], now)
+    for charge in charges:
+        before = tables.arrivals(charge.key)
+        arrivals, wait = limit.send(before, charge.rates, now)
+        if wait and charge.quiet:
+            arrivals, wait = limit.send(before, charge.loud, now)
             quieted = True
         longest = max(longest, wait)
-        charged.append((key, arrivals))
+        charged.append((charge.key, arrivals))
     if longest:
         raise RateLimitedError(retry_after=seconds_until(now + longest, now))
     return charged, quieted

@@ -148,6 +148,9 @@ class SplitStore:
         async with self._counted(found, now):
             return await self.durable.confirm_code(app, verification, **told)  # type: ignore[arg-type]
 
+    async def recognise(self, app: bytes, verification: bytes) -> Verification:
+        return await self._wherever(lambda half: half.recognise(app, verification))
+
     async def confirm_word(
         self, app: bytes, verification: bytes, *, matches: bool, now: Instant
     ) -> tuple[Outcome, Verification]:

@@ -72,7 +72,7 @@ class Tables(AppTables, pay_steps.PayTables, Protocol):
         ...
 
     def change_verification(self, verification: Verification) -> None:
-        """Write the columns that change: status, attempts, sends, resend_at, words."""
+        """Write the columns that change: status, attempts, sends, resend_at, lane, words."""
         ...
 
     def replay(self, app: bytes, key: bytes) -> tuple[Verification, bytes] | None:

@@ -232,11 +232,12 @@ def _eased(plan: Plan, verdict: Verdict) -> Verdict:
 
 def send(line: Line, now: Instant, *, tail: int | None = None, broad: bool = False) -> Line:
     """Count a send, and open the breaker where that makes its figures bad. ``broad`` is a country's."""
-    counted = msgspec.structs.replace(
-        line, hour=_bump(line.hour, _SLOT, HOUR, now, 1, 0), day=_bump(line.day, HOUR, DAY, now, 1, 0)
+    counted = Line(
+        _bump(line.hour, _SLOT, HOUR, now, 1, 0),
+        _bump(line.day, HOUR, DAY, now, 1, 0),
+        line.unanswered if tail is None else _noted(line.unanswered, tail, now),
+        *(line.level, line.opened_at, line.until, line.probes, line.proven, line.good_at),
     )
-    if tail is not None:
-        counted = msgspec.structs.replace(counted, unanswered=_noted(line.unanswered, tail, now))
     if now < line.until:
         return counted  # monitored only: it is no probe
     if line.until:
@@ -285,19 +286,21 @@ def spend(spent: Spent, budget: Budget, price: int, now: Instant) -> Spent | Non
 
     A window is counted in whole slots and one more than it has, so that no position of it holds more than its ceiling.
     """
-    changed = []
-    for sums, width, span, ceiling in (
-        (spent.hour, _SLOT, HOUR, budget.hour),
-        (spent.day, HOUR, DAY, budget.day),
-        (spent.month, DAY, 30 * DAY, budget.month),
-    ):
-        slot, oldest = now // width, (now - span) // width
-        kept = {at: amount for at, amount in sums if oldest <= at <= slot + 1}
-        kept[slot] = kept.get(slot, 0) + price
-        if ceiling is not None and sum(kept.values()) > ceiling:
-            return None
-        changed.append(tuple(kept.items()))
-    return Spent(*changed)
+    hour = _add(spent.hour, _SLOT, HOUR, budget.hour, price, now)
+    day = None if hour is None else _add(spent.day, HOUR, DAY, budget.day, price, now)
+    month = None if day is None else _add(spent.month, DAY, 30 * DAY, budget.month, price, now)
+    return None if hour is None or day is None or month is None else Spent(hour, day, month)
+
+
+def _add(sums: Sums, width: Span, span: Span, ceiling: int | None, price: int, now: Instant) -> Sums | None:
+    slot, oldest = now // width, (now - span) // width
+    if sums and sums[-1][0] == slot and sums[0][0] >= oldest:  # nearly always
+        kept = (*sums[:-1], (slot, sums[-1][1] + price))
+    else:
+        found = {at: amount for at, amount in sums if oldest <= at <= slot + 1}
+        found[slot] = found.get(slot, 0) + price
+        kept = tuple(found.items())
+    return None if ceiling is not None and sum([amount for _, amount in kept]) > ceiling else kept
 
 
 def _bump(ring: Ring, width: Span, span: Span, now: Instant, sends: int, codes: int) -> Ring:
@@ -313,17 +316,22 @@ def _bump(ring: Ring, width: Span, span: Span, now: Instant, sends: int, codes: 
 def _counts(ring: Ring, width: Span, span: Span, now: Instant, ripe: int = 0) -> tuple[int, int]:
     """Sends and right codes of a window. Of ``ripe`` slots at its end the sends are not counted yet."""
     slot = now // width
-    oldest = slot - span // width
-    sends = sum(each[1] for each in ring if oldest <= each[0] <= slot - ripe)
-    return sends, sum(each[2] for each in ring if oldest <= each[0])
+    oldest, newest = slot - span // width, slot - ripe
+    sends = codes = 0
+    for at, sent, came in ring:
+        if at >= oldest:
+            codes += came
+            sends += sent if at <= newest else 0
+    return sends, codes
 
 
 def _is_bad(line: Line, now: Instant, ripe: int = 0) -> bool:
-    hour = _counts(line.hour, _SLOT, HOUR, now, ripe)
-    day = _counts(line.day, HOUR, DAY, now, 1 if ripe else 0)
-    if any(sends >= ENOUGH and codes < LEAST * sends for sends, codes in (hour, day)):
+    sends, codes = _counts(line.hour, _SLOT, HOUR, now, ripe)
+    if sends >= ENOUGH and codes < LEAST * sends:
         return True
-    sends, codes = day
+    sends, codes = _counts(line.day, HOUR, DAY, now, 1 if ripe else 0)
+    if sends >= ENOUGH and codes < LEAST * sends:
+        return True
     return len(line.unanswered) >= NEIGHBOURS and codes < LEAST * max(sends, 1)
 
 
@@ -331,7 +339,7 @@ def _is_surging(line: Line, now: Instant) -> bool:
     """Whether far more is unanswered than a country's usual traffic explains: a burst before its codes are due."""
     ripe, _ = _counts(line.hour, _SLOT, HOUR, now, RIPE)
     sends, codes = _counts(line.hour, _SLOT, HOUR, now)
-    young = sum(each[2] for each in line.hour if each[0] > now // _SLOT - RIPE)
+    young = sum([came for at, _, came in line.hour if at > now // _SLOT - RIPE])
     return sends - ripe - young > UNUSUAL + codes // SHARE
 
 

@@ -34,6 +34,7 @@ LINK = b"watchword/v1/link"
 PAGE = b"watchword/v1/page"
 HANDOFF = b"watchword/v1/handoff"
 WORK = b"watchword/v1/work"
+DEVICE = b"watchword/v1/device"
 
 INDEX_RECIPIENT = b"watchword/v1/index/recipient"
 INDEX_ADDRESS = b"watchword/v1/index/address"
@@ -100,6 +101,7 @@ class RootKey:
         self.link = Mac(derive(secret, LINK))
         self.page = Mac(derive(secret, PAGE))
         self.work = Mac(derive(secret, WORK))
+        self.device = Mac(derive(secret, DEVICE))
         self.handoff = AESGCM(derive(secret, HANDOFF))
 
     def __repr__(self) -> str:

@@ -14,7 +14,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
+
+import msgspec
 
 from watchword.core.instant import DAY, HOUR, MINUTE, SECOND, Instant, Span
 
@@ -51,7 +54,7 @@ class Rate(NamedTuple):
     per: Span
 
 
-class Charge(NamedTuple):
+class Charge(msgspec.Struct, frozen=True):
     """One bucket that a send pays into: the row's key and its rates, at most two.
 
     Where it is ``quiet``, the last rate refuses nothing: what is beyond it is answered as if it were sent.
@@ -67,7 +70,7 @@ class Charge(NamedTuple):
         return self.rates[:-1] if self.quiet else self.rates
 
 
-class Left(NamedTuple):
+class Left(msgspec.Struct, frozen=True):
     """What the tightest of several buckets takes still: so many more, and how long until it takes one more than that.
 
     Which bucket it is, is not told.
@@ -77,7 +80,7 @@ class Left(NamedTuple):
     wait: Span
 
 
-class Allowance(NamedTuple):
+class Allowance(msgspec.Struct, frozen=True):
     """What an authenticated caller is told of the limits that its request met: their name and rates, and what is left.
 
     The rates are a recipient's, whichever bucket is the tightest.
@@ -167,10 +170,15 @@ def left(paid: Iterable[tuple[Arrivals, Sequence[Rate]]], now: Instant) -> Left 
     return Left(fewest, longest) if fewest >= 0 else None
 
 
+@lru_cache
+def _untouched(budgets: tuple[Rate, ...]) -> Left | None:
+    return Left(min(count for count, _ in budgets), 0) if budgets else None
+
+
 def guesses_left(log: Sequence[Instant], budgets: tuple[Rate, ...], now: Instant) -> Left | None:
     """``left`` of budgets of wrong guesses."""
     if not log:  # nearly always
-        return Left(min(count for count, _ in budgets), 0) if budgets else None
+        return _untouched(budgets)
     tightest: Left | None = None
     for count, per in budgets:
         recent = log[bisect_right(log, now - per) : bisect_right(log, now + per)]

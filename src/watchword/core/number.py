@@ -52,9 +52,10 @@ def read_number(typed: str, *, field: str = "to") -> Number:
     except phonenumbers.NumberParseException:
         raise InvalidInputError("This is not a telephone number.", field=field) from None
     country = phonenumbers.region_code_for_number(parsed)
-    if not phonenumbers.is_valid_number(parsed) or country is None:
-        raise InvalidInputError("This is not a telephone number.", field=field)
     kind = phonenumbers.number_type(parsed)
+    # What is valid is of a type: asking for that as well would look through the same plan once more.
+    if country is None or kind == phonenumbers.PhoneNumberType.UNKNOWN:
+        raise InvalidInputError("This is not a telephone number.", field=field)
     if parsed.country_code in REFUSED_CODES or country == NOWHERE or kind not in {_MOBILE, _FIXED_OR_MOBILE, _VOIP}:
         raise InvalidInputError("This is not a number that messages can be sent to: give a mobile number.", field=field)
     e164 = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)

@@ -13,6 +13,8 @@ Rules:
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
 from watchword.core import magic_link, particulars, passcode, pkce, work
@@ -22,6 +24,7 @@ from watchword.core.envelope import IV_SIZE
 from watchword.core.handoff import LIFETIME, Kind, read_handoff, write_handoff
 from watchword.core.instant import SECOND, Instant, rfc3339
 from watchword.core.keyring import NONCE_SIZE, Keyring
+from watchword.core.known_device import is_known, remember
 from watchword.core.particulars import Particulars
 from watchword.core.recipient import mask
 from watchword.core.verification import CODE, LINK, NOT_ELSEWHERE, Outcome, Status, Verification, over
@@ -74,6 +77,13 @@ class PageSeen(msgspec.Struct, frozen=True):
     shown: Shown
     app: str
     action: str
+
+
+class CodeRight(NamedTuple):
+    """Where the browser goes, with a hand-off code, and by what it is known again."""
+
+    redirect_to: str
+    device: str
 
 
 class MagicLinks:
@@ -163,8 +173,10 @@ class MagicLinks:
         row, app = await self._by_ticket(verification, proof, source)
         return self._seen(self._verifications.show(row), app)
 
-    async def check(self, verification: bytes, proof: bytes, typed: str, source: str) -> str:
-        """A code that was typed at the hosted page: where the browser goes, with a hand-off code.
+    async def check(
+        self, verification: bytes, proof: bytes, typed: str, source: str, device: str | None = None
+    ) -> CodeRight:
+        """A code that was typed at the hosted page. ``device`` is what its browser was given after an earlier one.
 
         Raises:
             InvalidInputError: the input cannot be a code; nothing was counted.
@@ -174,6 +186,7 @@ class MagicLinks:
         """
         digits = passcode.read_digits(typed)
         row, app = await self._by_ticket(verification, proof, source)
+        row = await self._recognised(row, device)
         judgement = await self._store.confirm_code(
             app.id,
             row.id,
@@ -186,7 +199,8 @@ class MagicLinks:
         if outcome is Outcome.CONFIRMED:
             if row.status is not Status.CONFIRMED:
                 self._verifications.record("verification.confirmed", judged, by="code")
-            return self._hand_off(judged, app)
+            ring, now = self._keys.ring, self._clock.now()
+            return CodeRight(self._hand_off(judged, app), remember(ring, device or "", app.id, row.recipient, now))
         self._verifications.record("verification.refused", judged, reason=outcome.value)
         if outcome in {Outcome.CLOSED, Outcome.LIMITED}:
             raise _later(judgement.retry_after // SECOND if outcome is Outcome.LIMITED else LONG_WAIT)
@@ -205,7 +219,14 @@ class MagicLinks:
         key = self._keys.with_ring(lambda ring: work.key_of(ring, app.id, row.id, row.sends))
         return self._work.give(key, cost=cost, until=until)
 
-    async def resend(self, verification: bytes, proof: bytes, source: str, done: WorkDone | None = None) -> PageSeen:
+    async def resend(
+        self,
+        verification: bytes,
+        proof: bytes,
+        source: str,
+        done: WorkDone | None = None,
+        device: str | None = None,
+    ) -> PageSeen:
         """Send the message again, or what was held for the first time, as the hosted page asks.
 
         Raises:
@@ -214,6 +235,7 @@ class MagicLinks:
             EndedError, SendsSpentError, RateLimitedError, StoreError, KeyringError.
         """
         row, app = await self._by_ticket(verification, proof, source)
+        row = await self._recognised(row, device)
         try:
             worked = None if done is None else self._worked(row, app, done)
             shown = await self._verifications.resend(app, row.id, source=source, worked=worked)
@@ -294,6 +316,14 @@ class MagicLinks:
         if not magic_link.is_proof(magic_link.page_proof(ticket), proof) or not row.has_page:
             raise UnknownError
         return row, app
+
+    async def _recognised(self, row: Verification, device: str | None) -> Verification:
+        """The row, in the lane of known devices where its browser is one: there it counts apart from all others."""
+        now = self._clock.now()
+        if row.lane or not device or not is_known(self._keys.ring, device, row.app, row.recipient, now):
+            return row
+        self._verifications.record("verification.recognised", row)
+        return await self._store.recognise(row.app, row.id)
 
     def _worked(self, row: Verification, app: App, done: WorkDone) -> int:
         key = self._keys.with_ring(lambda ring: work.key_of(ring, app.id, row.id, row.sends))

@@ -97,7 +97,7 @@ class Request(msgspec.Struct, frozen=True):
         return f"Request(channel={self.channel!r}, purpose={self.purpose!r})"
 
 
-class Shown(msgspec.Struct, frozen=True):
+class Shown(msgspec.Struct):
     """A verification as its app may see it: masked address, watchword, status at ``now``.
 
     ``ticket`` opens its hosted page, and is known to the answer that made it alone; ``left`` is what the limits that
@@ -167,12 +167,14 @@ class Verifications:
             now=now,
             plan=guard.plan_of(self.rules, ring, new, source, page=True, holds=True),
         )
-        verification, replayed, _, left, _ = await self._sms.watch(self.rules, new, adding)
+        added = await self._sms.watch(self.rules, new, adding)
+        verification, replayed = added.verification, added.replayed
         self._record("verification.replayed" if replayed else "verification.created", verification)
         self._wake()
         if replayed or verification.is_held:
             return self._show(verification, now, replayed=replayed, made=True)
-        return structs.replace(shown, left=guard.sends_left(self.rules, verification, left))
+        shown.left = guard.sends_left(self.rules, verification, added.left)
+        return shown
 
     async def check(
         self,
@@ -258,10 +260,11 @@ class Verifications:
             now=now,
             plan=guard.plan_of(self.rules, ring, found, network, page=source is not None, worked=worked),
         )
-        resent, _, _, left, _ = await self._sms.watch(self.rules, found, resending)
+        added = await self._sms.watch(self.rules, found, resending)
+        resent = added.verification
         self._record("verification.resent", resent)
         self._wake()
-        return self._show(resent, now, left=guard.sends_left(self.rules, resent, left))
+        return self._show(resent, now, left=guard.sends_left(self.rules, resent, added.left))
 
     async def cancel(self, app: App, verification: bytes) -> Shown:
         """Withdraw a verification for good. Messages that still wait are not sent.

@@ -110,7 +110,8 @@ def verification_routes(services: Services) -> list[Route]:
 
 def magic_link_routes(services: Services) -> list[Route]:
     """Magic links, hosted code pages and the exchange."""
-    api, w, links, pages = MagicLinkApi(services.magic_links), wire_magic_link, "magic links", "hosted pages"
+    api, w = MagicLinkApi(services.magic_links, services.config.public_url), wire_magic_link
+    links, pages = "magic links", "hosted pages"
     # fmt: off
     return [
         Route("POST", "/v1/exchange", api.exchange, "exchange", "Collect what was confirmed", "verifications", Auth.APP,

@@ -59,7 +59,7 @@ class Dates:
     """The lines that the server begins every head with, written once for as long as they stay the same."""
 
     def __init__(self) -> None:
-        self._headers: Headers = []
+        self._headers: list[tuple[bytes, bytes]] = []
         self._lines = b""
 
     def of(self, state: ServerState) -> bytes:
@@ -92,7 +92,7 @@ class Connection(asyncio.Protocol):
         self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
         self._peer = ""
         self._url = b""
-        self._headers: Headers = []
+        self._headers: list[tuple[bytes, bytes]] = []
         self._reading: Turn | None = None  # the one whose body arrives
         self._framing: Headers = []  # what tells how long the body is of a request to speak another protocol
         self._waiting: deque[tuple[Request, Turn]] = deque()

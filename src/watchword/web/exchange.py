@@ -7,12 +7,12 @@ servers that bring requests (``turn.py``, ``asgi.py``).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from watchword.core.app import App
 
-Headers = list[tuple[bytes, bytes]]
+Headers = Sequence[tuple[bytes, bytes]]  # a tuple where it is the same for many answers: it is then written once
 CLOSE = (b"connection", b"close")  # the header of an answer after which nothing more is taken from this client
 UNMATCHED = "unmatched"  # the access log's name for whatever has no route
 

@@ -25,8 +25,7 @@ def of_answer(allowance: Allowance | None) -> Headers | None:
     """What goes with an answer. ``r`` are those left of the tightest limit, ``t`` the seconds until one more is."""
     if allowance is None:
         return None
-    name, rates, (more, wait) = allowance
-    return [_policy(name, rates), (LEFT, b'"%s";r=%d;t=%d' % (name.encode(), more, -(-wait // SECOND)))]
+    return _written(allowance.name, allowance.rates, allowance.left.more, -(-allowance.left.wait // SECOND))
 
 
 def of_refusal(error: RateLimitedError) -> Headers:
@@ -37,9 +36,9 @@ def of_refusal(error: RateLimitedError) -> Headers:
     return [(POLICY, _items(name, rates)), (LEFT, f'"{name}";r=0;t={error.retry_after}'.encode())]
 
 
-@lru_cache(maxsize=64)
-def _policy(name: str, rates: tuple[Rate, ...]) -> tuple[bytes, bytes]:
-    return POLICY, _items(*told(name, rates))
+@lru_cache(maxsize=4096)  # nearly every answer says what others said
+def _written(name: str, rates: tuple[Rate, ...], more: int, seconds: int) -> Headers:
+    return (POLICY, _items(*told(name, rates))), (LEFT, f'"{name}";r={more};t={seconds}'.encode())
 
 
 def _items(name: str, rates: Sequence[tuple[int, int]]) -> bytes:

@@ -66,7 +66,7 @@ class Route:
     most: int | None = None  # bytes of its body, where not as many as of any
     limited: bool = False  # its answers tell what is left of the limits (rate_limit.py)
     alike: bool = False  # answers everybody alike, so that its answers leave at even times, too (even.py)
-    shared: bool = False  # pages of every origin may call it: what it takes is a proof, and no cookie
+    shared: bool = False  # pages of every origin may call it: what it takes is a proof, and no cookie of theirs
 
 
 class Line:

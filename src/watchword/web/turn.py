@@ -21,7 +21,7 @@ from http import HTTPStatus
 from typing import Protocol
 
 from watchword.errors import WatchwordError
-from watchword.web.exchange import CLOSE, Answer, GoneError, Head, write_lines
+from watchword.web.exchange import CLOSE, Answer, GoneError, Head, Headers, write_lines
 
 STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 HIGH_WATER = 64 * 1024  # bytes of a body that wait for its reader
@@ -30,6 +30,15 @@ HIGH_WATER = 64 * 1024  # bytes of a body that wait for its reader
 @lru_cache(maxsize=2048)  # most answers are as long as others were
 def _length(length: int) -> bytes:
     return b"content-length: %d\r\n" % length
+
+
+def _more(headers: Headers) -> bytes:
+    if isinstance(headers, tuple):
+        return _known(headers)
+    return write_lines([header for header in headers if header != CLOSE])
+
+
+_known = lru_cache(maxsize=4096)(write_lines)
 
 
 class Line(Protocol):
@@ -182,7 +191,7 @@ class Turn:
 
 def write_head(answer: Answer, head: Head, dates: bytes, *, keep: bool) -> bytes:
     """The head of an answer; ``dates`` are the lines that it begins with."""
-    more = b"" if answer.headers is None else write_lines([header for header in answer.headers if header != CLOSE])
+    more = b"" if answer.headers is None else _more(answer.headers)
     length = _length(answer.length)
     end = b"\r\n" if keep else b"connection: close\r\n\r\n"
     return b"".join((STATUS_LINES[answer.status], dates, head.lines, length, more, end))

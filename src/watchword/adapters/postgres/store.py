@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from watchword.adapters import app_steps, guess_steps, limit_steps, steps
+from watchword.adapters import app_steps, device_steps, guess_steps, limit_steps, steps
 from watchword.adapters.batch import Batcher, figures
 from watchword.adapters.postgres.address import PostgresAddress
 from watchword.adapters.postgres.authenticator import PostgresAuthenticators
@@ -150,6 +150,10 @@ class PostgresStore:
             *(verification, steps.confirm_code, app, verification, digits, matches, guesses, now)
         )
         return judgement
+
+    async def recognise(self, app: bytes, verification: bytes) -> Verification:
+        recognised: Verification = await self._submit(device_steps.recognise, app, verification)
+        return recognised
 
     async def confirm_word(
         self, app: bytes, verification: bytes, *, matches: bool, now: Instant

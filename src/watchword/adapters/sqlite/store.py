@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from watchword.adapters import app_steps, guess_steps, limit_steps, steps
+from watchword.adapters import app_steps, device_steps, guess_steps, limit_steps, steps
 from watchword.adapters.batch import Batcher, figures
 from watchword.adapters.sqlite.authenticator import SqliteAuthenticators
 from watchword.adapters.sqlite.checkpoint import Checkpointer
@@ -141,6 +141,10 @@ class SqliteStore:
     ) -> Judgement:
         judged: Judgement = await self._submit(steps.confirm_code, app, verification, digits, matches, guesses, now)
         return judged
+
+    async def recognise(self, app: bytes, verification: bytes) -> Verification:
+        recognised: Verification = await self._submit(device_steps.recognise, app, verification)
+        return recognised
 
     async def confirm_word(
         self, app: bytes, verification: bytes, *, matches: bool, now: Instant

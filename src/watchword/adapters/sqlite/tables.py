@@ -107,8 +107,9 @@ class SqliteTables:
     def change_verification(self, verification: Verification) -> None:
         v = verification
         self._execute(
-            "UPDATE verifications SET status = ?, attempts = ?, sends = ?, resend_at = ?, words = ? WHERE id = ?",
-            (v.status.value, v.attempts, v.sends, v.resend_at, v.words, v.id),
+            "UPDATE verifications SET status = ?, attempts = ?, sends = ?, resend_at = ?, lane = ?, words = ? "
+            "WHERE id = ?",
+            (v.status.value, v.attempts, v.sends, v.resend_at, v.lane, v.words, v.id),
         )
 
     def replay(self, app: bytes, key: bytes) -> tuple[Verification, bytes] | None:

@@ -112,7 +112,8 @@ class Apart:
         if answer[0] != b"made":
             await self._sends.give_back(paid, now)
             paid = ()
-        return making.told(answer, verification, now, term)._replace(left=left_of(paid, now), quiet=is_quiet(paid))
+        added = making.told(answer, verification, now, term)
+        return msgspec.structs.replace(added, left=left_of(paid, now), quiet=is_quiet(paid))
 
     async def _look(self, verification: Verification, idempotency: Idempotency, now: Instant) -> Added | None:
         """What was made under an idempotency key."""

@@ -12,7 +12,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from watchword.adapters import steps
+import msgspec
+
+from watchword.adapters import device_steps, steps
 from watchword.adapters.meanwhile import Meanwhile
 from watchword.adapters.valkey.address import ValkeyAddress
 from watchword.adapters.valkey.apart import Apart
@@ -151,6 +153,13 @@ class ValkeyStore:
         typed = Typed.of(digits, matches, Expected(), Status.CONFIRMED)
         return await self._hot.attempt(app, verification, typed, guesses, now)
 
+    async def recognise(self, app: bytes, verification: bytes) -> Verification:
+        record = await self._rows.read(app, verification)
+        recognised = await self._rows.change(record, lambda tables: device_steps.recognise(tables, app, verification))
+        if recognised is None:
+            raise UnknownError
+        return recognised
+
     async def confirm_word(
         self, app: bytes, verification: bytes, *, matches: bool, now: Instant
     ) -> tuple[Outcome, Verification]:
@@ -215,7 +224,7 @@ class ValkeyStore:
         if written is None:
             raise UnknownError
         self._outbox.hint(verification)
-        return written._replace(left=left_of(paid, now), quiet=is_quiet(paid))
+        return msgspec.structs.replace(written, left=left_of(paid, now), quiet=is_quiet(paid))
 
     async def cancel(self, app: bytes, verification: bytes, *, now: Instant) -> Verification:
         record = await self._rows.read(app, verification)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from watchword.adapters import steps
 from watchword.adapters.valkey import making
 from watchword.adapters.valkey.guesses import GuessBook, budgets, ceiling
@@ -81,8 +83,8 @@ class Together:
         if added.replayed:
             return added
         after = zip(answer[1::2], answer[2::2], strict=True)
-        return added._replace(
-            left=limit.left([(each, charge.loud) for each, charge in zip(after, charges, strict=True)], now)
+        return msgspec.structs.replace(
+            added, left=limit.left([(each, charge.loud) for each, charge in zip(after, charges, strict=True)], now)
         )
 
     async def attempt(

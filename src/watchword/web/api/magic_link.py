@@ -21,7 +21,8 @@ from watchword.errors import InvalidInputError, UnauthenticatedError, UnknownErr
 from watchword.flows.magic_link import MagicLinks, PageSeen
 from watchword.web import wire, wire_magic_link
 from watchword.web.api.verification import UNKNOWN, read_action, show
-from watchword.web.exchange import Answer, Request
+from watchword.web.device_cookie import DeviceCookie
+from watchword.web.exchange import JSON, Answer, Request
 
 NOTHING = "There is nothing to open here. Is the address complete?"
 
@@ -29,8 +30,9 @@ NOTHING = "There is nothing to open here. Is the address complete?"
 class MagicLinkApi:
     """The endpoints of links, hosted pages and the exchange."""
 
-    def __init__(self, magic_links: MagicLinks) -> None:
+    def __init__(self, magic_links: MagicLinks, public_url: str) -> None:
         self._flow = magic_links
+        self._cookie = DeviceCookie(public_url)
 
     async def open(self, request: Request) -> Answer:
         """Give what the landing page shows, sealed under a key that follows from the link.
@@ -75,13 +77,15 @@ class MagicLinkApi:
         """Confirm with a right code, and say where the browser goes on.
 
         Wrong codes count in the same attempts and budgets as those that the app checks. A right one may be given again
-        until the app has collected, so that a reload loses nothing.
+        until the app has collected, so that a reload loses nothing. At the service's own page, a right code leaves the
+        cookie `__Host-watchword-device`, which gives that recipient limits of their own in that browser.
         """
         asked: wire_magic_link.PageCode = request.payload
-        proof = read_proof(asked.proof)
+        proof, device = read_proof(asked.proof), self._cookie.read(request)
         with nothing_here():
-            to = await self._flow.check(_id(request), proof, asked.code, request.client)
-        return Answer(200, wire.encode(wire_magic_link.CodeConfirmed(to)))
+            right = await self._flow.check(_id(request), proof, asked.code, request.client, device)
+        headers = None if device is None else DeviceCookie.write(right.device)
+        return Answer(200, wire.encode(wire_magic_link.CodeConfirmed(right.redirect_to)), JSON, headers)
 
     async def challenge(self, request: Request) -> Answer:
         """Give a piece of work, in ALTCHA's form, for the next time the message is sent.
@@ -99,7 +103,7 @@ class MagicLinkApi:
         asked: wire_magic_link.PageSend = request.payload
         proof = read_proof(asked.proof)
         with nothing_here():
-            seen = await self._flow.resend(_id(request), proof, request.client, asked.work)
+            seen = await self._flow.resend(_id(request), proof, request.client, asked.work, self._cookie.read(request))
         return Answer(200, wire.encode(_seen(seen)))
 
     async def exchange(self, request: Request) -> Answer:

@@ -10,7 +10,7 @@
  * Rules:
  *
  * * no markup is ever parsed and no style attribute set, so that the strictest policies of pages let it be;
- * * the ticket leaves the page's markup as soon as it was read, and only its proof is sent, in bodies, without cookies;
+ * * the ticket leaves the page's markup as soon as it was read, and only its proof is sent, in bodies; to another origin without cookies;
  * * what a message may cost in work (ALTCHA's) is computed here, by the browser's own functions and beside the page's thread:
  *   without a worker or a picture, and with nothing for anybody to solve;
  * * what ticks is no live region; an error is said once, in words that tell a guesser nothing.
@@ -100,6 +100,7 @@ button:hover:enabled { box-shadow: inset 0 0 0 1px currentcolor; }
 button.plain:disabled { cursor: default; color: var(--_quiet); }
 button.next:disabled { cursor: progress; opacity: 0.75; }
 :focus-visible { outline: 2px solid var(--_accent); outline-offset: 2px; }
+[part="work"]:not(:empty) { margin-block-end: 0.75rem; }
 .error { min-height: 1.5em; margin: 0.5rem 0; color: var(--_danger); }
 .foot { display: flex; flex-wrap: wrap; align-items: center; gap: 0.5rem 1rem; }
 .said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }`;
@@ -330,7 +331,7 @@ export class WatchwordCode extends HTMLElement {
     const { field, said } = this.#parts;
     if (!this.#seen || this.#busy) return;
     const first = Boolean(this.#seen.challenge);
-    this.#working(true);
+    this.#working(true, "submit"); // no code is checked
     const { status, answer, retryAfter } = await this.#send();
     this.#working(false);
     field.focus(); // the button that was pressed cannot be pressed for now
@@ -412,13 +413,16 @@ export class WatchwordCode extends HTMLElement {
     over.hidden = what !== "over";
   }
 
-  /** @param {boolean} now */
-  #working(now) {
+  /**
+   * @param {boolean} now
+   * @param {"checking" | "submit"} [told]
+   */
+  #working(now, told = "checking") {
     this.#busy = now;
     const { submit, said } = this.#parts;
     said.textContent = "";
     submit.disabled = now;
-    submit.textContent = this.#say(now ? "checking" : "submit");
+    submit.textContent = this.#say(now ? told : "submit");
     this.#tick();
   }
 
@@ -460,7 +464,7 @@ export class WatchwordCode extends HTMLElement {
     if (!this.#request) return { status: 404, answer: {}, retryAfter: 0 };
     const { origin, id, proof } = this.#request;
     /** @type {RequestInit} */
-    const how = { method: "POST", credentials: "omit", cache: "no-store", redirect: "error", referrerPolicy: "no-referrer" };
+    const how = { method: "POST", credentials: "same-origin", cache: "no-store", redirect: "error", referrerPolicy: "no-referrer" };
     const content = { headers: { "Content-Type": "application/json" }, body: JSON.stringify({ proof, ...more }) };
     try {
       const response = await fetch(`${origin}/v1/pages/${id}/${verb}`, { ...how, ...content });
