@@ -222,6 +222,28 @@ class Restless:
         return self.changes < 0 and await self._kept.rename(app, resealed)
 
 
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [
+        ({"algorithm": "MD5"}, "algorithm"),
+        ({"digits": 5}, "digits"),
+        ({"digits": 9}, "digits"),
+        ({"period": 4}, "period"),
+        ({"period": 121}, "period"),
+        ({"subject": ""}, "subject"),
+        ({"subject": "a\nb"}, "subject"),
+    ],
+)
+@journey()
+async def test_what_cannot_be_enrolled_names_its_field_and_makes_nothing(
+    world: World, more: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        await world.authenticators.enrol(world.app, NewAuthenticator(**{"subject": ANN} | more))
+    assert field == refused.value.field
+    assert {} == rows(world)
+
+
 class Counting:
     """A store that tells how often it was asked, and by which verb."""
 
