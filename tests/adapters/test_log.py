@@ -141,12 +141,12 @@ def test_a_reader_that_stalls_holds_nobody_up() -> None:
 
     def stall(_content: bytes) -> None:
         taken.set()
-        stalled.wait(10)
+        stalled.wait(60)
 
     written = Log(SystemClock(), write=stall)
     written.start()
     written.record("first")
-    assert taken.wait(5)
+    assert taken.wait(60)
     began = time.perf_counter()
     for _ in range(log.MOST + 10):
         written.record("http.request", route="/healthz")
@@ -164,7 +164,7 @@ def test_a_started_log_writes_by_itself() -> None:
     written.start()
     written.record("one")
 
-    assert wrote.wait(5)
+    assert wrote.wait(60)
     written.close()
 
 

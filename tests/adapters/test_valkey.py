@@ -65,7 +65,7 @@ async def a_server(*options: str) -> AsyncIterator[Server]:
 
 async def recovered(world: World) -> None:
     """Come back when the store can be written again."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             with suppress(StoreError):
                 await world.store.ping()

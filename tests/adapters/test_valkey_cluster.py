@@ -124,7 +124,7 @@ def test_when_a_replica_takes_over_codes_from_before_are_refused_and_the_service
             lost.kill()
             outcomes = Counter([await outcome(world, raw, code) for _ in range(3)])
             assert outcomes == {"StoreError": 3}
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while await outcome(world, raw, code) == "StoreError":  # noqa: ASYNC110 (the cluster's own doing)
                     await asyncio.sleep(0.05)
             with pytest.raises(ExpiredError):

@@ -69,7 +69,7 @@ def live(service: Service, scenario: Scenario) -> None:
 
 async def until(holds: Callable[[], bool]) -> None:
     """Wait for what background tasks will do."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110 (what is waited for is another task's doing, without an event of its own)
             await asyncio.sleep(0.005)
 

@@ -181,7 +181,7 @@ class Siege:
 
 async def until(holds: Callable[[], bool]) -> None:
     """Wait for what another process does, of which nobody here is told."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             if holds():
                 return

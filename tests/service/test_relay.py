@@ -52,7 +52,7 @@ def through(relay: Relay, authority: Authority, *, login: bool = True) -> dict[s
 
 async def until(connection: Connection, verification: str, holds: Callable[[Any], bool]) -> Any:
     """Ask for a verification until something is true of it."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             _, shown = await connection.ask("GET", f"/v1/verifications/{verification}")
             if holds(shown):

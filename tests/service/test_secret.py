@@ -269,7 +269,7 @@ def test_an_upload_goes_on_after_kill_9(tmp_path: Path) -> None:
         _, made = await connection.ask("POST", S, a_secret(blobs=[{"size": BIG}]))
         upload = asyncio.create_task(put(service, made["blobs"][0], made["manage_token"], BIG))
         place = tmp_path / "data" / "blobs"
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not any(path.is_file() and path.stat().st_size for path in place.rglob("*")):  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
         service.kill()

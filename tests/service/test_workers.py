@@ -22,7 +22,7 @@ def workers(service: Service) -> set[int]:
 
 async def until(holds: Callable[[], bool]) -> None:
     """Look again and again, for half a minute at most."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110 - nobody tells this process what another one's children do
             await asyncio.sleep(0.05)
 

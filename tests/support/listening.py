@@ -46,7 +46,7 @@ def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 async def until(true: Callable[[], bool]) -> None:
     """Let the loop turn until something is so."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not true():  # noqa: ASYNC110 (what is waited for is the server's doing, without an event of its own)
             await asyncio.sleep(0)
 
@@ -79,7 +79,7 @@ class Client:
 
     async def rest(self) -> bytes:
         """Everything until the server closes."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             try:
                 return await self.reader.read()
             except ConnectionResetError:  # it closed with something of ours unread

@@ -50,7 +50,7 @@ def a_pooler(server: PostgresServer) -> Iterator[int]:
             **unprivileged(),  # type: ignore[call-overload]
         )
         try:
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 60
             log = folder / "log"
             while not (log.exists() and "process up" in log.read_text()):
                 assert process.poll() is None, log.read_text() if log.exists() else "it did not begin"
@@ -58,4 +58,4 @@ def a_pooler(server: PostgresServer) -> Iterator[int]:
             yield port
         finally:
             process.kill()
-            process.wait(10)
+            process.wait(60)

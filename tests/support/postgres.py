@@ -27,7 +27,7 @@ USER = "watchword"
 PASSWORD = "not:a/secret"
 QUOTED = "not%3Aa%2Fsecret"
 NOBODY = 65534
-WITHIN = 30.0  # seconds for a server to begin
+WITHIN = 60.0  # seconds for a server to begin
 
 # Fast, and as safe as a test needs: what a killed server wrote is with the kernel. Commits stay synchronous.
 QUICK = ("fsync=off", "full_page_writes=off", "max_connections=200", "shared_buffers=64MB", "autovacuum_naptime=5s")
@@ -141,7 +141,7 @@ class PostgresServer:
         """Ask it to end at once, politely."""
         if self.process is not None:
             self.process.send_signal(2)  # SIGINT: clients are cut off, and what is committed is on disk
-            self.process.wait(30)
+            self.process.wait(60)
             self.process = None
 
     def kill(self) -> None:
@@ -154,7 +154,7 @@ class PostgresServer:
                 session.kill()
         # A session that outlived it would still hold the shared memory, and the next server would refuse to start.
         psutil.wait_procs(sessions, timeout=30)
-        self.process.wait(30)
+        self.process.wait(60)
         self.process = None
 
     def database(self) -> str:

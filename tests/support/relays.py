@@ -19,7 +19,7 @@ from aiosmtpd.smtp import Envelope as ReceivedEnvelope
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-_PATIENCE = 10.0  # seconds until a test that waits for something is wrong
+_PATIENCE = 60.0  # seconds until a test that waits for something is wrong
 
 
 @dataclass(frozen=True)

@@ -207,7 +207,7 @@ async def get(service: Service, path: str, **headers: str) -> Heard:
     return Heard(int(head[9:12]), head, body)
 
 
-async def ready(service: Service, holds: Callable[[Heard], bool], within: float = 30) -> Heard:
+async def ready(service: Service, holds: Callable[[Heard], bool], within: float = 60) -> Heard:
     """Ask /readyz until its answer is as awaited."""
     async with asyncio.timeout(within):
         while True:

