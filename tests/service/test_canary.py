@@ -475,6 +475,7 @@ def test_a_relay_that_fails_and_quotes_what_it_was_told_brings_nothing_into_the_
 
 def test_the_command_line_and_the_sdk_let_nothing_slip(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="httpx")  # which a service that ran in this process has silenced
 
     async def journey() -> None:
         async with a_canary_with_a_relay(tmp_path) as (canary, relay):

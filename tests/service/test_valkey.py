@@ -183,6 +183,7 @@ def test_when_a_replica_takes_over_behind_an_address_that_moves_people_ask_for_n
             follows(replica, master)
             async with a_line(master.port) as line, a_crowd(tmp_path, f"valkey://127.0.0.1:{line.port}") as crowd:
                 await goes_on(crowd)
+                crowd.meanwhile += 2 * 2 * MEANWHILE
                 line.cut()
                 master.kill()
                 assert (await ready(crowd.service, is_not_ready)).document["code"] == "store_unavailable"
