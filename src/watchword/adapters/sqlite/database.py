@@ -58,6 +58,8 @@ def connect(path: Path, *, patience: float = PATIENCE) -> apsw.Connection:
     """
     connection = apsw.Connection(str(path))
     try:
+        # With statistics built in, SQLite would plan a statement anew for every value that might change its plan.
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         connection.set_busy_timeout(round(PATIENCE * 1_000))
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}").fetchall()
