@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from playwright.sync_api import Error as BrowserError
 
 from tests.e2e.conftest import serving
-from tests.support.png import grey, head, png
+from tests.support.png import animated, grey, head, png
 
 pytestmark = pytest.mark.xdist_group(__name__)
 
@@ -136,6 +136,25 @@ def test_other_kinds_of_pictures_are_read(ours: Page, kind: str) -> None:
     packed = b64decode(ours.evaluate(PACK, [b64encode(png(rows_of(KEY))).decode(), kind]))
 
     assert [KEY] == codes_in(ours, packed, kind)
+
+
+def test_a_photo_that_says_how_it_was_held_and_where_is_read(ours: Page) -> None:
+    photo = b64decode(ours.evaluate(PACK, [b64encode(png(rows_of(KEY))).decode(), "image/jpeg"]))
+    turned = struct.pack(">HHIHH", 0x0112, 3, 1, 6, 0)  # by a quarter
+    told = b"Exif\0\0MM\0*" + struct.pack(">IH", 8, 1) + turned + bytes(4)
+    exif = b"\xff\xe1" + struct.pack(">H", len(told) + 2) + told
+
+    assert [KEY] == codes_in(ours, photo[:2] + exif + photo[2:], "image/jpeg")
+
+
+def test_of_an_animation_the_first_picture_counts(ours: Page) -> None:
+    first, second = rows_of(KEY), rows_of(OTHER)
+    size = max(len(first), len(second))
+    frames = [
+        [row.ljust(size, b"\xff") for row in rows] + [b"\xff" * size] * (size - len(rows)) for rows in (first, second)
+    ]
+
+    assert [KEY] == codes_in(ours, animated(*frames))
 
 
 def test_a_code_in_the_corner_of_a_large_screenshot_is_read(ours: Page) -> None:

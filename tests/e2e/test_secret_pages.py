@@ -7,8 +7,10 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyotp
 import pytest
 import segno
 from playwright.sync_api import Browser, Page, expect
@@ -243,6 +245,19 @@ def test_a_shown_secret_hides_itself_and_can_be_shown_again(place: Site, page: P
     assert "battery" not in page.content()
     page.get_by_role("button", name="Reveal").click()
     expect(page.locator("pre.secret")).to_have_text(SECRET)
+
+
+@pytest.mark.parametrize(("seconds", "word"), [(120, "fast"), (-120, "slow")])
+def test_a_recipient_whose_clock_is_wrong_is_told_so_and_sees_the_right_code(
+    place: Site, page: Page, seconds: int, word: str
+) -> None:
+    link = share(page, place.url, KEY_URI)
+    page.clock.install(time=datetime.now(UTC) + timedelta(seconds=seconds))
+    reveal(page, link)
+    told = page.get_by_text(re.compile(rf"The clock of this device is 1[12]\d seconds {word}"))
+    expect(told).to_be_visible()
+    steps = [int(time.time()) + 30 * step for step in (-1, 0, 1)]
+    assert page.locator(".code").inner_text().replace(" ", "") in {pyotp.TOTP(KEY).at(step) for step in steps}
 
 
 def test_a_key_is_recognised_and_its_recipient_confirms_it(place: Site, page: Page, browser: Browser) -> None:

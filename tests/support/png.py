@@ -17,6 +17,18 @@ def png(rows: Sequence[bytes]) -> bytes:
     return head(len(rows[0]), len(rows)) + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
 
 
+def animated(*pictures: Sequence[bytes]) -> bytes:
+    """Pictures of one size, one after the other (APNG: PNG, third edition, 11.3.6)."""
+    width, height = len(pictures[0][0]), len(pictures[0])
+    frames = head(width, height) + _chunk(b"acTL", struct.pack(">II", len(pictures), 0))
+    for number, rows in enumerate(pictures):
+        order = max(0, 2 * number - 1)
+        frames += _chunk(b"fcTL", struct.pack(">IIIIIHHBB", order, width, height, 0, 0, 1, 1, 0, 0))
+        body = zlib.compress(b"".join(b"\0" + row for row in rows))
+        frames += _chunk(b"fdAT", struct.pack(">I", order + 1) + body) if number else _chunk(b"IDAT", body)
+    return frames + _chunk(b"IEND", b"")
+
+
 def head(width: int, height: int) -> bytes:
     """What a file starts with that says it is a grey picture of that size."""
     return _SIGNATURE + _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
