@@ -247,6 +247,8 @@ class Connection(asyncio.Protocol):
         """Wait until the client has taken what was sent, or left."""
         if self._full is not None:
             await asyncio.shield(self._full)
+        elif self.transport.is_closing():
+            await asyncio.sleep(0)  # it takes all and sends nothing, until the loop may say that the client left
 
     def end_turn(self, turn: Turn) -> None:
         """Go on to the next request, or close."""
