@@ -25,8 +25,7 @@ from statistics import median
 
 import msgspec
 
-from bench import machine
-from bench.chapters import put, table
+from bench.chapters import OUT, run, table
 from bench.children import Running, load, server
 from bench.footprint import TABLES
 from bench.rows import Row
@@ -34,7 +33,6 @@ from tests.support.postgres import PostgresServer, a_server
 from watchword.adapters.system import SystemClock
 from watchword.core.instant import DAY, HOUR, MINUTE, Instant, Span
 
-HERE = Path(__file__).parent
 CONNECTIONS = 64
 WARM = 0.5
 SETTLE = 5.0  # seconds for what a full store does at its start, a purge above all
@@ -270,21 +268,14 @@ def _row(each: Aged) -> tuple[str, ...]:
     )
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Measure and write."""
-    assert set(arguments) <= {"--quick"}, "python -m bench.aged [--quick]"
-    plan = QUICK if arguments else FULL
-    (HERE / "out").mkdir(exist_ok=True)
-    described = [*machine.describe(), ("Load average before", f"{machine.load_average():.2f}")]
-    aged = []
+def written(quick: bool, command: str, described: list[tuple[str, str]]) -> str:  # noqa: FBT001 - as run() has it
+    """Measure; the chapter."""
+    plan, aged = QUICK if quick else FULL, []
     for way in WAYS:
-        with tempfile.TemporaryDirectory(dir=HERE / "out") as scratch:
+        with tempfile.TemporaryDirectory(dir=OUT) as scratch:
             aged.append(measure(plan, Path(scratch), way))
-    text = page(plan, " ".join(["python -m bench.aged", *arguments]), described, aged)
-    if plan is FULL:
-        put("aged", text)
-    print(text)
+    return page(plan, command, described, aged)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    run("aged", "aged", sys.argv[1:], written)

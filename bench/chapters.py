@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from bench import machine
+
 PAGE = Path(__file__).with_name("SCALE.md")
+OUT = PAGE.with_name("out")  # on the disk of the project: a folder in memory would make every commit free
 QUIET = 1.5  # more than one for each core: a service, its database and the generator make about so much
 ORDER = ("postgresql", "valkey", "aged", "workers")
 _HEAD = """# Results at scale
@@ -28,6 +31,22 @@ def put(name: str, text: str, page: Path = PAGE) -> None:
     chapters = dict(zip(parts[::2], parts[1::2], strict=True)) | {name: text}
     body = "".join(f"<!-- chapter: {each} -->\n{chapters[each].strip()}\n\n" for each in ORDER if each in chapters)
     page.write_text(f"{_HEAD}\n\n{body.rstrip()}\n", encoding="utf-8")
+
+
+def run(
+    module: str, name: str, arguments: Sequence[str], written: Callable[[bool, str, list[tuple[str, str]]], str]
+) -> None:
+    """What the program of a chapter does: measure, print, and put the chapter, unless it was told to be quick.
+
+    ``written`` is told whether it is quick, the command, and what the machine is; it returns the chapter.
+    """
+    assert set(arguments) <= {"--quick"}, f"python -m bench.{module} [--quick]"
+    OUT.mkdir(exist_ok=True)
+    described = [*machine.describe(), ("Load average before", f"{machine.load_average():.2f}")]
+    text = written(bool(arguments), " ".join([f"python -m bench.{module}", *arguments]), described)
+    if not arguments:
+        put(name, text)
+    print(text)
 
 
 def busy(load: float) -> list[str]:

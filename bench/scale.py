@@ -26,7 +26,7 @@ import psutil
 import uvloop
 
 from bench import machine
-from bench.chapters import put, table
+from bench.chapters import OUT, run, table
 from bench.children import Running, load, server
 from bench.rows import Row, Summary, summarise
 from bench.store import RULES, TASKS, Case, cases
@@ -39,7 +39,6 @@ from watchword.adapters.postgres.link import Link
 from watchword.adapters.system import SystemClock
 from watchword.core.verification import Expected
 
-HERE = Path(__file__).parent
 POOL = 16  # connections of the pool that stands for the usual way
 WARM = 0.3
 Ask = Any  # add and attempt, as both ways have them
@@ -233,24 +232,18 @@ def _load(each: Summary, share: float) -> tuple[str, ...]:
     return (each.scenario, *figures, f"{each.own_share:.0%}", f"{share:.0%}" if share else "")
 
 
-def main(arguments: list[str]) -> None:
-    """Measure and write."""
-    assert set(arguments) <= {"--quick"}, "python -m bench.scale [--quick]"
-    plan = QUICK if arguments else FULL
-    (HERE / "out").mkdir(exist_ok=True)
-    described = [*machine.describe(), ("Load average before", f"{machine.load_average():.2f}")]
+def written(quick: bool, command: str, described: list[tuple[str, str]]) -> str:  # noqa: FBT001 - as run() has it
+    """Measure; the chapter."""
+    plan = QUICK if quick else FULL
     database = a_server("fsync=on", "full_page_writes=on")
-    described.append(("PostgreSQL", database.sql("SHOW server_version")))
+    described = [*described, ("PostgreSQL", database.sql("SHOW server_version"))]
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         ways = runner.run(alone(plan, database))
-    with tempfile.TemporaryDirectory(dir=HERE / "out") as scratch:
+    with tempfile.TemporaryDirectory(dir=OUT) as scratch:
         under_load = loaded(plan, Path(scratch), database)
     database.stop()
-    text = page(plan, " ".join(["python -m bench.scale", *arguments]), described, ways, under_load)
-    if plan is FULL:
-        put("postgresql", text)
-    print(text)
+    return page(plan, command, described, ways, under_load)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    run("scale", "postgresql", sys.argv[1:], written)

@@ -29,7 +29,7 @@ from statistics import median
 import uvloop
 
 from bench import machine
-from bench.chapters import busy, put, table
+from bench.chapters import OUT, busy, run, table
 from bench.children import load, server
 from bench.report import ratios
 from bench.rows import Row, summarise
@@ -49,7 +49,6 @@ ROUNDS = 7  # over HTTP
 VERBS = 5  # of the verbs alone
 TERM = "TERMTERM"  # of rows that redis-benchmark finds; as an argument of a command it can hold no byte that is nought
 RANDOM = "__rand_int__"  # which redis-benchmark replaces by twelve digits
-OUT = Path(__file__).parent / "out"
 
 Rates = dict[str, list[float]]
 
@@ -231,21 +230,14 @@ def measure(servers: Server | ServerCluster, *, quick: bool) -> str:
     return page(rates, over_http(servers, 1 if quick else ROUNDS, 0.5 if quick else 2.0))
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Run it."""
-    assert set(arguments) <= {"--quick"}, "python -m bench.valkey [--quick]"
-    quick = "--quick" in arguments
-    OUT.mkdir(exist_ok=True)
-    described = [*machine.describe(), ("Load average before", f"{machine.load_average():.2f}")]
+def written(quick: bool, command: str, described: list[tuple[str, str]]) -> str:  # noqa: FBT001 - as run() has it
+    """Measure; the chapter."""
     with closing(Server()) as one:
         parts = [("One server", measure(one, quick=quick))]
     with closing(ServerCluster()) as cluster:
         parts.append(("A cluster of three masters", measure(cluster, quick=quick)))
-    text = chapter(" ".join(["python -m bench.valkey", *arguments]), ROUNDS, described, parts)
-    if not quick:
-        put("valkey", text)
-    print(text)
+    return chapter(command, ROUNDS, described, parts)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    run("valkey", "valkey", sys.argv[1:], written)

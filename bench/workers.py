@@ -25,7 +25,7 @@ import msgspec
 import psutil
 
 from bench import machine
-from bench.chapters import busy, put, table
+from bench.chapters import OUT, busy, run, table
 from bench.children import call
 from bench.footprint import WATCHWORD
 from bench.rows import Job, Row
@@ -34,7 +34,6 @@ from tests.support.postgres import a_server
 from tests.support.valkeys import Server
 from watchword.core import ids
 
-HERE = Path(__file__).parent
 CONNECTIONS = 64
 WARM = 0.5
 PATIENCE = 30.0  # seconds for a service to leave
@@ -204,21 +203,14 @@ def _rows(each: Compared) -> Iterator[tuple[str, ...]]:
         yield each.store, name, f"{rate:,.0f}", f"{micro:.0f}", f"{workers:.2f}", f"{generator:.2f}", *last
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Measure and write."""
-    assert set(arguments) <= {"--quick"}, "python -m bench.workers [--quick]"
-    plan = QUICK if arguments else FULL
-    (HERE / "out").mkdir(exist_ok=True)
-    described = [*machine.describe(), ("Load average before", f"{machine.load_average():.2f}")]
-    compared = []
+def written(quick: bool, command: str, described: list[tuple[str, str]]) -> str:  # noqa: FBT001 - as run() has it
+    """Measure; the chapter."""
+    plan, compared = QUICK if quick else FULL, []
     for store in STORES:
-        with tempfile.TemporaryDirectory(dir=HERE / "out") as scratch:
+        with tempfile.TemporaryDirectory(dir=OUT) as scratch:
             compared.append(compare(plan, Path(scratch), store))
-    text = page(plan, " ".join(["python -m bench.workers", *arguments]), described, compared)
-    if plan is FULL:
-        put("workers", text)
-    print(text)
+    return page(plan, command, described, compared)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    run("workers", "workers", sys.argv[1:], written)

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench import browser, courier, links, profile, report, store, totp, valkey
+from bench import browser, chapters, courier, links, profile, report, store, totp, valkey
 from bench.children import call, load, server
 from bench.footprint import Left, Moment, Started, leave
 from bench.guard import Costs
@@ -164,7 +164,7 @@ def test_a_sample_belongs_to_the_innermost_frame_that_has_an_owner() -> None:
 
 @needs("redis-benchmark", "redis-cli")
 def test_the_store_on_valkey_is_measured_beside_redis_benchmark() -> None:
-    valkey.OUT.mkdir(exist_ok=True)
+    chapters.OUT.mkdir(exist_ok=True)
     rates = valkey.alone(one_server(), rounds=1, count=200)
     rows = valkey.over_http(one_server(), rounds=1, seconds=0.3)
     written = valkey.page(rates, rows)

@@ -151,6 +151,34 @@ def test_another_tab_with_the_bare_address_sees_nothing(place: Place, page: Page
     assert not tab.get_by_label("Code", exact=True).is_visible()
 
 
+def test_a_look_that_was_under_way_when_the_code_was_sent_tells_of_nothing(place: Place, page: Page, to: str) -> None:
+    page.clock.install()
+    sign_in(page, place, to)
+    code = place.mail(to).code
+    asked_for: list[str] = []
+    page.on("request", lambda request: asked_for.append(request.url.rpartition("/")[2]))
+    held: dict[str, Route] = {}
+
+    def hold(route: Route) -> None:
+        held[route.request.url.rpartition("/")[2]] = route
+
+    page.route("**/v1/pages/*/*", hold)
+    with page.expect_request("**/open"):
+        page.clock.run_for(6_000)
+    with page.expect_request("**/check"):
+        type_code(page, code)
+    confirmed = held["check"].fetch()  # by the service, of which the page has not heard yet
+    with page.expect_response("**/open") as look:
+        held["open"].continue_()
+    look.value.finished()
+    for _ in range(10):  # turns of the page's loop
+        page.evaluate("new Promise((done) => queueMicrotask(done))")
+    assert "collect" not in asked_for
+    held["check"].fulfill(response=confirmed)
+    is_signed_in(page, to)
+    assert "collect" not in asked_for
+
+
 def test_it_is_sent_again_after_a_countdown_that_nobody_is_read(place: Place, page: Page, to: str) -> None:
     page.clock.install()
     page.route("**/v1/pages/**", without_date)

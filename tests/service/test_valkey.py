@@ -16,6 +16,7 @@ import pytest
 
 from tests.adapters.test_valkey import follows
 from tests.service.test_races import app_id
+from tests.support.hosts import SOON, goes_on
 from tests.support.line import a_line
 from tests.support.secret import a_claim, a_secret
 from tests.support.service import Connection, Service, code_of, get, is_not_ready, is_ready, ready, running
@@ -24,7 +25,6 @@ from tests.support.world import wrong
 
 CLIENTS = 6
 KILLS = 5
-SOON = 60.0  # seconds within which it must have recovered by itself, on a machine that has much else to do
 MEANWHILE = 60  # mails a minute and process
 VICTIM = "victim@example.com"
 
@@ -116,14 +116,6 @@ async def a_crowd(folder: Path, fast: str, workers: int = 2) -> AsyncIterator[Cr
         crowd.over = True
         await asyncio.gather(*tasks)
         await crowd.prove()
-
-
-async def goes_on(crowd: Crowd, by: int = 20) -> None:
-    """Wait until so many more were approved: it has recovered by itself."""
-    before = sum(crowd.approved.values())
-    async with asyncio.timeout(SOON):
-        while sum(crowd.approved.values()) < before + by:  # noqa: ASYNC110 - the clients count
-            await asyncio.sleep(0.01)
 
 
 @pytest.mark.timeout(300)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tests.service.test_races import app_id
 from tests.support.postgres import PASSWORD, QUOTED, PostgresServer, the_server
@@ -148,7 +148,13 @@ async def clients(hosts: Hosts) -> AsyncIterator[Clients]:
     await crowd.prove()
 
 
-async def goes_on(crowd: Clients, by: int = 20) -> None:
+class Approving(Protocol):
+    """Whoever counts approvals."""
+
+    approved: Counter[str]
+
+
+async def goes_on(crowd: Approving, by: int = 20) -> None:
     """Wait until so many more were approved: it has recovered by itself."""
     before = sum(crowd.approved.values())
     async with asyncio.timeout(SOON):

@@ -77,6 +77,12 @@ class Tap:
         self._over = asyncio.Event()
         self._thread = threading.Thread(target=lambda: self._loop.run_until_complete(self._run()), daemon=True)
 
+    @property
+    def proofs(self) -> set[str]:
+        """Every proof that was in the body of a request."""
+        bodies = b"\n".join(bytes(each.body) for each in [*self.exchanges]).decode("latin-1")
+        return set(re.findall(r'"proof": ?"([^"]+)"', bodies))
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self

@@ -118,17 +118,12 @@ class SplitStore:
         guesses: GuessLimits,
         now: Instant,
     ) -> Judgement:
-        try:
-            judgement = await self.fast.attempt(
+        def step(half: FastStore) -> Awaitable[Judgement]:
+            return half.attempt(
                 *(app, verification), digits=digits, matches=matches, expected=expected, guesses=guesses, now=now
             )
-            return await self._tied(judgement, now)
-        except UnknownError:
-            found = await self._elsewhere(verification)
-        async with self._counted(found, now):
-            return await self.durable.attempt(
-                *(app, verification), digits=digits, matches=matches, expected=expected, guesses=guesses, now=now
-            )
+
+        return await self._judged(verification, step, now)
 
     async def confirm_code(
         self,
@@ -140,13 +135,10 @@ class SplitStore:
         guesses: GuessLimits,
         now: Instant,
     ) -> Judgement:
-        told = {"digits": digits, "matches": matches, "guesses": guesses, "now": now}
-        try:
-            return await self.fast.confirm_code(app, verification, **told)  # type: ignore[arg-type]
-        except UnknownError:
-            found = await self._elsewhere(verification)
-        async with self._counted(found, now):
-            return await self.durable.confirm_code(app, verification, **told)  # type: ignore[arg-type]
+        def step(half: FastStore) -> Awaitable[Judgement]:
+            return half.confirm_code(app, verification, digits=digits, matches=matches, guesses=guesses, now=now)
+
+        return await self._judged(verification, step, now)
 
     async def recognise(self, app: bytes, verification: bytes) -> Verification:
         return await self._wherever(lambda half: half.recognise(app, verification))
@@ -167,19 +159,17 @@ class SplitStore:
         guesses: GuessLimits,
         now: Instant,
     ) -> Judgement:
-        told = {
-            "challenge": challenge,
-            "expected": expected,
-            "handed_over": handed_over,
-            "guesses": guesses,
-            "now": now,
-        }
-        try:
-            return await self._tied(await self.fast.exchange(app, verification, **told), now)  # type: ignore[arg-type]
-        except UnknownError:
-            found = await self._elsewhere(verification)
-        async with self._counted(found, now):
-            return await self.durable.exchange(app, verification, **told)  # type: ignore[arg-type]
+        def step(half: FastStore) -> Awaitable[Judgement]:
+            return half.exchange(
+                *(app, verification),
+                challenge=challenge,
+                expected=expected,
+                handed_over=handed_over,
+                guesses=guesses,
+                now=now,
+            )
+
+        return await self._judged(verification, step, now)
 
     async def resend(
         self,
@@ -299,10 +289,18 @@ class SplitStore:
         except UnknownError:
             return await verb(self.durable)
 
-    async def _elsewhere(self, verification: bytes) -> Verification:
-        """A verification that the fast half does not know, as the durable one does."""
-        found, _ = await self.durable.look(verification)
-        return found
+    async def _judged(
+        self, verification: bytes, step: Callable[[FastStore], Awaitable[Judgement]], now: Instant
+    ) -> Judgement:
+        """As ``_wherever``, for what counts wrong guesses or approves."""
+        try:
+            judgement = await step(self.fast)
+        except UnknownError:
+            found, _ = await self.durable.look(verification)
+        else:
+            return await self._tied(judgement, now)
+        async with self._counted(found, now):
+            return await step(self.durable)
 
     @asynccontextmanager
     async def _counted(self, verification: Verification, now: Instant) -> AsyncIterator[None]:

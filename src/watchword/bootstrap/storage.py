@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from watchword.adapters import key_file
 from watchword.adapters.meanwhile import Meanwhile
 from watchword.adapters.memory import MemoryStore
+from watchword.adapters.split import SplitStore
 from watchword.adapters.sqlite.look import Schema, holds_verifications, look_at_schema, newest_sealed
 from watchword.adapters.sqlite.store import SqliteStore
 from watchword.adapters.system import SystemClock, SystemEntropy
@@ -124,8 +125,6 @@ def open_store(settings: Settings) -> Store:
     durable = open_durable(settings)
     if settings.storage.fast is None:
         return durable
-    from watchword.adapters.split import SplitStore  # noqa: PLC0415 (see _server)
-
     meanwhile = Meanwhile(settings.rules.limits.away_sends)
     return SplitStore(_fast_store(settings, settings.storage.fast, durable, meanwhile), durable, meanwhile)
 

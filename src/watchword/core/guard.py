@@ -330,9 +330,8 @@ def _is_bad(line: Line, now: Instant, ripe: int = 0) -> bool:
     if sends >= ENOUGH and codes < LEAST * sends:
         return True
     sends, codes = _counts(line.day, HOUR, DAY, now, 1 if ripe else 0)
-    if sends >= ENOUGH and codes < LEAST * sends:
-        return True
-    return len(line.unanswered) >= NEIGHBOURS and codes < LEAST * max(sends, 1)
+    many = sends >= ENOUGH or len(line.unanswered) >= NEIGHBOURS
+    return many and codes < LEAST * max(sends, 1)
 
 
 def _is_surging(line: Line, now: Instant) -> bool:

@@ -46,6 +46,10 @@ INDEX_SEED = b"watchword/v1/index/seed"
 INDEX_BLOCK = b"watchword/v1/index/block"
 INDEX_REPORT = b"watchword/v1/index/report"
 INDEX_ACTION = b"watchword/v1/index/action"
+_INDEX_LABELS = (
+    *(INDEX_RECIPIENT, INDEX_ADDRESS, INDEX_SOURCE, INDEX_IDEMPOTENCY),
+    *(INDEX_SECRET, INDEX_SUBJECT, INDEX_SEED, INDEX_ACTION, INDEX_BLOCK, INDEX_REPORT),
+)
 
 _NO_SALT = bytes(32)
 _LOOKUP_SIZE = 16  # bytes of a look-up hash that are kept
@@ -82,12 +86,6 @@ class Mac:
         outer = self._outer.copy()
         outer.update(inner.digest())
         return outer.digest()
-
-
-_INDEX_LABELS = (
-    *(INDEX_RECIPIENT, INDEX_ADDRESS, INDEX_SOURCE, INDEX_IDEMPOTENCY),
-    *(INDEX_SECRET, INDEX_SUBJECT, INDEX_SEED, INDEX_ACTION, INDEX_BLOCK, INDEX_REPORT),
-)
 
 
 class RootKey:

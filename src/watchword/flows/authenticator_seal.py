@@ -79,7 +79,6 @@ def sealed(ring: Keyring, row: Authenticator, key: AuthenticatorKey, names: Name
     """The row with both seals, under the current key. ``nonces`` are 24 random bytes."""
     inside = _write((key.secret, key.issuer, key.account, key.algorithm, key.digits, key.period))
     outside = tuple(names) if names.redirect_uri else names[:2]
-    outside = tuple(names) if names.redirect_uri else names[:2]
     first, second = nonces[:NONCE_SIZE], nonces[NONCE_SIZE:]
     return msgspec.structs.replace(
         row,

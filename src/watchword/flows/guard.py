@@ -82,7 +82,7 @@ class SmsGuard:
         try:
             added = await step
         except RateLimitedError as error:
-            error.policy = told("sends", _recipient_rates(rules, verification))
+            error.policy = told("sends", _recipient_rates(rules, is_text=is_text))
             if isinstance(error, BlockedError):
                 self._record(Verdict("block", error.reason), country)
             raise
@@ -106,7 +106,9 @@ class SmsGuard:
 
 def sends_left(rules: Rules, verification: Verification, left: Left | None) -> Allowance | None:
     """What the app is told of a send that was charged."""
-    return None if left is None else Allowance("sends", _recipient_rates(rules, verification), left)
+    if left is None:
+        return None
+    return Allowance("sends", _recipient_rates(rules, is_text=bool(verification.traits)), left)
 
 
 def guesses_left(rules: Rules, guesses: Guesses, now: Instant) -> Allowance | None:
@@ -116,17 +118,19 @@ def guesses_left(rules: Rules, guesses: Guesses, now: Instant) -> Allowance | No
     return None if left is None else Allowance("guesses", budgets, left)
 
 
-def is_quiet(rules: Rules) -> bool:
-    """Whether mail beyond a recipient's day is answered as if it were sent: who floods a mailbox must not see the end.
+def recipient_charge(rules: Rules, lane: int, recipient: bytes, *, is_text: bool) -> Charge:
+    """The bucket of a recipient in a lane.
 
-    Not for a device that proved itself before: whoever sits there is told to wait.
+    Mail beyond a recipient's day is answered as if it were sent: who floods a mailbox must not see the end. Not for a
+    device that proved itself before: whoever sits there is told to wait.
     """
-    rates = rules.limits.recipient_sends
-    return rules.flooded == "quiet" and bool(rates) and rates[-1].per >= DAY
+    rates = _recipient_rates(rules, is_text=is_text)
+    quiet = not (is_text or lane) and rules.flooded == "quiet" and bool(rates) and rates[-1].per >= DAY
+    return Charge(sends_key(lane, recipient), rates, quiet)
 
 
-def _recipient_rates(rules: Rules, verification: Verification) -> tuple[Rate, ...]:
-    return rules.sms_limits.number_sends if verification.traits else rules.limits.recipient_sends
+def _recipient_rates(rules: Rules, *, is_text: bool) -> tuple[Rate, ...]:
+    return rules.sms_limits.number_sends if is_text else rules.limits.recipient_sends
 
 
 def too_many_guesses(rules: Rules, wait: Span) -> RateLimitedError:
@@ -203,11 +207,8 @@ def _price(sms: SmsRules, country: str) -> int:
 def charges_of(rules: Rules, ring: Keyring, verification: Verification, network: bytes | None) -> list[Charge]:
     """The buckets any send pays into. Recipient and source are buckets of their own, never one combined key."""
     limits, is_text = rules.limits, bool(verification.traits)
-    by_recipient = _recipient_rates(rules, verification)
-    charges = []
-    if by_recipient:
-        quiet = not (is_text or verification.lane) and is_quiet(rules)
-        charges.append(Charge(sends_key(verification.lane, verification.recipient), by_recipient, quiet))
+    by_recipient = recipient_charge(rules, verification.lane, verification.recipient, is_text=is_text)
+    charges = [by_recipient] if by_recipient.rates else []
     if network is not None and limits.source_sends and not is_text:  # texts count by a wider network, see plan_of
         charges.append(Charge(b"s" + ring.lookup(INDEX_SOURCE, network), limits.source_sends))
     if limits.app_sends:

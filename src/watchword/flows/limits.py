@@ -20,7 +20,7 @@ from watchword.core.instant import Instant, seconds_until
 from watchword.core.limit import Charge
 from watchword.core.number import is_number, read_number
 from watchword.core.policy import Rules
-from watchword.flows.guard import is_quiet, traits_of
+from watchword.flows.guard import recipient_charge, traits_of
 from watchword.flows.keys import Keys
 from watchword.ports import Audit, Clock
 from watchword.ports_limit import BucketKeys, LimitStore
@@ -43,7 +43,7 @@ class Shown(NamedTuple):
 
 class _Named(NamedTuple):
     masked: str
-    sends: dict[bytes, str]
+    sends: dict[bytes, tuple[str, Charge]]
     guesses: dict[bytes, str]
     guard: dict[bytes, str]
 
@@ -74,7 +74,7 @@ class SupportDesk:
         named = self._named(app, to)
         found = await self._store.buckets(named.keys)
         return named.masked, [
-            *(self._sends(to, named.sends[key], arrivals, now) for key, arrivals in found.sends.items()),
+            *(_sends(*named.sends[key], arrivals, now) for key, arrivals in found.sends.items()),
             *(self._guesses(named.guesses[key], guesses, now) for key, guesses in found.guesses.items()),
             *(
                 Shown(named.guard[key], _LANES[0], seconds_until(self._decode(state).until, now))
@@ -97,26 +97,25 @@ class SupportDesk:
         number = read_number(to, field="recipient") if is_number(to) else None
         address = recipient.read_email(to) if number is None else number.e164
         hashed = recipient.lookup(ring, "email" if number is None else "sms", address)
+        charges = [recipient_charge(self._rules, lane, hashed, is_text=number is not None) for lane in limit.LANES]
         guard: dict[bytes, str] = {}
         if number is not None:
             _, near, wide, *_ = keys_of(read_traits(traits_of(ring, number, hashed)), app.id)
             guard = {near: "block", wide: "range"}
         return _Named(
             recipient.mask(address),
-            {limit.sends_key(lane, hashed): _LANES[lane] for lane in limit.LANES},
+            {charge.key: (lane, charge) for lane, charge in zip(_LANES, charges, strict=True)},
             {limit.guesses_key(lane, app.id, hashed): _LANES[lane] for lane in limit.LANES},
             guard,
         )
 
-    def _sends(self, to: str, lane: str, arrivals: limit.Arrivals, now: Instant) -> Shown:
-        rules, is_text = self._rules, is_number(to)
-        rates = rules.sms_limits.number_sends if is_text else rules.limits.recipient_sends
-        charge = Charge(b"", rates, not is_text and lane == _LANES[0] and is_quiet(rules))
-        _, longest = limit.send(arrivals, rates, now)
-        _, wait = limit.send(arrivals, charge.loud, now)
-        quiet = seconds_until(now + longest, now) if charge.quiet and longest > wait else 0
-        return Shown("sends", lane, seconds_until(now + wait, now), quiet=quiet)
-
     def _guesses(self, lane: str, guesses: limit.Guesses, now: Instant) -> Shown:
         wait = limit.guess_wait(guesses.log, self._rules.limits.wrong_guesses, now)
         return Shown("guesses", lane, seconds_until(now + wait, now), guesses.streak)
+
+
+def _sends(lane: str, charge: Charge, arrivals: limit.Arrivals, now: Instant) -> Shown:
+    _, longest = limit.send(arrivals, charge.rates, now)
+    _, wait = limit.send(arrivals, charge.loud, now)
+    quiet = seconds_until(now + longest, now) if longest > wait else 0
+    return Shown("sends", lane, seconds_until(now + wait, now), quiet=quiet)

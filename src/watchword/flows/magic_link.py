@@ -216,8 +216,7 @@ class MagicLinks:
         row, app = await self._by_ticket(verification, proof, source)
         sms, until = self._verifications.rules.sms, self._clock.now() + work.LIFETIME
         cost = (sms and sms.challenge) or work.COST
-        key = self._keys.with_ring(lambda ring: work.key_of(ring, app.id, row.id, row.sends))
-        return self._work.give(key, cost=cost, until=until)
+        return self._work.give(self._work_key(row, app), cost=cost, until=until)
 
     async def resend(
         self,
@@ -326,11 +325,13 @@ class MagicLinks:
         return await self._store.recognise(row.app, row.id)
 
     def _worked(self, row: Verification, app: App, done: WorkDone) -> int:
-        key = self._keys.with_ring(lambda ring: work.key_of(ring, app.id, row.id, row.sends))
-        if work.is_late(done, self._clock.now()) or not self._work.is_done(key, done):
+        if work.is_late(done, self._clock.now()) or not self._work.is_done(self._work_key(row, app), done):
             self._verifications.record("verification.work_refused", row)
             raise ChallengeError
         return row.sends
+
+    def _work_key(self, row: Verification, app: App) -> bytes:
+        return self._keys.with_ring(lambda ring: work.key_of(ring, app.id, row.id, row.sends))
 
     def _hand_off(self, row: Verification, app: App) -> str:
         expires_at, nonce = self._clock.now() + LIFETIME, self._entropy.draw(NONCE_SIZE)

@@ -19,6 +19,7 @@ from watchword.web.api.secret import SecretApi
 from watchword.web.api.secret_file import SecretFileApi
 from watchword.web.api.verification import VerificationApi
 from watchword.web.docs_page import DocsPages
+from watchword.web.even import at_even_times
 from watchword.web.exchange import METRICS, OCTETS
 from watchword.web.gate import Gate
 from watchword.web.link_pages import LinkPages
@@ -77,7 +78,7 @@ _STORE = Refusal(503, "a part of the service does not answer; nothing was lost")
 
 def create_app(services: Services) -> Gate:
     """Put the web layer together."""
-    return Gate(services, Table(routes(services), services.config.stranger_step))
+    return Gate(services, Table(at_even_times(routes(services), services.config.stranger_step)))
 
 
 def routes(services: Services) -> list[Route]:

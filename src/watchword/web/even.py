@@ -15,12 +15,15 @@ milliseconds from when they are set, and what was set later would still be later
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
 from queue import SimpleQueue
 from threading import Thread
 from time import perf_counter, sleep
 
 from watchword.errors import UnauthenticatedError, UnknownError, WatchwordError
 from watchword.web.exchange import Answer, Endpoint, Request
+from watchword.web.route import Auth, Route
 
 _SPREAD = 0.000_2  # seconds
 
@@ -57,6 +60,19 @@ class Alarm:
 def _wake(future: asyncio.Future[None]) -> None:
     if not future.done():  # who waited may have gone
         future.set_result(None)
+
+
+def at_even_times(routes: Iterable[Route], step: float) -> list[Route]:
+    """Routes whose answers to strangers leave at even times. ``step`` is in seconds; 0 leaves them as they are."""
+    alarm = Alarm()
+
+    def kept(route: Route) -> Route:
+        strangers = route.auth is not Auth.APP and "{" in route.path and route.path.startswith("/v1/")
+        if not (strangers and step):
+            return route
+        return replace(route, endpoint=evenly(route.endpoint, alarm, step, always=route.alike))
+
+    return list(map(kept, routes))
 
 
 def evenly(endpoint: Endpoint, alarm: Alarm, step: float, *, always: bool) -> Endpoint:

@@ -15,7 +15,6 @@ from enum import Enum
 import msgspec
 
 from watchword.errors import UnknownError
-from watchword.web.even import Alarm, evenly
 from watchword.web.exchange import TEXT, Answer, Endpoint, Headers, Kind, Request
 from watchword.web.problems import NoSuchMethodError
 from watchword.web.wire import Reader
@@ -74,12 +73,9 @@ class Line:
 
     __slots__ = ("by_app", "endpoint", "essential", "most", "optional", "path", "reader", "streams")
 
-    def __init__(self, route: Route, alarm: Alarm, step: float = 0) -> None:
-        strangers = route.auth is not Auth.APP and "{" in route.path and route.path.startswith("/v1/")
+    def __init__(self, route: Route) -> None:
         self.path = route.path
-        self.endpoint = (
-            evenly(route.endpoint, alarm, step, always=route.alike) if strangers and step else route.endpoint
-        )
+        self.endpoint = route.endpoint
         self.by_app = route.auth is Auth.APP
         self.reader = Reader(route.takes) if route.takes is not None else None
         self.optional = route.optional
@@ -100,10 +96,9 @@ _PREFLIGHT: Headers = [
 
 
 class Table:
-    """Finds the line for a request. ``step`` is that of answers to strangers, in seconds."""
+    """Finds the line for a request."""
 
-    def __init__(self, routes: Sequence[Route], step: float = 0) -> None:
-        alarm = Alarm()
+    def __init__(self, routes: Sequence[Route]) -> None:
         self._whole: dict[str, Lines] = {}
         self._around: dict[str, dict[str, Lines]] = {}
         self.shared = frozenset(route.path for route in routes if route.shared)
@@ -116,9 +111,9 @@ class Table:
                 lines = self._around.setdefault(before, {}).setdefault(rest, {})
             else:
                 lines = self._whole.setdefault(before, {})
-            lines[route.method] = Line(route, alarm, step)
+            lines[route.method] = Line(route)
         for lines in (*self._whole.values(), *(lines for around in self._around.values() for lines in around.values())):
-            _complete(lines, self.shared, alarm)
+            _complete(lines, self.shared)
 
     def find(self, request: Request) -> Line:
         """The line for a request; notes its template and its parameter there.
@@ -152,7 +147,7 @@ class Table:
         return None
 
 
-def _complete(lines: Lines, shared: frozenset[str], alarm: Alarm) -> None:
+def _complete(lines: Lines, shared: frozenset[str]) -> None:
     """Add HEAD and OPTIONS, which every address takes and which change nothing."""
     if "GET" in lines:
         lines["HEAD"] = lines["GET"]
@@ -164,4 +159,4 @@ def _complete(lines: Lines, shared: frozenset[str], alarm: Alarm) -> None:
     async def tell_methods(_: Request) -> Answer:
         return Answer(200, b"", TEXT, [*headers])
 
-    lines["OPTIONS"] = Line(Route("OPTIONS", path, tell_methods), alarm)
+    lines["OPTIONS"] = Line(Route("OPTIONS", path, tell_methods))
