@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from tests.e2e.held import Held
 from tests.e2e.link_people import (
     Place,
     asked,
@@ -157,24 +158,18 @@ def test_a_look_that_was_under_way_when_the_code_was_sent_tells_of_nothing(place
     code = place.mail(to).code
     asked_for: list[str] = []
     page.on("request", lambda request: asked_for.append(request.url.rpartition("/")[2]))
-    held: dict[str, Route] = {}
-
-    def hold(route: Route) -> None:
-        held[route.request.url.rpartition("/")[2]] = route
-
-    page.route("**/v1/pages/*/*", hold)
-    with page.expect_request("**/open"):
-        page.clock.run_for(6_000)
-    with page.expect_request("**/check"):
-        type_code(page, code)
-    confirmed = held["check"].fetch()  # by the service, of which the page has not heard yet
+    held = Held(page, "**/v1/pages/*/*")
+    page.clock.run_for(6_000)
+    held.wait_for("open")
+    type_code(page, code)
+    confirmed = held.wait_for("check").fetch()  # by the service, of which the page has not heard yet
     with page.expect_response("**/open") as look:
-        held["open"].continue_()
+        held.wait_for("open").continue_()
     look.value.finished()
     for _ in range(10):  # turns of the page's loop
         page.evaluate("new Promise((done) => queueMicrotask(done))")
     assert "collect" not in asked_for
-    held["check"].fulfill(response=confirmed)
+    held.wait_for("check").fulfill(response=confirmed)
     is_signed_in(page, to)
     assert "collect" not in asked_for
 

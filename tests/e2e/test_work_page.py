@@ -9,9 +9,10 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import serving
+from tests.e2e.held import Held
 from tests.e2e.link_people import register
 from tests.e2e.secret_people import complaints
 from tests.support.link import REDIRECT, a_link
@@ -88,18 +89,12 @@ def test_a_browser_that_cannot_compute_says_so_and_loses_nothing(desk: Desk, pag
 
 
 def test_while_it_works_a_line_says_so_to_everybody(desk: Desk, page: Page) -> None:
-    waiting: list[Route] = []
-
-    def keep(route: Route) -> None:  # asked for, and not answered yet; playwright wants a function that is its own
-        waiting.append(route)
-
-    page.route("**/challenge", keep)
+    kept = Held(page, "**/challenge")
     held = desk.ask("+4915777777777", link=a_link(), methods=["code"])
     page.goto(held["page_url"])
     said = page.get_by_role("status").filter(has_text="There is nothing for you to do.")
     expect(said).to_be_visible()
     assert complaints(page) == []
-    (route,) = waiting
-    route.continue_()
+    kept.wait_for("challenge").continue_()
     expect(page.locator(".said")).to_have_text("Sent.")
     expect(said).to_have_count(0)
