@@ -118,7 +118,18 @@ def to() -> str:
     return f"ann{next(NUMBERS)}@example.org"
 
 
-@pytest.fixture(params=[(390, "light"), (1280, "dark")], ids=["phone-day", "desktop-night"])
+LOOKS = {"phone-day": (390, "light"), "desktop-night": (1280, "dark")}
+
+
+def on(look: str) -> pytest.MarkDecorator:
+    """On one kind of screen, since what a page does is the same on each.
+
+    That every state of the pages fits them all is in the modules named ``access``.
+    """
+    return pytest.mark.parametrize("page", [LOOKS[look]], ids=[look], indirect=True)
+
+
+@pytest.fixture(params=list(LOOKS.values()), ids=list(LOOKS))
 def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A page of its own profile that fails the test for any script error, refused resource or foreign request."""
     width, scheme = request.param
