@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 
+from tests.e2e.conftest import on
 from tests.e2e.link_people import (
     Place,
     at_the_shop,
@@ -27,11 +28,7 @@ from tests.e2e.test_secret_attacks import WITHOUT_CRYPTO
 from watchword.core import ids
 from watchword.core.words import SIGNS
 
-# What a page does is the same on every screen: that every state fits its screen is in test_link_access.py.
-pytestmark = [
-    pytest.mark.xdist_group(__name__),
-    pytest.mark.parametrize("page", [(390, "light")], ids=["phone-day"], indirect=True),
-]
+pytestmark = [pytest.mark.xdist_group(__name__), on("phone-day")]
 
 
 # What such browsers lack or refuse: any touch of storage throws, and nothing knows who opened the page.

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import serving
+from tests.e2e.conftest import on, serving
 from tests.e2e.held import Held
 from tests.e2e.link_people import register
 from tests.e2e.secret_people import complaints
@@ -20,10 +20,7 @@ from tests.support.sms import DUTIES
 from tests.support.work import STRANGER, scattered
 from watchword.core.guard import UNUSUAL
 
-pytestmark = [
-    pytest.mark.xdist_group(__name__),
-    pytest.mark.parametrize("page", [(390, "light")], ids=["phone-day"], indirect=True),
-]
+pytestmark = [pytest.mark.xdist_group(__name__), on("phone-day")]
 
 
 @dataclass(frozen=True)
