@@ -20,6 +20,8 @@ from watchword.web.services import Services, WebConfig
 
 _Result = TypeVar("_Result")
 
+_PATIENCE = 60.0  # seconds, on a machine that has much else to do
+
 
 def services_of(world: World, public_url: str = "https://codes.example.org") -> Services:
     """What the web layer is given, out of a world."""
@@ -92,14 +94,14 @@ class RunningApp:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(_PATIENCE)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._server.should_exit = True
-        self._thread.join(10)
+        self._thread.join(_PATIENCE)
         self._listener.close()
 
     def _serve(self) -> None:
@@ -121,4 +123,4 @@ class RunningApp:
 
     def run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
         """Let something happen in the loop that serves."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.client.running import RunningApp
+from tests.e2e.conftest import PATIENCE
 from tests.support.tap import Tap
 from tests.support.tls import Authority
 from tests.support.world import wrong
@@ -55,7 +57,7 @@ def somebody(browser: Browser) -> Iterator[Page]:
 
 def type_the_code(app: RunningApp, tap: Tap, page: Page) -> None:
     """Have a code sent as the app does, and type it at the hosted page."""
-    with Client(app.address, app.key) as client:
+    with Client(app.address, app.key, timeout=timedelta(seconds=PATIENCE)) as client:
         asked = client.create(to=TO, purpose="login", link=BrowserSession.begin(f"{tap.url}/start"))
     page.goto(asked.page_url or "")
     page.get_by_label("Code", exact=True).fill(app.delivered())
@@ -64,7 +66,7 @@ def type_the_code(app: RunningApp, tap: Tap, page: Page) -> None:
 
 def guess(app: RunningApp) -> None:
     """Spend what a recipient has of wrong guesses, as somebody does who wants to lock them out."""
-    with Client(app.address, app.key) as client:
+    with Client(app.address, app.key, timeout=timedelta(seconds=PATIENCE)) as client:
         for _ in range(2):
             asked = client.create(to=TO, purpose="login")
             code = app.delivered()
