@@ -31,11 +31,11 @@ class LoopThread:
 
     def __init__(self, name: str) -> None:
         self._queue: SimpleQueue[Work | None] = SimpleQueue()
-        self._begun: SimpleQueue[None] = SimpleQueue()
+        self._taken: SimpleQueue[None] = SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
         self._asked = 0
         self._done = 0  # the thread's count, as the other is the loop's
-        self._began = False
+        self._started = False
         self._closed = False
 
     async def run(self, work: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401 - the work's own
@@ -47,23 +47,23 @@ class LoopThread:
         """
         if self._closed:
             raise RuntimeError("This thread was closed.")
-        if not self._began:
-            self._began = True
+        if not self._started:
             self._thread.start()
+            self._started = True
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
         idle = self._asked == self._done
         self._asked += 1
         self._queue.put((loop, future, work, arguments, idle))
         if idle:
-            self._begun.get()  # without the interpreter's lock
+            self._taken.get()  # without the interpreter's lock
         return await future
 
     def close(self) -> None:
         """Finish what was asked for, and end."""
         self._closed = True
         self._queue.put(None)
-        if self._began:
+        if self._started:
             self._thread.join()
 
     def _serve(self) -> None:
@@ -71,7 +71,7 @@ class LoopThread:
             loop, future, work, arguments, awaited = asked
             result, error = None, None
             if awaited:
-                self._begun.put(None)
+                self._taken.put(None)
             try:
                 result = work(*arguments)
             except BaseException as raised:  # noqa: BLE001 - whoever waits must hear of it, whatever it is
