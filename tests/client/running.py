@@ -21,7 +21,7 @@ from watchword.web.services import Services, WebConfig
 _Result = TypeVar("_Result")
 
 
-def services_of(world: World) -> Services:
+def services_of(world: World, public_url: str = "https://codes.example.org") -> Services:
     """What the web layer is given, out of a world."""
 
     async def nothing() -> None:
@@ -46,18 +46,24 @@ def services_of(world: World) -> Services:
         clock=world.clock,
         start=nothing,
         stop=nothing,
-        config=WebConfig(public_url="https://codes.example.org"),
+        config=WebConfig(public_url=public_url),
     )
 
 
 class RunningApp:
     """Serves while its ``with`` block runs. ``key`` is an API key, ``delivered`` the code of the latest mail.
 
-    ``redirect_uris`` are those of its app.
+    ``redirect_uris`` are those of its app, ``public_url`` is where people find it.
     """
 
-    def __init__(self, rules: Rules | None = None, redirect_uris: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        rules: Rules | None = None,
+        redirect_uris: Sequence[str] = (),
+        public_url: str = "https://codes.example.org",
+    ) -> None:
         self.world = World(rules=rules)
+        self._public_url = public_url
         self._redirect_uris = redirect_uris
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._loop = asyncio.new_event_loop()
@@ -99,7 +105,7 @@ class RunningApp:
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_until_complete(self._open())
-        app: Any = create_app(services_of(self.world))
+        app: Any = create_app(services_of(self.world, self._public_url))
         self._server = uvicorn.Server(
             uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
         )

@@ -84,6 +84,7 @@ def test_a_code_signs_in(place: Place, page: Page, to: str, *, hosted: bool) -> 
 
 def test_both_words_are_shown_and_the_mail_has_the_second_alone(place: Place, page: Page, to: str) -> None:
     sign_in(page, place, to, hosted=True)
+    expect(page.get_by_role("heading")).to_have_text("Type the code from your mail")
     first, second = words(page)
     mail = place.mail(to)
     assert second in mail.html

@@ -64,6 +64,7 @@ def test_the_browser_works_and_the_text_goes_out(desk: Desk, page: Page) -> None
     assert sent.value.status == 200
     expect(page.locator(".said")).to_have_text("Sent.")
     expect(page.get_by_label("Code", exact=True)).to_be_focused()
+    expect(page.get_by_role("heading")).to_have_text("Type the code from your text message")
     assert complaints(page) == []
 
     told = desk.call("GET", f"/{held['id']}")
