@@ -39,7 +39,7 @@ def started(folder: Path, port: str) -> Iterator[tuple[str, str]]:
             yield mailbox, shop
         finally:
             example.terminate()
-            example.communicate(timeout=30)
+            example.communicate(timeout=60)
     assert example.returncode == 0
 
 

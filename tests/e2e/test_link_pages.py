@@ -303,7 +303,7 @@ def test_a_request_that_was_given_up_says_so(place: Place, page: Page, to: str) 
     verification = sign_in(page, place, to)
     link = place.mail(to).link
     # What a relay that takes a message and then denies it comes to: here it was delivered, so it is written by hand.
-    with closing(sqlite3.connect(place.hands.file.parent / "data" / "watchword.db", timeout=30)) as database, database:
+    with closing(sqlite3.connect(place.hands.file.parent / "data" / "watchword.db", timeout=60)) as database, database:
         raw = ids.from_text(ids.VERIFICATION, verification)
         given_up = database.execute("UPDATE verifications SET status = 'failed' WHERE id = ?", (raw,))
         assert 1 == given_up.rowcount
