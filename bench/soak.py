@@ -63,7 +63,7 @@ class Plan(msgspec.Struct, frozen=True):
     most: int = 0
     pause: float = 0.05  # seconds: 320 requests a second of codes, and 80 of each other kind
     mib_more: float = MIB_MORE
-    filled: int = 200_000  # finished verifications that lie there from the beginning, with what belongs to them
+    filled: int = 50_000  # finished verifications that lie there from the beginning, with what belongs to them
 
 
 class Sample(msgspec.Struct, frozen=True):
