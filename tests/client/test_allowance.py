@@ -64,6 +64,7 @@ def test_what_a_gateway_adds_under_a_name_of_its_own_is_let_be() -> None:
         ('"sends";r=-2;t=200', POLICY),
         ("limit=3, remaining=2, reset=200", "3;w=600"),
         ('"sends";r=1' + "0" * 20 + ";t=1", POLICY),
+        pytest.param(LEFT.rjust(1_001), POLICY, id="a character more than is read, the last of a figure"),
     ],
 )
 def test_what_is_of_another_form_is_as_if_it_were_not_there(left: str | None, policy: str | None) -> None:

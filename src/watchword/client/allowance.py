@@ -55,8 +55,10 @@ def read(left: str | None, policy: str | None) -> Allowance | None:
 
 
 def _items(header: str | None) -> list[tuple[str, dict[str, int]]]:
+    if header is None or len(header) > _LONGEST:  # cut, its last figure could be another one
+        return []
     found = []
-    for item in (header or "")[:_LONGEST].split(","):
+    for item in header.split(","):
         if (read := _ITEM.fullmatch(item.strip())) is not None:
             pairs = (pair.split("=") for pair in read[2].split(";")[1:])
             found.append((read[1], {key: int(value) for key, value in pairs}))
