@@ -54,10 +54,10 @@ def test_the_loop_never_waits_behind_other_work(thread: LoopThread) -> None:
     let_go = threading.Event()
 
     async def test() -> None:
-        first, second = (asyncio.create_task(thread.run(let_go.wait, 20)) for _ in range(2))
+        first, second = (asyncio.create_task(thread.run(let_go.wait, 60)) for _ in range(2))
         await asyncio.sleep(0)  # both were asked for, and here the loop is
         let_go.set()
-        await asyncio.gather(first, second)
+        assert all(await asyncio.gather(first, second))  # where it waited, the first had waited in vain
 
     asyncio.run(test())
 
