@@ -303,9 +303,8 @@ def test_a_dead_line_costs_its_patience_once_and_a_full_queue_says_so_at_once(mo
             answers = await asyncio.gather(*(told(world, number) for number in range(4 * CROWD)))
             assert {"StoreError", "OverloadedError"} == set(answers)
             assert "StoreError" == await told(world, 0)
-            assert 1 == waits.count(
-                PATIENCE
-            )  # once, and not once for each: while it is dead, nobody waits as long again
+            # Once, and not once for each: while it is dead, nobody waits as long again.
+            assert 1 == waits.count(PATIENCE)
             line.mend()
             assert "made" == await told(world, 0)
 
