@@ -9,6 +9,8 @@ Not handled here: what is done there. Rules:
 
 * one piece of work after the other, in the order of asking;
 * asking holds the loop up until idle hands have taken the work, for some tens of microseconds, and never behind work;
+* who asks and who closes are one thread, of one process: a thread that another closed meanwhile, or that a fork left
+  behind, takes nothing, and whoever asked it would hold the loop up for ever;
 * whoever stopped waiting changes nothing: the work is done all the same, and its result dropped;
 * ``close`` waits for what was asked for.
 """
