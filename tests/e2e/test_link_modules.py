@@ -276,3 +276,23 @@ def test_what_a_mail_program_made_of_a_link_is_read_or_refused(modules: Page, wr
     )
     assert (ID, f"/l/{ID}") == (found["id"], found["left"])
     assert is_whole == (found["read"] == {"L": token})
+
+
+def test_a_sentence_of_the_apps_own_language_stands_for_mails_and_text_messages(modules: Page) -> None:
+    said = modules.evaluate(
+        """async ([origin]) => {
+             const { WatchwordCode } = await import("/static/watchword-code.js");
+             const ask = window.fetch;
+             window.fetch = async () => Response.json({ status: "pending", app: "Shop", channel: "sms", to: "+49•••7",
+               purpose: "binding", watchword: "copper lantern", digits: 6, expires_at: "2026-11-23T14:12Z",
+               resend_at: "2026-11-23T14:03Z", sends_remaining: 4 });
+             const field = new WatchwordCode();
+             field.texts = { binding: "Für {app}.", words: "Mit {word}.", words_sms: "In der SMS steht {word}." };
+             await field.start({ origin, id: "", proof: "" });
+             window.fetch = ask;
+             return field.shadowRoot.textContent;
+           }""",
+        [modules.url],
+    )
+    assert "Für Shop." in said
+    assert "In der SMS steht lantern." in said

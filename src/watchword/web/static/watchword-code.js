@@ -233,7 +233,9 @@ export class WatchwordCode extends HTMLElement {
 
   /** Sentences in place of ours, by their names. @param {Partial<typeof TEXTS>} texts */
   set texts(texts) {
-    this.#texts = { ...TEXTS, ...texts };
+    // A sentence of the app's stands for both channels, where it has none for text messages alone.
+    const both = Object.fromEntries(Object.entries(texts).map(([name, text]) => [`${name}_sms`, text]));
+    this.#texts = { ...TEXTS, ...both, ...texts };
     if (this.#seen) this.#arrange(this.#seen);
   }
 
