@@ -134,9 +134,11 @@ def test_a_connection_whose_client_left_in_this_very_turn_keeps_no_answer_from_o
         gone.abort()  # which takes effect in the next turn, as when the client does it
         Outlet(gone, outlets).write(b"lost")
         Outlet(transport, outlets).write(b"answer")
-        async with asyncio.timeout(60):
-            assert b"answer" == await reader.readexactly(len(b"answer"))
-        for each in (transport, writer, gone_there):
-            each.close()
+        try:
+            async with asyncio.timeout(60):
+                assert b"answer" == await reader.readexactly(len(b"answer"))
+        finally:  # the loop would wait for them for ever
+            for each in (transport, writer, gone_there):
+                each.close()
 
     listening.run(test)
