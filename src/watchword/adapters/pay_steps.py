@@ -48,7 +48,8 @@ def pay(tables: PayTables, charges: Sequence[Charge], plan: Plan | None, now: In
         return Paid(ALLOWED, left, quiet)
     for key, arrivals in admission.charged:
         tables.set_arrivals(key, arrivals)
-    tables.put_guard_rows(admission.rows)
+    for key, state in admission.changed:
+        tables.guard.put(key, state, now)
     return Paid(admission.verdict, left, quiet)
 
 
