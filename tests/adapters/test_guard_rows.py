@@ -31,9 +31,9 @@ class Shelf:
         self.rows: dict[bytes, bytes] = {}
         self.asked: Counter[bytes] = Counter()
 
-    def read(self, keys: Any) -> dict[bytes, bytes]:
+    def read(self, keys: Any) -> list[bytes | None]:
         self.asked.update(keys)
-        return {key: self.rows[key] for key in keys if key in self.rows}
+        return [self.rows.get(key) for key in keys]
 
     def write(self, rows: Any) -> None:
         written: list[GuardRow] = list(rows)
@@ -45,7 +45,7 @@ def test_a_row_is_read_once_and_written_at_the_end() -> None:
     rows = HeldRows(shelf.read, shelf.write)
     for _ in range(3):
         (line,) = rows.get([b"cDE"])
-        rows.put(b"cDE", send(line, HOUR, broad=True), HOUR)
+        rows.put([b"cDE"], [send(line, HOUR, broad=True)], HOUR)
     assert not shelf.rows
     rows.flush()
     rows.forget()
@@ -57,7 +57,7 @@ def test_a_row_is_read_once_and_written_at_the_end() -> None:
 def test_what_is_forgotten_before_it_is_written_never_was() -> None:
     shelf = Shelf()
     rows = HeldRows(shelf.read, shelf.write)
-    rows.put(b"$*", Spent(), HOUR)
+    rows.put([b"$*"], [Spent()], HOUR)
     rows.forget()
     rows.flush()
     assert not shelf.rows
@@ -65,7 +65,7 @@ def test_what_is_forgotten_before_it_is_written_never_was() -> None:
 
 def test_what_was_put_is_seen_before_it_is_written() -> None:
     rows = HeldRows(Shelf().read, Shelf().write)
-    rows.put(b"3near", Line(level=2), HOUR)
+    rows.put([b"3near"], [Line(level=2)], HOUR)
     assert {b"3near": Line(level=2)} == rows.look([b"3near", b"4wide"])
     assert [Line(level=2), FRESH_LINE] == rows.get([b"3near", b"4wide"])
 

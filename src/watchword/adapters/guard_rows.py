@@ -22,22 +22,23 @@ import msgspec
 from watchword.core.breaker import FRESH_LINE, REMEMBERED, Line
 from watchword.core.guard import TRUST, Known, Spent, settled
 from watchword.core.instant import DAY, Instant
+from watchword.core.limit import FRESH
 
 State = Known | Line | Spent
 GuardRow = tuple[bytes, bytes, Instant]  # key, state, when it may be purged
 
 _encode = msgspec.msgpack.Encoder().encode
-_read_line = msgspec.msgpack.Decoder(Line).decode
-_read_spent = msgspec.msgpack.Decoder(Spent).decode
-_read_known = msgspec.msgpack.Decoder(Known).decode
 
-# By the first byte of a key (``core.guard.keys_of``): how a state is read, and what it is where there is no row.
-_KINDS: Mapping[int, tuple[Callable[[bytes], State], State]] = {
-    ord("n"): (_read_known, Known()),
-    ord("3"): (_read_line, FRESH_LINE),
-    ord("4"): (_read_line, FRESH_LINE),
-    ord("c"): (_read_line, FRESH_LINE),
-    ord("$"): (_read_spent, Spent()),
+# By the first byte of a key (``core.guard.keys_of``): what a row is where there is none, and how a state is read.
+_FRESH: Mapping[int, State] = {
+    ord("n"): Known(),
+    ord("3"): FRESH_LINE,
+    ord("4"): FRESH_LINE,
+    ord("c"): FRESH_LINE,
+    ord("$"): Spent(),
+}
+_DECODERS: Mapping[int, Callable[[bytes], State]] = {
+    kind: msgspec.msgpack.Decoder(type(state)).decode for kind, state in _FRESH.items()
 }
 
 
@@ -52,22 +53,22 @@ class GuardRows(Protocol):
         """Those of these rows that there are."""
         ...
 
-    def put(self, key: bytes, state: State, now: Instant) -> None:
-        """Write a row, new or changed."""
+    def put(self, keys: Sequence[bytes], states: Sequence[State], now: Instant) -> None:
+        """Write rows, new or changed."""
         ...
 
 
 def fresh(key: bytes) -> State:
     """What a row is where there is none."""
-    return _KINDS[key[0]][1]
+    return _FRESH[key[0]]
 
 
 class HeldRows:
-    """Rows of a transaction, over ``read``, which returns those that there are, and ``write``."""
+    """Rows of a transaction, over ``read``, which returns the state of each key or None, and ``write``."""
 
     def __init__(
         self,
-        read: Callable[[Sequence[bytes]], Mapping[bytes, bytes]],
+        read: Callable[[Sequence[bytes]], Sequence[bytes | None]],
         write: Callable[[Sequence[GuardRow]], None],
     ) -> None:
         self._read = read
@@ -80,33 +81,30 @@ class HeldRows:
         held = self._held
         missing = [key for key in keys if key not in held]
         if missing:
-            found = self._read(missing)
-            for key in missing:
-                decode, unused = _KINDS[key[0]]
-                state = found.get(key)
-                held[key] = unused if state is None else decode(state)
-        return [held[key] for key in keys]
-
-    def put(self, key: bytes, state: State, now: Instant) -> None:
-        """Write a row, new or changed."""
-        self._held[key] = state
-        self._changed[key] = now
+            for key, state in zip(missing, self._read(missing), strict=True):
+                held[key] = _FRESH[key[0]] if state is None else _DECODERS[key[0]](state)
+        return list(map(held.__getitem__, keys))
 
     def look(self, keys: Sequence[bytes]) -> dict[bytes, Any]:
         """Those of these rows that there are, without holding them."""
-        found = {key: _KINDS[key[0]][0](state) for key, state in self._read(keys).items()} if keys else {}
-        return found | {key: self._held[key] for key in keys if key in self._changed}
+        found: dict[bytes, State] = {}
+        for key, state in zip(keys, self._read(keys) if keys else (), strict=True):
+            if key in self._changed:
+                found[key] = self._held[key]
+            elif state is not None:
+                found[key] = _DECODERS[key[0]](state)
+        return found
+
+    def put(self, keys: Sequence[bytes], states: Sequence[State], now: Instant) -> None:
+        """Write rows, new or changed."""
+        self._held.update(zip(keys, states, strict=True))
+        self._changed.update(dict.fromkeys(keys, now))
 
     def flush(self) -> None:
         """Write what changed."""
         if self._changed:
-            held = self._held
-            self._write(
-                [
-                    (key, _encode(settled(held[key])), idle_at(held[key], now))
-                    for key, now in sorted(self._changed.items())
-                ]
-            )
+            # In the order of their keys, so that those which lie together are written together.
+            self._write([_row(key, self._held[key], self._changed[key]) for key in sorted(self._changed)])
             self._changed.clear()
 
     def forget(self) -> None:
@@ -116,8 +114,17 @@ class HeldRows:
             self._changed.clear()
 
 
+def _row(key: bytes, state: State, now: Instant) -> GuardRow:
+    state = settled(state)
+    return key, _encode(state), idle_at(state, now)
+
+
 def idle_at(state: State, now: Instant) -> Instant:
     """From when on a row that changed now decides nothing, so that it may go."""
-    if isinstance(state, Line):
-        return max(state.until + REMEMBERED, now + REMEMBERED, state.good_at + TRUST, *(state.paid or ()))
-    return now + (TRUST if isinstance(state, Known) else 31 * DAY)
+    if type(state) is not Line:
+        return now + (TRUST if type(state) is Known else 31 * DAY)
+    idle = max(state.until, now) + REMEMBERED
+    if state.good_at:
+        idle = max(idle, state.good_at + TRUST)
+    first, second = state.paid or FRESH
+    return idle if first <= idle >= second else max(first, second)

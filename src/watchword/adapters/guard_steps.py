@@ -35,20 +35,13 @@ class GuardTables(Protocol):
         ...
 
 
-class Admission:
-    """A send that the guard lets through, and what has to be written for it."""
+class Admission(msgspec.Struct, frozen=True):
+    """A send that the guard lets through, and what has to be written for it: rows by their keys, and buckets."""
 
-    __slots__ = ("changed", "charged", "verdict")
-
-    def __init__(
-        self,
-        verdict: Verdict,
-        changed: Sequence[tuple[bytes, Line | Spent]] = (),
-        charged: Sequence[tuple[bytes, Arrivals]] = (),
-    ) -> None:
-        self.verdict = verdict
-        self.changed = changed
-        self.charged = charged
+    verdict: Verdict
+    keys: Sequence[bytes] = ()
+    rows: Sequence[Line | Spent] = ()
+    charged: Sequence[tuple[bytes, Arrivals]] = ()
 
 
 def admit(tables: GuardTables, plan: Plan, now: Instant) -> Admission:
@@ -60,7 +53,8 @@ def admit(tables: GuardTables, plan: Plan, now: Instant) -> Admission:
     """
     keys = guard.keys_of(plan.traits, plan.app)
     known, near, wide, country, app, everybody = tables.guard.get(keys)
-    near, wide = _with_bucket(tables, keys[1], near), _with_bucket(tables, keys[2], wide)
+    if near.paid is None or wide.paid is None:  # seldom
+        near, wide = _with_bucket(tables, keys[1], near), _with_bucket(tables, keys[2], wide)
     charged, wait = _charge(tables, plan, now)
     verdict, rows = guard.decide(plan, Rows(known, near, wide, country, app, everybody), now, wait=wait)
     if verdict.decision == "block":
@@ -69,24 +63,14 @@ def admit(tables: GuardTables, plan: Plan, now: Instant) -> Admission:
         if not plan.holds:
             raise ChallengeError
         return Admission(verdict)  # it pays when it goes out
-    return Admission(
-        verdict,
-        (
-            (keys[1], rows.near),
-            (keys[2], rows.wide),
-            (keys[3], rows.country),
-            (keys[4], rows.app),
-            (keys[5], rows.everybody),
-        ),
-        charged,
-    )
+    return Admission(verdict, keys[1:], (rows.near, rows.wide, rows.country, rows.app, rows.everybody), charged)
 
 
 _BUCKETS = {ord("3"): b"B", ord("4"): b"R"}  # where a block's and a range's lay before they were kept with their rows
 
 
 def _with_bucket(tables: GuardTables, key: bytes, line: Line) -> Line:
-    if line.paid is not None:  # nearly always
+    if line.paid is not None:
         return line
     return msgspec.structs.replace(line, paid=tables.arrivals(_BUCKETS[key[0]] + key[1:]))
 
@@ -110,15 +94,18 @@ def note_verified(tables: GuardTables, traits: bytes, lane: int, now: Instant) -
     told = guard.read_traits(traits)
     number, *keys = guard.keys_of(told, b"")[:4]
     known, near, wide, country = tables.guard.get((number, *keys))
-    tables.guard.put(number, Known(now), now)
+    tables.guard.put((number,), (Known(now),), now)
     range_ = breaker.note_good(wide, now)
     if lane or guard.is_trusted(known, now):
         if range_ is not wide:
-            tables.guard.put(keys[1], range_, now)
+            tables.guard.put((keys[1],), (range_,), now)
         return
-    tables.guard.put(keys[0], breaker.verify(near, now, tail=told.tail), now)
-    tables.guard.put(keys[1], breaker.verify(range_, now), now)
-    tables.guard.put(keys[2], breaker.verify(country, now, broad=True), now)
+    noted = (
+        breaker.verify(near, now, tail=told.tail),
+        breaker.verify(range_, now),
+        breaker.verify(country, now, broad=True),
+    )
+    tables.guard.put(keys, noted, now)
 
 
 def note_unsent(tables: GuardTables, traits: bytes, lane: int, now: Instant) -> None:
@@ -130,4 +117,4 @@ def note_unsent(tables: GuardTables, traits: bytes, lane: int, now: Instant) -> 
         return
     for key, tail in zip(keys, (told.tail, None, None), strict=True):
         if key in found:
-            tables.guard.put(key, breaker.unsend(found[key], now, tail=tail), now)
+            tables.guard.put((key,), (breaker.unsend(found[key], now, tail=tail),), now)

@@ -39,8 +39,8 @@ class MemoryGuardRows:
     def look(self, keys: Sequence[bytes]) -> dict[bytes, Any]:
         return {key: self.rows[key][0] for key in keys if key in self.rows}
 
-    def put(self, key: bytes, state: State, now: Instant) -> None:
-        self.rows[key] = (state, idle_at(state, now))
+    def put(self, keys: Sequence[bytes], states: Sequence[State], now: Instant) -> None:
+        self.rows.update((key, (state, idle_at(state, now))) for key, state in zip(keys, states, strict=True))
 
 
 class MemoryTables:

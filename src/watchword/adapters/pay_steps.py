@@ -48,8 +48,7 @@ def pay(tables: PayTables, charges: Sequence[Charge], plan: Plan | None, now: In
         return Paid(ALLOWED, left, quiet)
     for key, arrivals in admission.charged:
         tables.set_arrivals(key, arrivals)
-    for key, state in admission.changed:
-        tables.guard.put(key, state, now)
+    tables.guard.put(admission.keys, admission.rows, now)
     return Paid(admission.verdict, left, quiet)
 
 

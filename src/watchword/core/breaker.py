@@ -89,7 +89,8 @@ def send(
 
 
 def _counted(line: Line, now: Instant, tail: int | None, paid: Arrivals | None) -> Line:
-    line = settle(line)
+    if line.slot:
+        line = settle(line)
     return Line(
         _bump(line.hour, now // SLOT, SLOTS_AN_HOUR, 1, 0),
         _bump(line.day, now // HOUR, HOURS_A_DAY, 1, 0),
@@ -171,10 +172,12 @@ def _is_bad(line: Line, now: Instant, ripe: int = 0) -> bool:
 
     Of ``ripe`` slots at the end of an hour, and of the last one of a day then, the sends are not counted yet.
     """
+    many = len(line.unanswered) >= NEIGHBOURS
+    if len(line.hour) == 1 == len(line.day) and line.hour[0][1] < ENOUGH > line.day[0][1] and not many:
+        return False  # of a block nearly always: too little for any rule
     sends, codes = _counts(line.hour, now // SLOT - ripe)
     if sends >= ENOUGH and codes < LEAST * sends:
         return True
-    many = len(line.unanswered) >= NEIGHBOURS
     sends, codes = _counts(line.day, now // HOUR - (ripe > 0))
     return (many or sends >= ENOUGH) and codes < LEAST * max(sends, 1)
 

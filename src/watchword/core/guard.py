@@ -170,35 +170,39 @@ def decide(plan: Plan, rows: Rows, now: Instant, *, wait: Span = 0) -> tuple[Ver
 
     ``wait`` is for how long a bucket refuses that is in none of the rows.
     """
-    near_paid, near_wait = _pay(rows.near, plan.near, now)
-    wide_paid, wide_wait = _pay(rows.wide, plan.wide, now)
-    if near_wait or wide_wait:
-        wait = max(wait, near_wait, wide_wait)
+    near, wide = rows.near, rows.wide
+    near_paid, near_wait = limit.send(near.paid or FRESH, plan.near, now) if plan.near else (near.paid, 0)
+    wide_paid, wide_wait = limit.send(wide.paid or FRESH, plan.wide, now) if plan.wide else (wide.paid, 0)
     app = spend(rows.app, plan.rules.app_budget, plan.price, now)
     everybody = spend(rows.everybody, plan.rules.global_budget, plan.price, now)
     stranger = not (plan.passes or is_trusted(rows.known, now))
-    verdict = _eased(plan, _broken(rows, now)) if stranger else ALLOWED
+    verdict = ALLOWED
+    if stranger and (now < near.until or now < wide.until or now < rows.country.until):
+        verdict = _eased(plan, _broken(rows, now))
     if app is None or everybody is None:
         verdict = Verdict("block", "budget", SLOT)
-    enforces = plan.rules.mode == "enforce"
-    if wait and (verdict.decision == "allow" or (enforces and verdict.decision == "challenge")):
-        verdict = Verdict("block", "bucket", wait)
-    if verdict.decision in REFUSING:
-        if enforces:
+    if wait or near_wait or wide_wait or verdict is not ALLOWED:
+        verdict = _final(plan, verdict, max(wait, near_wait, wide_wait))
+        if verdict.decision in REFUSING:
             return verdict, rows
-        verdict = verdict._replace(decision="monitor")
     return verdict, Rows(
         rows.known,
-        _sent(rows.near, near_paid, now, plan.traits.tail, stranger=stranger),
-        _sent(rows.wide, wide_paid, now, None, stranger=stranger),
+        _sent(near, near_paid, now, plan.traits.tail, stranger=stranger),
+        _sent(wide, wide_paid, now, None, stranger=stranger),
         breaker.send(rows.country, now, broad=True) if stranger else rows.country,
         app if app is not None else spend(rows.app, Budget(), plan.price, now) or rows.app,
         everybody if everybody is not None else spend(rows.everybody, Budget(), plan.price, now) or rows.everybody,
     )
 
 
-def _pay(line: Line, rates: tuple[Rate, ...], now: Instant) -> tuple[Arrivals | None, Span]:
-    return limit.send(line.paid or FRESH, rates, now) if rates else (line.paid, 0)
+def _final(plan: Plan, verdict: Verdict, wait: Span) -> Verdict:
+    """What buckets that refuse for so long make of a verdict, and the mode."""
+    enforces = plan.rules.mode == "enforce"
+    if wait and (verdict.decision == "allow" or (enforces and verdict.decision == "challenge")):
+        verdict = Verdict("block", "bucket", wait)
+    if enforces or verdict.decision not in REFUSING:
+        return verdict
+    return Verdict("monitor", verdict.reason, verdict.retry_after)
 
 
 def _sent(line: Line, paid: Arrivals | None, now: Instant, tail: int | None, *, stranger: bool) -> Line:
@@ -237,9 +241,9 @@ def _eased(plan: Plan, verdict: Verdict) -> Verdict:
 
 def settled(row: Known | Line | Spent) -> Known | Line | Spent:
     """A row as it is kept: what was added is counted where it belongs."""
-    if isinstance(row, Line):
-        return breaker.settle(row)
-    return _settled_sums(row) if isinstance(row, Spent) else row
+    if isinstance(row, Known) or not row.slot:  # nearly always
+        return row
+    return breaker.settle(row) if isinstance(row, Line) else _settled_sums(row)
 
 
 def _settled_sums(spent: Spent) -> Spent:

@@ -143,13 +143,19 @@ def send(arrivals: Arrivals, rates: tuple[Rate, ...], now: Instant) -> tuple[Arr
         # Rounded up, so that a rate which does not divide its span lets no more through at once than it says.
         share = -(-per // count)
         # So far ahead it was written by a clock that leapt and came back: it must not lock people out for as long.
-        first = (first if now <= first <= now + 2 * per else now) + share
-        wait = first - share * count - now
+        if now < first <= now + 2 * per:
+            first += share
+            wait = first - share * count - now
+        else:
+            first = now + share
     if len(rates) > 1:  # written out: a loop over the two takes twice as long, and every send pays into several
         count, per = rates[1]
         share = -(-per // count)
-        second = (second if now <= second <= now + 2 * per else now) + share
-        later = second - share * count - now
+        if now < second <= now + 2 * per:
+            second += share
+            later = second - share * count - now
+        else:
+            second = now + share
     if wait > 0 or later > 0:
         return arrivals, max(wait, later)
     return (first, second), 0

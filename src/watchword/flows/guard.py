@@ -212,7 +212,8 @@ def plan_of(
 
 def _price(sms: SmsRules, country: str) -> int:
     """The price of a message; the dearest, where a country went from the list between a send and its repeat."""
-    return sms.prices.get(country, max(sms.prices.values(), default=0))
+    price = sms.prices.get(country)
+    return max(sms.prices.values(), default=0) if price is None else price
 
 
 def charges_of(rules: Rules, ring: Keyring, verification: Verification, network: bytes | None) -> list[Charge]:

@@ -142,10 +142,9 @@ class PostgresTables:
     def set_guesses(self, key: bytes, guesses: Guesses) -> None:
         self.guess_buckets.put(key, GuessBucket(key, *guesses))
 
-    def _guard_rows(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+    def _guard_rows(self, keys: Sequence[bytes]) -> Sequence[bytes | None]:
         self.guard_states.want(*keys)
-        found = [self.guard_states.get(key) for key in keys]
-        return {row.key: row.state for row in found if row is not None}
+        return [None if row is None else row.state for row in map(self.guard_states.get, keys)]
 
     def want_planned(self, plan: Plan | None) -> None:
         """Have everything read that the guard decides on."""

@@ -141,9 +141,9 @@ class SqliteTables:
             (key, _write_log(guesses.log), guesses.streak, idle_at(guesses)),
         )
 
-    def _guard_rows(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
-        (found,) = self._execute(_GUARD_ROWS[len(keys)], keys).fetchall()
-        return {key: state for key, state in zip(keys, found, strict=True) if state is not None}
+    def _guard_rows(self, keys: Sequence[bytes]) -> Sequence[bytes | None]:
+        found: Any = self._execute(_GUARD_ROWS[len(keys)], keys).get  # of one column its value, and no row
+        return found if len(keys) > 1 else (found,)
 
     def _put_guard_rows(self, rows: Sequence[GuardRow]) -> None:
         self._many("INSERT OR REPLACE INTO guard_rows (key, state, idle_at) VALUES (?, ?, ?)", rows)
