@@ -44,8 +44,10 @@ def test_what_breakers_cannot_see_ends_with_the_budget() -> None:
 def test_what_the_guard_costs_is_measured(tmp_path: Path) -> None:
     costs = asyncio.run(measure(Order(1, 50, str(tmp_path))))
 
-    assert all(each > 0 for each in (*costs.mail, *costs.text, *costs.reading))
-    assert any(word in page([], costs, "today") for word in ("**Met.**", "**Missed.**"))
+    assert all(
+        each > 0 for each in (*costs.mail, *costs.text)
+    )  # reading is a difference of two, and may drown in noise
+    assert any(word in page([], costs, 100.0, "today") for word in ("**Met.**", "**Missed.**"))
 
 
 def test_the_table_has_a_row_an_attack() -> None:
