@@ -13,8 +13,10 @@ import pytest
 
 from tests.contract.stores import a_world, run
 from tests.contract.test_guard_store import text
+from tests.support.postgres import the_server
 from tests.support.sms import WIDE_OPEN, ceiling, with_sms
 from watchword.adapters.guard_rows import GuardRow, HeldRows
+from watchword.adapters.postgres import PostgresAddress, schema
 from watchword.adapters.sqlite import SqliteStore
 from watchword.adapters.sqlite.tables import SqliteTables
 from watchword.core.breaker import FRESH_LINE, Line, send
@@ -123,3 +125,20 @@ def as_it_was(file: Path, *, kept: bool) -> None:
                 connection.execute("DELETE FROM guard_rows WHERE key = ?", (key,))
     connection.execute("CREATE INDEX guard_rows_idle ON guard_rows (idle_at); PRAGMA user_version = 7")
     connection.close()
+
+
+def test_on_postgres_too_a_bucket_whose_row_is_gone_gets_one() -> None:
+    async def journey() -> None:
+        server = the_server()
+        database = server.database()
+        address = PostgresAddress.parse(server.url(database))
+        before = [script for script in schema.known_migrations() if "Buckets of blocks" not in script]
+        await schema.bring_up_to_date(address, before)
+        server.sql(r"INSERT INTO guard_rows VALUES ('\x3402', '\x90', 3)", database)
+        buckets = r"('\x4201', 5, 7), ('\x5202', 9, 1), ('\x7203', 4, 4)"
+        server.sql(f"INSERT INTO send_buckets (key, arrival, second) VALUES {buckets}", database)  # noqa: S608
+        await schema.bring_up_to_date(address)
+        rows = "SELECT encode(key, 'hex'), encode(state, 'hex'), idle_at FROM guard_rows ORDER BY key"
+        assert ["3301|90|7", "3402|90|9"] == server.sql(rows, database).splitlines()
+
+    run(journey())
