@@ -33,6 +33,8 @@ export PIP_ROOT_USER_ACTION := ignore
 export UV_PYTHON_DOWNLOADS := never
 export UV_LINK_MODE := copy
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
+# Where nothing compiled is kept, each of the hundreds of processes of a run compiles all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
@@ -122,7 +124,8 @@ $(DEV): $(UV_MARK) $(LOCKED)
 
 # After this file, too, which names the packages: a machine that was set up for an older one gets what came since.
 $(SYSTEM): Makefile tools/system-packages $(UV_MARK)
-	@tools/system-packages chromium:chromium chromium:fonts-liberation openssl:openssl curl:curl jose:jose oathtool:oathtool \
+	@tools/system-packages chromium-headless-shell:chromium-headless-shell chromium-headless-shell:fonts-liberation \
+	  openssl:openssl curl:curl jose:jose oathtool:oathtool \
 	  pg_createcluster:postgresql pgbouncer:pgbouncer \
 	  redis-server:redis-server redis-benchmark:redis-tools \
 	  bearerbox:kannel /usr/lib/kannel/test/fakesmsc:kannel-extras

@@ -43,6 +43,12 @@ def resident_mib(pid: int) -> float:
     return float(psutil.Process(pid).memory_info().rss) / 2**20
 
 
+def own_mib(pid: int) -> float:
+    """Resident memory that is the process's own: without pages of files and what it shares with others."""
+    held = psutil.Process(pid).memory_info()
+    return float(held.rss - held.shared) / 2**20
+
+
 def load_average() -> float:
     """How many others wanted these cores in the last minute."""
     return os.getloadavg()[0]

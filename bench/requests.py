@@ -26,11 +26,10 @@ from watchword.adapters.system import SystemClock
 from watchword.core import base32, binary, envelope, ids
 from watchword.core.instant import SECOND, Span
 from watchword.core.passcode import derive_code
-from watchword.core.totp import hotp, step_at, totp
+from watchword.core.totp import hotp, step_at
 
 _ID = slice(7, 32)  # an answer begins with {"id":"vf_…"
 _DIGITS = 6
-_LONG = 20  # seconds, after which nobody checks what was bound in the same step
 _UNDER_WAY: Span = 5 * SECOND  # that a request may take
 _TEXT = {"type": "text", "text": "correct horse battery staple"}
 
@@ -55,7 +54,6 @@ class Speaker:
     def __init__(self, job: Job) -> None:
         self.app = job.app
         self._port = job.port
-        self._takes_long = job.seconds >= _LONG and not job.most
         self._numbers = count(time.time_ns() // 20_000)  # no run makes 50 000 a second, so no two runs share one
         self.ring = key_file.load(Path(job.key_file)) if job.api_key else None
         self._rest = (
@@ -63,7 +61,7 @@ class Speaker:
             b"Accept: application/json\r\nContent-Type: application/json\r\n"
         ) % (job.port, job.api_key.encode())
         self.made: deque[tuple[bytes, bytes]] = deque()
-        self.bound: deque[tuple[bytes, bytes]] = deque()
+        self.bound: deque[tuple[bytes, bytes, int]] = deque()
 
     def create(self, *, idempotent: bool = False, more: bytes = b',"requester":{') -> tuple[bytes, bytes]:
         """Ask for a verification; returns the address and the request.
@@ -100,19 +98,19 @@ class Speaker:
         subject = b"user-%d" % next(self._numbers)
         return subject, self._post(b"/v1/authenticators", b'{"subject":"%s","label":"Phone"}' % subject, b"")
 
-    def confirm(self, text: bytes, secret: bytes) -> bytes:
-        """Confirm it, with the code of the step before this one, so that this one is left for a check.
+    def confirm(self, text: bytes, secret: bytes) -> tuple[bytes, int]:
+        """Confirm it, with the code of the step before this one, so that this one is left for a check; and its step.
 
-        In a long run, at the end of a step, with the code of this one: the other may be too old on arrival.
+        At the end of a step with the code of this one: the other may be too old on arrival.
         """
         now = SystemClock().now()
-        ends = self._takes_long and step_at(now + _UNDER_WAY) > step_at(now)
-        code = hotp(secret, step_at(now) - (not ends)).encode()
-        return self._post(b"/v1/authenticators/%s/confirm" % text, b'{"code":"%s"}' % code, b"")
+        step = step_at(now) - (step_at(now + _UNDER_WAY) == step_at(now))
+        code = hotp(secret, step).encode()
+        return self._post(b"/v1/authenticators/%s/confirm" % text, b'{"code":"%s"}' % code, b""), step
 
-    def check_subject(self, subject: bytes, secret: bytes) -> bytes:
-        """Check the code of now."""
-        code = totp(secret, SystemClock().now()).encode()
+    def check_subject(self, subject: bytes, secret: bytes, used: int) -> bytes:
+        """Check the code of now, or of the step to come where that of now was used: one step early is in time."""
+        code = hotp(secret, max(used + 1, step_at(SystemClock().now()))).encode()
         body = b'{"subject":"%s","code":"%s"}' % (subject, code)
         return self._post(b"/v1/authenticators/check", body, b"")
 
@@ -233,20 +231,22 @@ class Bind:
         self._speaker = speaker
         self._subject = b""
         self._secret = b""
+        self._step = 0
         self.expected = b"200"
 
     def next(self, answer: bytes) -> bytes:
         """As the protocol says."""
         if self.expected == b"200":
             if answer:
-                self._speaker.bound.append((self._subject, self._secret))
+                self._speaker.bound.append((self._subject, self._secret, self._step))
             self.expected = b"201"
             self._subject, request = self._speaker.enrol()
             return request
         self.expected = b"200"
         made = msgspec.json.decode(answer, type=_Enrolled)
         self._secret = base32.read(made.secret)
-        return self._speaker.confirm(made.id.encode(), self._secret)
+        request, self._step = self._speaker.confirm(made.id.encode(), self._secret)
+        return request
 
 
 class CheckSubject:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -141,16 +140,14 @@ def test_a_reader_that_stalls_holds_nobody_up() -> None:
 
     def stall(_content: bytes) -> None:
         taken.set()
-        stalled.wait(60)
+        stalled.wait()  # without end: who waited for it would never come back
 
     written = Log(SystemClock(), write=stall)
     written.start()
     written.record("first")
     assert taken.wait(60)
-    began = time.perf_counter()
     for _ in range(log.MOST + 10):
         written.record("http.request", route="/healthz")
-    assert time.perf_counter() - began < 5
 
     assert log.MOST == len(written._lines)
     assert 10 == written._dropped

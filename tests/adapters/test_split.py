@@ -157,6 +157,27 @@ def test_while_counters_are_away_mail_goes_out_up_to_the_cap_and_no_code_is_look
     asyncio.run(journey())
 
 
+def test_of_mails_that_could_not_be_settled_no_memory_is_kept() -> None:
+    async def failing(due: Due, settlement: Settlement) -> None:
+        raise StoreError(f"{due} {settlement}")
+
+    async def journey() -> None:
+        world, fast, store = await a_world_with_a_switch()
+        settle, store.durable.settle = store.durable.settle, failing  # type: ignore[method-assign]
+        fast.away = True
+        await mailed_while_away(world, "ann@example.com")
+        assert not store._strayed
+        store.durable.settle = settle  # type: ignore[method-assign]
+        fast.away = False
+        world.clock.move(2 * MINUTE)
+        await world.courier.drain()
+        assert not store._strayed
+        assert 2 == len(world.outbox.mails)  # the second time saying that it may be a repeat
+        assert ["delivery.sent"] == [name for name in world.journal.names() if name.startswith("delivery.")]
+
+    asyncio.run(journey())
+
+
 def test_where_the_operator_wants_no_mail_meanwhile_it_is_refused() -> None:
     async def journey() -> None:
         world, fast, store = await a_world_with_a_switch()

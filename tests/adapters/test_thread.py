@@ -35,6 +35,33 @@ def test_work_is_done_in_the_order_of_asking(thread: LoopThread) -> None:
     assert list(range(1_000)) == done
 
 
+def test_work_is_taken_up_before_the_loop_goes_on(thread: LoopThread) -> None:
+    let_go = threading.Event()
+
+    async def test() -> None:
+        await thread.run(lambda: None)  # the thread is there
+        asking = thread.run(let_go.wait, 20)
+        asking.send(None)
+        taken = thread._queue.empty()
+        asking.close()
+        let_go.set()
+        assert taken
+
+    asyncio.run(test())
+
+
+def test_the_loop_never_waits_behind_other_work(thread: LoopThread) -> None:
+    let_go = threading.Event()
+
+    async def test() -> None:
+        first, second = (asyncio.create_task(thread.run(let_go.wait, 20)) for _ in range(2))
+        await asyncio.sleep(0)  # both were asked for, and here the loop is
+        let_go.set()
+        await asyncio.gather(first, second)
+
+    asyncio.run(test())
+
+
 def test_an_exception_reaches_whoever_waits_and_ends_nothing(thread: LoopThread) -> None:
     async def test() -> int:
         with pytest.raises(ZeroDivisionError):

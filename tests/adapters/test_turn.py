@@ -41,7 +41,7 @@ def test_a_process_that_is_killed_leaves_it(tmp_path: Path) -> None:
         turn = FileTurn(tmp_path / "chore")
         assert not turn.is_ours()
         other.kill()
-        other.wait(10)
+        other.wait(60)
         assert turn.is_ours()
     turn.give_up()
 

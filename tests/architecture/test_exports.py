@@ -10,6 +10,7 @@ import pytest
 PUBLIC = {
     "watchword": set[str](),
     "watchword.client": {
+        "Allowance",
         "AsyncAuthenticatorClient",
         "AsyncClient",
         "AsyncSecretClient",
@@ -26,6 +27,7 @@ PUBLIC = {
         "Handover",
         "Login",
         "MadeSecret",
+        "Rate",
         "RevealedSecret",
         "SecretClient",
         "SecretStatus",

@@ -9,6 +9,7 @@ import pytest
 
 from bench.guard import Order, measure
 from bench.pumping import ATTACKS, PRICE, Simulation, page, table
+from watchword.core.breaker import UNUSUAL
 from watchword.core.guard import Budget
 
 HONEST = 8_000
@@ -39,6 +40,20 @@ def test_what_breakers_cannot_see_ends_with_the_budget() -> None:
     told = Simulation(budget).run("thin", honest=HONEST, seed=4)
 
     assert told.paid + told.honest - told.refused <= 14_000
+
+
+def test_work_buys_so_many_messages_an_hour_and_the_rest_is_done_in_vain() -> None:
+    told = Simulation().run("working", honest=500, seed=5)
+
+    # Of a day, at its beginning, and before the country is noticed.
+    assert told.paid <= UNUSUAL * 24 + UNUSUAL + 2 * UNUSUAL
+    assert told.worked > 9 * told.paid
+
+
+def test_a_budget_ends_what_is_worked_for_too() -> None:
+    told = Simulation(Budget(day=600 * PRICE)).run("working", honest=500, seed=5)
+
+    assert 600 == told.paid + told.honest - told.refused
 
 
 def test_what_the_guard_costs_is_measured(tmp_path: Path) -> None:

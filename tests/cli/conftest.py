@@ -116,7 +116,7 @@ class Serving:
     def wait(self) -> int:
         """Wait for its end."""
         with self.process:
-            return self.process.wait(30)
+            return self.process.wait(60)
 
 
 @pytest.fixture

@@ -87,6 +87,7 @@ def test_the_unit_stops_reloads_and_gives_up_as_the_service_does() -> None:
     unit = directives()
 
     assert int(unit["TimeoutStopSec"][0]) >= 2 * GRACE  # requests and messages at once, and as long again to let go
+    assert f"after {unit['TimeoutStopSec'][0]} seconds systemd ends" in PAGE
     assert ["/bin/kill -HUP $MAINPID"] == unit["ExecReload"]
     assert [str(USAGE)] == unit["RestartPreventExitStatus"]
     assert ["watchword"] == unit["User"]

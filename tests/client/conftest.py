@@ -45,7 +45,7 @@ class RawServer:
                 self._talk(connection)
 
     def _talk(self, connection: socket.socket) -> None:
-        connection.settimeout(10)
+        connection.settimeout(60)
         try:
             spoken = self._tls.wrap_socket(connection, server_side=True) if self._tls else connection
         except OSError:

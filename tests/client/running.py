@@ -20,8 +20,10 @@ from watchword.web.services import Services, WebConfig
 
 _Result = TypeVar("_Result")
 
+_PATIENCE = 60.0  # seconds, on a machine that has much else to do
 
-def services_of(world: World) -> Services:
+
+def services_of(world: World, public_url: str = "https://codes.example.org") -> Services:
     """What the web layer is given, out of a world."""
 
     async def nothing() -> None:
@@ -46,18 +48,24 @@ def services_of(world: World) -> Services:
         clock=world.clock,
         start=nothing,
         stop=nothing,
-        config=WebConfig(public_url="https://codes.example.org"),
+        config=WebConfig(public_url=public_url),
     )
 
 
 class RunningApp:
     """Serves while its ``with`` block runs. ``key`` is an API key, ``delivered`` the code of the latest mail.
 
-    ``redirect_uris`` are those of its app.
+    ``redirect_uris`` are those of its app, ``public_url`` is where people find it.
     """
 
-    def __init__(self, rules: Rules | None = None, redirect_uris: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        rules: Rules | None = None,
+        redirect_uris: Sequence[str] = (),
+        public_url: str = "https://codes.example.org",
+    ) -> None:
         self.world = World(rules=rules)
+        self._public_url = public_url
         self._redirect_uris = redirect_uris
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._loop = asyncio.new_event_loop()
@@ -86,20 +94,20 @@ class RunningApp:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(_PATIENCE)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._server.should_exit = True
-        self._thread.join(10)
+        self._thread.join(_PATIENCE)
         self._listener.close()
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_until_complete(self._open())
-        app: Any = create_app(services_of(self.world))
+        app: Any = create_app(services_of(self.world, self._public_url))
         self._server = uvicorn.Server(
             uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
         )
@@ -115,4 +123,4 @@ class RunningApp:
 
     def run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
         """Let something happen in the loop that serves."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE)

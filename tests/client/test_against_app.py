@@ -12,7 +12,7 @@ import pytest
 from tests.client.answers import KEY
 from tests.client.running import RunningApp, services_of
 from tests.support.world import World, wrong
-from watchword.client import AsyncClient, Client
+from watchword.client import Allowance, AsyncClient, Client, Rate
 from watchword.core.instant import HOUR, MINUTE
 from watchword.errors import (
     AlreadyUsedError,
@@ -126,6 +126,23 @@ def test_a_resend_is_the_same_code_and_not_too_early(app: RunningApp, client: Cl
     assert resent.sends_remaining == asked.sends_remaining - 1
     assert app.delivered() == code
     assert len(app.world.outbox.mails) == 2
+
+
+def test_answers_and_refusals_tell_of_the_limits(app: RunningApp, client: Client) -> None:
+    made = [client.create(to=TO, purpose="login")]
+    approved = client.check(made[0].id, app.delivered(), purpose="login", to=TO)
+    made += [client.create(to=TO, purpose="login") for _ in range(2)]
+    with pytest.raises(RateLimitedError) as caught:
+        client.create(to=TO, purpose="login")
+
+    assert [2, 1, 0] == [each.allowance.remaining for each in made if each.allowance]
+    assert made[2].allowance == Allowance(
+        policy="sends", rates=(Rate(3, 600), Rate(10, 86400)), remaining=0, one_more_in=200
+    )
+    assert approved.allowance is not None
+    assert ("guesses", 10) == (approved.allowance.policy, approved.allowance.remaining)
+    assert client.get(made[0].id).allowance is None
+    assert (caught.value.retry_after, caught.value.policy) == (200, ("sends", ((3, 600), (10, 86400))))
 
 
 def test_get_tells_what_became_of_the_message(app: RunningApp, client: Client) -> None:

@@ -15,6 +15,10 @@ OK = Reply(200, b"yes")
 GONE = Reply(503, problem("overloaded"))
 
 
+def said(reply: Reply) -> str:
+    return reply.body.decode()
+
+
 def walk(steps: Steps[str], outcomes: Sequence[Outcome]) -> tuple[str | None, list[Ask | Pause]]:
     """Take the steps with these outcomes of the asks; what is returned is None where they ask for more."""
     taken: list[Ask | Pause] = []
@@ -32,56 +36,56 @@ def walk(steps: Steps[str], outcomes: Sequence[Outcome]) -> tuple[str | None, li
 
 
 def test_a_good_answer_is_read() -> None:
-    assert walk(once(ASK, bytes.decode), [OK]) == ("yes", [ASK])
+    assert walk(once(ASK, said), [OK]) == ("yes", [ASK])
 
 
 @pytest.mark.parametrize("outcome", [*Failure, GONE])
 def test_once_asks_once_whatever_comes_of_it(outcome: Outcome) -> None:
     with pytest.raises(UnavailableError):
-        walk(once(ASK, bytes.decode), [outcome, OK])
+        walk(once(ASK, said), [outcome, OK])
 
 
 @pytest.mark.parametrize("outcome", [Failure.UNREACHED, Failure.LOST, GONE])
 def test_a_service_that_was_not_there_is_asked_again_with_the_very_same_request(outcome: Outcome) -> None:
-    found, taken = walk(persistently(ASK, bytes.decode, lambda: 0.0), [outcome, outcome, OK])
+    found, taken = walk(persistently(ASK, said, lambda: 0.0), [outcome, outcome, OK])
 
     assert found == "yes"
     assert taken == [ASK, Pause(0.25), ASK, Pause(0.5), ASK]
 
 
 def test_jitter_spreads_a_wait_over_half_of_itself() -> None:
-    _, taken = walk(persistently(ASK, bytes.decode, lambda: 1.0), [GONE, GONE, OK])
+    _, taken = walk(persistently(ASK, said, lambda: 1.0), [GONE, GONE, OK])
 
     assert [Pause(0.5), Pause(1.0)] == [step for step in taken if isinstance(step, Pause)]
 
 
 def test_the_third_failure_is_the_last() -> None:
     with pytest.raises(OverloadedError):
-        walk(persistently(ASK, bytes.decode, lambda: 0.0), [GONE, Failure.LOST, GONE, OK])
+        walk(persistently(ASK, said, lambda: 0.0), [GONE, Failure.LOST, GONE, OK])
 
 
 @pytest.mark.parametrize("outcome", [Failure.LATE, Failure.DISTRUSTED, Reply(500, b""), Reply(502, b"<html>")])
 def test_what_another_try_cannot_help_is_not_tried_again(outcome: Outcome) -> None:
     with pytest.raises(UnavailableError):
-        walk(persistently(ASK, bytes.decode, lambda: 0.0), [outcome, OK])
+        walk(persistently(ASK, said, lambda: 0.0), [outcome, OK])
 
 
 def test_a_refusal_is_not_tried_again() -> None:
     refusal = Reply(422, problem("not_accepted", reason="mismatch"))
 
     with pytest.raises(MismatchError):
-        walk(persistently(ASK, bytes.decode, lambda: 0.0), [refusal, OK])
+        walk(persistently(ASK, said, lambda: 0.0), [refusal, OK])
 
 
 @pytest.mark.parametrize("status", [100, 199, 300, 301, 302, 304, 307, 308, 399])
 def test_only_a_2xx_is_read_as_a_success(status: int) -> None:
     with pytest.raises(UnavailableError):
-        walk(once(ASK, bytes.decode), [Reply(status, b"yes")])
+        walk(once(ASK, said), [Reply(status, b"yes")])
 
 
 def test_an_error_carries_no_other_exception_along() -> None:
     with pytest.raises(UnavailableError) as caught:
-        walk(once(ASK, bytes.decode), [Failure.LOST])
+        walk(once(ASK, said), [Failure.LOST])
 
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None

@@ -26,15 +26,14 @@ def test_the_public_names_are_flat_and_these() -> None:
         *("AsyncClient", "AsyncSecretClient", "Client", "Delivery", "File", "GrantedSecret", "Login", "MadeSecret"),
         *("RevealedSecret", "SecretClient", "SecretStatus", "SeenSecret", "SharedSecret", "Verification"),
         *("AsyncAuthenticatorClient", "Authenticator", "AuthenticatorClient", "AuthenticatorList", "Enrolment"),
-        "ConfirmedAddress",
-        "Handover",
+        *("Allowance", "ConfirmedAddress", "Handover", "Rate"),
     }
 
 
 def test_every_public_name_is_re_exported_under_its_own_name() -> None:
     imports = [line for line in inspect.getsource(watchword.client).splitlines() if line.startswith("from ")]
 
-    assert len(imports) == 22
+    assert len(imports) == 24
     for line in imports:
         original, _, exported = line.partition(" import ")[2].partition(" as ")
         assert original == exported

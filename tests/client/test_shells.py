@@ -12,6 +12,7 @@ import pytest
 
 from tests.client.answers import ID, KEY, body, problem
 from tests.client.both import BOTH, Shell
+from watchword.client import Allowance, Rate
 from watchword.errors import MismatchError, RateLimitedError, UnavailableError
 
 HERE = "http://127.0.0.1:8000/codes"
@@ -129,6 +130,27 @@ def test_too_many_requests_say_when_to_come_back(shell: Shell) -> None:
 
     assert caught.value.retry_after == 42
     assert len(service.asked) == 1
+
+
+@both
+def test_an_answer_says_what_the_limits_take_still(shell: Shell) -> None:
+    headers = {"RateLimit-Policy": '"sends";q=3;w=600', "RateLimit": '"sends";r=2;t=200'}
+    service = Service(httpx.Response(201, content=body(), headers=headers))
+
+    found = shell(HERE, service).call("create", to="maria@example.org", purpose="login")
+
+    assert found.allowance == Allowance(policy="sends", rates=(Rate(3, 600),), remaining=2, one_more_in=200)
+
+
+@both
+def test_a_refusal_says_which_limits_there_are(shell: Shell) -> None:
+    headers = {"Retry-After": "42", "RateLimit-Policy": '"sends";q=3;w=600', "RateLimit": '"sends";r=0;t=42'}
+    service = Service(httpx.Response(429, content=problem("rate_limited"), headers=headers))
+
+    with pytest.raises(RateLimitedError) as caught:
+        shell(HERE, service).call("resend", ID)
+
+    assert caught.value.policy == ("sends", ((3, 600),))
 
 
 @both

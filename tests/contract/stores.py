@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,16 @@ from watchword.core.policy import Rules
 from watchword.ports import Store
 
 
+@cache
+def the_database() -> str:
+    """The name of the database that the tests of this process share."""
+    return the_server().database()
+
+
 def a_database() -> PostgresAddress:
     """Where an empty database is."""
-    return PostgresAddress.parse(the_server().url())
+    the_server().empty(the_database())
+    return PostgresAddress.parse(the_server().url(the_database()))
 
 
 def on_valkey(durable: Store) -> Store:

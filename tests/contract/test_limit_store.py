@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.stores import a_world, every_store, run
+from tests.support.listening import until
 from tests.support.world import World, wrong
 from watchword.core.instant import DAY, HOUR, MINUTE, SECOND
 from watchword.core.limit import FRESH, UNTRIED, Rate
@@ -40,6 +43,26 @@ def test_buckets_are_seen_as_they_stand(store: str, tmp_path: Path) -> None:
             assert found == await world.store.buckets(keys)
 
     run(journey())
+
+
+@every_store
+def test_a_refusal_that_was_told_leaves_nothing_for_the_collector(store: str, tmp_path: Path) -> None:
+    """It comes seldom, and what is refused comes by the thousand from whoever means harm."""
+
+    async def journey() -> None:
+        async with a_world(store, tmp_path) as world:
+            await keys_of(world)
+            try:
+                await world.create()
+            except RateLimitedError as error:
+                told = weakref.ref(error)
+            await until(lambda: told() is None)
+
+    gc.disable()
+    try:
+        run(journey())
+    finally:
+        gc.enable()
 
 
 @every_store

@@ -168,7 +168,7 @@ def test_a_flood_of_changes_becomes_few_mails_that_leave_nothing_out(store: str,
             world.clock.move(DAY)
             happened, mails = 0, []
             for _ in range(24 * 6):
-                for _ in range(10):
+                for _ in range(3):
                     await world.recovery_codes.renew(world.app, ANN)
                     happened += 1
                 mails += await told(world)

@@ -14,8 +14,10 @@ from watchword.core.delivery import (
     Delivery,
     DeliveryStatus,
     Due,
+    Report,
     Settlement,
     claim,
+    heard,
     next_try,
     settle,
 )
@@ -151,3 +153,11 @@ def test_a_try_that_would_come_too_late_is_not_made() -> None:
     at = NOW + SECOND
     assert next_try(1, at + USEFUL + 1, NOW, 1.0) == at
     assert next_try(1, at + USEFUL, NOW, 1.0) is None
+
+
+@pytest.mark.parametrize("said", [each for each in Report if each is not Report.DELIVERED])
+def test_a_report_that_a_message_did_not_arrive_is_about_one_that_was_sent(said: Report) -> None:
+    failed = heard(a_delivery(status=DeliveryStatus.SENT, due_at=None), said, NOW)
+    assert failed is not None
+    assert (DeliveryStatus.FAILED, said.value) == (failed.status, failed.reason)
+    assert heard(failed, said, NOW) is None

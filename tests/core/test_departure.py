@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.sms import SMS
 from watchword.core.departure import CHOICES, rules_of
 from watchword.core.instant import DAY, HOUR, MINUTE
 from watchword.core.limit import Rate
@@ -119,3 +120,12 @@ def test_no_profile_of_a_standard_exceeds_its_figures() -> None:
     assert all(rule.ceiling <= 10 * MINUTE for each in (ASVS_L2, ASVS_L3) for rule in each.table.values())
     assert ASVS_L3.failure_ceiling == 20
     assert Rate(50, DAY) in Limits().wrong_guesses
+
+
+def test_text_messages_are_served_for_the_profiles_purposes_and_only_where_there_is_an_operator_for_them() -> None:
+    plain = rules_of(BALANCED, Limits(), {}, durable=True)
+    with_texts = rules_of(BALANCED, Limits(), {}, durable=True, sms=SMS)
+
+    assert not [channel for channel, _ in plain.profile.table if channel == "sms"]
+    assert set(BALANCED.sms) == {purpose for channel, purpose in with_texts.profile.table if channel == "sms"}
+    assert SMS is with_texts.sms

@@ -76,3 +76,11 @@ def test_ids_made_before_an_instant_sort_before_its_oldest_possible_id() -> None
 
 def test_no_id_is_older_than_the_epoch() -> None:
     assert ids.oldest_possible(-1) == bytes(16)
+
+
+@pytest.mark.parametrize("size", [0, 9, 11])
+def test_authenticators_and_notices_take_ten_random_bytes_and_no_other_number(size: int) -> None:
+    for build in (ids.authenticator_id, ids.notice_id):
+        assert (NOW, b"1234567890") == (ids.created_at(build(NOW, b"1234567890")), build(NOW, b"1234567890")[6:])
+        with pytest.raises(ValueError, match="10 random bytes"):
+            build(NOW, bytes(size))

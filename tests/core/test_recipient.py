@@ -169,3 +169,10 @@ def test_variants_of_an_address_share_a_look_up_hash_and_channels_do_not() -> No
 def test_a_local_part_that_is_too_long_is_told_by_its_own_limit() -> None:
     with pytest.raises(InvalidInputError, match="before the @ has at most 64"):
         recipient.read_email("a" * 65 + "@example.com")
+
+
+def test_an_address_that_grows_too_long_in_its_one_spelling_is_refused() -> None:
+    typed = "\u0958" * 20 + "@example.org"  # a letter whose one spelling is two
+    assert len(typed.rpartition("@")[0].encode()) < 64
+    with pytest.raises(InvalidInputError):
+        recipient.read_email(typed)

@@ -118,14 +118,25 @@ def test_the_image_runs_as_nobody_in_particular_with_settings_that_are_some() ->
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
-def test_systemd_reads_the_couriers_unit(tmp_path: Path) -> None:
-    unit = (DEPLOY / "watchword-courier.service").read_text().replace("/opt/watchword/bin/watchword", "/bin/true")
+@pytest.mark.parametrize("name", ["watchword", "watchword-courier"])
+def test_systemd_reads_the_units(name: str, tmp_path: Path) -> None:
+    unit = (DEPLOY / f"{name}.service").read_text().replace("/opt/watchword/bin/watchword", "/bin/true")
     unit = unit.replace("User=watchword\n", "")
-    (tmp_path / "watchword-courier.service").write_text(unit)
-    done = subprocess.run(
-        ["systemd-analyze", "verify", tmp_path / "watchword-courier.service"], capture_output=True, check=False
-    )
+    (tmp_path / f"{name}.service").write_text(unit)
+    done = subprocess.run(["systemd-analyze", "verify", tmp_path / f"{name}.service"], capture_output=True, check=False)
     assert 0 == done.returncode, done.stderr.decode()
+
+
+def test_the_page_gives_the_services_unit_what_the_couriers_has_and_leaves_delivery_to_it() -> None:
+    page = (ROOT / "docs" / "how-to" / "scale-out.md").read_text(encoding="utf-8")
+    (drop_in,) = re.findall(r"^```ini\n(.+?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    theirs, ours = ((DEPLOY / f"{name}.service").read_text() for name in ("watchword", "watchword-courier"))
+    (command,) = re.findall(r"^ExecStart=(.+)$", theirs, flags=re.MULTILINE)
+
+    assert f"ExecStart=\nExecStart={command} --no-courier\n" in drop_in
+    for line in re.findall(r"^(?:LoadCredential|Environment)=.+$", drop_in, flags=re.MULTILINE):
+        assert line in ours
+        assert line not in theirs
 
 
 def test_the_couriers_unit_is_as_tight_as_the_services() -> None:

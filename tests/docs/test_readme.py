@@ -34,7 +34,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
     """End a process with everything it started."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
-    process.wait(30)
+    process.wait(60)
 
 
 @contextmanager

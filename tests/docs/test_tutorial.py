@@ -46,7 +46,7 @@ def serving(folder: Path) -> Iterator[dict[str, Any]]:
             yield json.loads(said)
         finally:
             server.terminate()
-            server.wait(30)
+            server.wait(60)
 
 
 def blocks() -> list[tuple[str, str]]:

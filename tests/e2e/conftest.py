@@ -29,6 +29,9 @@ FLAGS = [
     *("--disable-component-update", "--disable-sync"),
 ]
 
+# The first is the same engine without a window that nobody sees: a page costs it a third of the work.
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser")
+
 PATIENCE = 60.0  # seconds: what is expected comes when it comes, on a machine that has much else to do
 NUMBERS = count(1)
 
@@ -90,16 +93,21 @@ def site(tmp_path: Path) -> Iterator[Site]:
         yield site
 
 
+def executable() -> str:
+    """Where Chromium is."""
+    found = [os.environ.get("CHROMIUM"), *map(shutil.which, BROWSERS)]
+    assert any(found), "Chromium is not installed: `make test` does that"
+    return next(filter(None, found))
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium, from the system.
 
     For a module and no longer: while it lives, its event loop counts as running, and no other test could have one.
     """
-    executable = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    assert executable is not None, "Chromium is not installed: `make test` does that"
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        chromium = playwright.chromium.launch(executable_path=executable(), args=FLAGS)
         yield chromium
         chromium.close()
 
@@ -110,7 +118,18 @@ def to() -> str:
     return f"ann{next(NUMBERS)}@example.org"
 
 
-@pytest.fixture(params=[(390, "light"), (1280, "dark")], ids=["phone-day", "desktop-night"])
+LOOKS = {"phone-day": (390, "light"), "desktop-night": (1280, "dark")}
+
+
+def on(look: str) -> pytest.MarkDecorator:
+    """On one kind of screen, since what a page does is the same on each.
+
+    That every state of the pages fits them all is in the modules named ``access``.
+    """
+    return pytest.mark.parametrize("page", [LOOKS[look]], ids=[look], indirect=True)
+
+
+@pytest.fixture(params=list(LOOKS.values()), ids=list(LOOKS))
 def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A page of its own profile that fails the test for any script error, refused resource or foreign request."""
     width, scheme = request.param

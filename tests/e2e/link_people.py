@@ -82,7 +82,7 @@ class Place:
     def call(self, method: str, path: str, body: object = None) -> httpx.Response:
         """Ask the service with the app's key."""
         headers = {"Authorization": f"Bearer {self.key}"}
-        return httpx.request(method, f"{self.site.url}{path}", headers=headers, json=body, timeout=30)
+        return httpx.request(method, f"{self.site.url}{path}", headers=headers, json=body, timeout=60)
 
 
 @contextmanager

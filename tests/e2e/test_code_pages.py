@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from tests.e2e.conftest import on
 from tests.e2e.held import Held
 from tests.e2e.link_people import (
     Place,
@@ -22,11 +23,7 @@ from tests.e2e.link_people import (
 )
 from tests.e2e.secret_people import somebody
 
-# What a page does is the same on every screen: that every state fits its screen is in test_link_access.py.
-pytestmark = [
-    pytest.mark.xdist_group(__name__),
-    pytest.mark.parametrize("page", [(1280, "dark")], ids=["desktop-night"], indirect=True),
-]
+pytestmark = [pytest.mark.xdist_group(__name__), on("desktop-night")]
 
 COUNTDOWN = re.compile(r"Send it again in [0-5]:\d\d")
 
@@ -87,6 +84,7 @@ def test_a_code_signs_in(place: Place, page: Page, to: str, *, hosted: bool) -> 
 
 def test_both_words_are_shown_and_the_mail_has_the_second_alone(place: Place, page: Page, to: str) -> None:
     sign_in(page, place, to, hosted=True)
+    expect(page.get_by_role("heading")).to_have_text("Type the code from your mail")
     first, second = words(page)
     mail = place.mail(to)
     assert second in mail.html

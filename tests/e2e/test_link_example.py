@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.e2e.conftest import on
 from tests.e2e.link_people import is_signed_in
 from tests.support.service import plain_environment
 
@@ -38,7 +39,7 @@ def started(folder: Path, port: str) -> Iterator[tuple[str, str]]:
             yield mailbox, shop
         finally:
             example.terminate()
-            example.communicate(timeout=30)
+            example.communicate(timeout=60)
     assert example.returncode == 0
 
 
@@ -48,7 +49,7 @@ def test_the_makefile_starts_what_this_test_starts() -> None:
     assert "\t@$(RUN) -m examples.login\n" in makefile
 
 
-@pytest.mark.parametrize("page", [(1280, "dark")], ids=["desktop-night"], indirect=True)
+@on("desktop-night")
 def test_one_command_starts_the_shop_and_a_service_and_a_second_start_goes_on(
     page: Page, to: str, tmp_path: Path
 ) -> None:

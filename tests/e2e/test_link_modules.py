@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.e2e.conftest import serving
 from watchword.core import binary
+from watchword.core.policy import PURPOSES
 
 pytestmark = pytest.mark.xdist_group(__name__)
 
@@ -213,6 +214,35 @@ def test_a_pasted_text_gives_the_one_code_in_it(modules: Page, text: str, code: 
         "async ([text, digits]) => (await import('/static/watchword-code.js')).codeIn(text, digits)", [text, digits]
     )
     assert code == found
+
+
+def test_a_text_message_is_called_one_and_its_number_no_address(modules: Page) -> None:
+    said = modules.evaluate(
+        """async ([origin, purposes]) => {
+             const { WatchwordCode } = await import("/static/watchword-code.js");
+             const ask = window.fetch;
+             const said = [];
+             const seen = { status: "pending", app: "Shop", channel: "sms", to: "+49•••7",
+               watchword: "copper lantern", digits: 6, expires_at: "2026-11-23T14:12Z",
+               resend_at: "2026-11-23T14:03Z", sends_remaining: 4 };
+             const look = async (more) => {
+               window.fetch = async () => Response.json({ ...seen, ...more });
+               const field = new WatchwordCode();
+               await field.start({ origin, id: "", proof: "" });
+               said.push(field.shadowRoot.textContent);
+             };
+             for (const purpose of purposes) await look({ purpose });
+             await look({ purpose: "login", status: "failed" });
+             window.fetch = ask;
+             return said;
+           }""",
+        [modules.url, list(PURPOSES)],
+    )
+    assert 6 == len(said)
+    for text in said:
+        assert "text message" in text
+        assert "mail" not in text
+        assert "address" not in text
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 
+from tests.e2e.conftest import on
 from tests.e2e.link_people import (
     Place,
     at_the_shop,
@@ -27,11 +28,7 @@ from tests.e2e.test_secret_attacks import WITHOUT_CRYPTO
 from watchword.core import ids
 from watchword.core.words import SIGNS
 
-# What a page does is the same on every screen: that every state fits its screen is in test_link_access.py.
-pytestmark = [
-    pytest.mark.xdist_group(__name__),
-    pytest.mark.parametrize("page", [(390, "light")], ids=["phone-day"], indirect=True),
-]
+pytestmark = [pytest.mark.xdist_group(__name__), on("phone-day")]
 
 
 # What such browsers lack or refuse: any touch of storage throws, and nothing knows who opened the page.
@@ -306,7 +303,7 @@ def test_a_request_that_was_given_up_says_so(place: Place, page: Page, to: str) 
     verification = sign_in(page, place, to)
     link = place.mail(to).link
     # What a relay that takes a message and then denies it comes to: here it was delivered, so it is written by hand.
-    with closing(sqlite3.connect(place.hands.file.parent / "data" / "watchword.db", timeout=30)) as database, database:
+    with closing(sqlite3.connect(place.hands.file.parent / "data" / "watchword.db", timeout=60)) as database, database:
         raw = ids.from_text(ids.VERIFICATION, verification)
         given_up = database.execute("UPDATE verifications SET status = 'failed' WHERE id = ?", (raw,))
         assert 1 == given_up.rowcount

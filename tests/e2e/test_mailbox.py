@@ -7,9 +7,9 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import Site
+from tests.e2e.conftest import Site, on
 
-pytestmark = pytest.mark.xdist_group(__name__)
+pytestmark = [pytest.mark.xdist_group(__name__), on("desktop-night")]
 
 
 def test_a_developer_reads_a_code_in_the_mailbox_and_it_is_right(site: Site, page: Page) -> None:

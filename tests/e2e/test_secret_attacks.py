@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, expect
 
-from tests.e2e.conftest import Site, serving
+from tests.e2e.conftest import Site, on, serving
 from tests.e2e.secret_people import KEY, KEY_URI, ends_with, made, paste, reveal, share, somebody
 from watchword import totp
 
-pytestmark = pytest.mark.xdist_group(__name__)
+pytestmark = [pytest.mark.xdist_group(__name__), on("desktop-night")]
 
 HOSTILE = (
     "javascript:alert(document.domain)\n"

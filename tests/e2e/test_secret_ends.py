@@ -12,7 +12,7 @@ import pytest
 import segno
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.conftest import Site, serving
+from tests.e2e.conftest import Site, on, serving
 from tests.e2e.secret_people import (
     KEY_URI,
     Hands,
@@ -29,7 +29,7 @@ from tests.e2e.secret_people import (
 )
 from watchword.core.secret import FREE_GUESSES, MOST_GUESSES
 
-pytestmark = pytest.mark.xdist_group(__name__)
+pytestmark = [pytest.mark.xdist_group(__name__), on("phone-day")]
 
 SECRET = "correct horse battery staple"
 

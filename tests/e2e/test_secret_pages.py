@@ -15,7 +15,7 @@ import pytest
 import segno
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.conftest import Site, serving
+from tests.e2e.conftest import Site, on, serving
 from tests.e2e.secret_people import (
     KEY,
     KEY_URI,
@@ -29,7 +29,7 @@ from tests.e2e.secret_people import (
     status_link,
 )
 
-pytestmark = pytest.mark.xdist_group(__name__)
+pytestmark = [pytest.mark.xdist_group(__name__), on("phone-day")]
 
 SECRET = "correct horse <b>battery</b> staple"
 PASSPHRASE = "velvet-lantern-4711"

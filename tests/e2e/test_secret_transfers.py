@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Request, Route, expect
 
-from tests.e2e.conftest import Site
+from tests.e2e.conftest import Site, on
 from tests.e2e.secret_people import behind, choose, ends_with, made, reveal, share, somebody, status_link
 from tests.support.tap import ALWAYS, Tap
 
-pytestmark = pytest.mark.xdist_group(__name__)
+pytestmark = [pytest.mark.xdist_group(__name__), on("desktop-night")]
 
 SECRET = "correct horse battery staple " * 300
 CONTENT = bytes(range(256)) * 16_384  # 4 MiB

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import serving
+from tests.e2e.conftest import on, serving
 from tests.e2e.held import Held
 from tests.e2e.link_people import register
 from tests.e2e.secret_people import complaints
@@ -20,10 +20,7 @@ from tests.support.sms import DUTIES
 from tests.support.work import STRANGER, scattered
 from watchword.core.breaker import UNUSUAL
 
-pytestmark = [
-    pytest.mark.xdist_group(__name__),
-    pytest.mark.parametrize("page", [(390, "light")], ids=["phone-day"], indirect=True),
-]
+pytestmark = [pytest.mark.xdist_group(__name__), on("phone-day")]
 
 
 @dataclass(frozen=True)
@@ -67,6 +64,7 @@ def test_the_browser_works_and_the_text_goes_out(desk: Desk, page: Page) -> None
     assert sent.value.status == 200
     expect(page.locator(".said")).to_have_text("Sent.")
     expect(page.get_by_label("Code", exact=True)).to_be_focused()
+    expect(page.get_by_role("heading")).to_have_text("Type the code from your text message")
     assert complaints(page) == []
 
     told = desk.call("GET", f"/{held['id']}")

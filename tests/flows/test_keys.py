@@ -139,3 +139,13 @@ async def test_a_message_whose_key_is_missing_waits_for_it(world: World) -> None
     world.clock.move(SECOND)
     await world.courier.drain()
     assert (await world.check(shown.verification.id, world.outbox.last_code)).status is Status.APPROVED
+
+
+def test_a_file_that_holds_another_key_under_the_same_number_changes_nothing() -> None:
+    file = KeyFile(1)
+    keys = Keys(file.read, FrozenClock())
+    mine = keys.ring
+    file.ring = Keyring({1: bytes(32)}, current=1, index=b"i" * 32)
+    with pytest.raises(KeyringError):
+        keys.reload()
+    assert mine is keys.ring

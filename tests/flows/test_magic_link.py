@@ -10,7 +10,7 @@ import pytest
 from cryptography.exceptions import InvalidTag
 
 from tests.support.link import CHALLENGE, REDIRECT, VERIFIER, Holder, handed_off
-from tests.support.world import World, a_keyring
+from tests.support.world import World, a_keyring, wrong
 from watchword.core import binary
 from watchword.core.action import Action, Template
 from watchword.core.instant import MINUTE, SECOND
@@ -355,3 +355,23 @@ def test_the_table_of_sources_is_bounded() -> None:
     world.clock.move(2 * MINUTE)
     limit.charge("198.51.100.1")  # none counts any more: they are dropped
     assert 1 == len(limit._arrivals)
+
+
+def test_a_browser_that_proved_itself_goes_on_where_strangers_closed_the_recipient() -> None:
+    async def journey() -> None:
+        world = await a_shop(Rules(BALANCED._replace(failure_ceiling=1), UNLIMITED))
+        earlier, _, page = await asked(world)
+        device = (await world.magic_links.check(earlier.verification.id, page, world.outbox.last_code, HERE)).device
+        mine, _, page = await asked(world)
+        raw, code = mine.verification.id, world.outbox.last_code
+
+        guessed, _, theirs = await asked(world)
+        with pytest.raises(MismatchError):
+            await world.magic_links.check(guessed.verification.id, theirs, wrong(world.outbox.last_code), HERE)
+        with pytest.raises(RateLimitedError):
+            await world.magic_links.check(raw, page, code, HERE)
+
+        assert REDIRECT in (await world.magic_links.check(raw, page, code, HERE, device)).redirect_to
+        assert "verification.recognised" in world.journal.names()
+
+    run(journey())

@@ -12,6 +12,7 @@ from watchword.adapters.memory import MemoryStore
 from watchword.core.instant import DAY, HOUR, MINUTE
 from watchword.errors import MismatchError, StoreError, UnknownError
 from watchword.flows.purge import RETENTION, STEP, Purge
+from watchword.flows.secret_file import SecretFiles
 
 
 @journey()
@@ -150,3 +151,23 @@ async def test_of_several_processes_the_one_whose_turn_it_is_purges(world: World
     task.cancel()
     # The first time was the third time of asking, the second the fifth, and from then on it stayed ours.
     assert [0, 1, 2, 3, 4, 5] == [round(at / 60) for at in asked_at]
+
+
+@journey()
+async def test_files_without_a_secret_are_swept_with_the_first_round_of_an_hour(world: World) -> None:
+    swept: list[float] = []
+    twice = asyncio.Event()
+
+    class Sweeping(SecretFiles):
+        async def sweep(self) -> int:
+            swept.append(asyncio.get_running_loop().time())
+            if len(swept) == 2:
+                twice.set()
+            return await super().sweep()
+
+    files = Sweeping(world.store.secrets, world.blobs, world.secrets, world.clock, world.journal)
+    task = asyncio.create_task(Purge(world.store, world.clock, world.journal, files=files).run())
+    await twice.wait()
+    task.cancel()
+    first, second = swept
+    assert second - first == pytest.approx(60 * 60, abs=1)

@@ -8,10 +8,11 @@ from tests.flows.journeys import journey
 from tests.flows.test_sms import texted
 from tests.support.sms import with_sms
 from tests.support.world import World
-from watchword.core.delivery import DeliveryStatus
+from watchword.core.delivery import DeliveryStatus, Report
 from watchword.core.report import read_reference, write_reference
 from watchword.core.verification import Status
 from watchword.errors import UnknownError
+from watchword.flows.report import Parameters, Reports
 
 
 def reference(world: World) -> str:
@@ -65,3 +66,29 @@ async def test_a_reference_names_one_delivery(world: World) -> None:
     ring = world.keys.ring
     assert (world.app.id, raw, 1) == read_reference(ring, reference(world))
     assert write_reference(ring, world.app.id, raw, 2) != reference(world)
+
+
+@journey(with_sms())
+async def test_a_report_through_whom_nobody_delivers_is_unknown(world: World) -> None:
+    raw, _ = await texted(world)
+    alone = Reports(world.store, world.keys, world.clock, world.journal)
+    with pytest.raises(UnknownError):
+        await alone.by_gateway(reference(world), "1")
+    with pytest.raises(UnknownError):
+        await alone.by_twilio(reference(world), [], "signature")
+    assert (Status.PENDING, DeliveryStatus.SENT) == await status(world, raw)
+
+
+@journey(with_sms())
+async def test_a_signed_report_counts_as_what_it_was_read_as(world: World) -> None:
+    raw, _ = await texted(world)
+    heard: list[str] = []
+
+    def read(named: str, parameters: Parameters, signature: str) -> Report:
+        heard.extend((named, *dict(parameters), signature))
+        return Report.DELIVERED
+
+    reports = Reports(world.store, world.keys, world.clock, world.journal, twilio=read)
+    await reports.by_twilio(reference(world), [("MessageStatus", "delivered")], "signature")
+    assert [reference(world), "MessageStatus", "signature"] == heard
+    assert (Status.PENDING, DeliveryStatus.DELIVERED) == await status(world, raw)

@@ -300,3 +300,18 @@ async def test_a_signal_that_does_not_come_is_recorded_and_holds_nobody_up(world
     world.verifications._sms = SmsGuard(world.journal, Signals(DeliveryError(reason="timeout")))
     assert (await text(world)).status is Status.PENDING
     assert ("guard.signal_failed", {"reason": "timeout"}) in world.journal.events
+
+
+@journey(with_sms())
+async def test_a_number_whose_sim_is_what_it_was_is_sent_to(world: World) -> None:
+    world.verifications._sms = SmsGuard(world.journal, Signals(answer=False))
+    assert (await text(world)).status is Status.PENDING
+
+
+@journey(with_sms(limits=WIDE_OPEN))
+async def test_no_text_is_sent_again_once_the_operator_gave_up_the_duties(world: World) -> None:
+    raw, code = await texted(world)
+    world.verifications.rules = world.verifications.rules._replace(sms=None)
+    with pytest.raises(ChannelForbiddenError):
+        await world.verifications.resend(world.app, raw)
+    assert (await world.check(raw, code)).status is Status.APPROVED

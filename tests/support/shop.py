@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
@@ -13,6 +14,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from examples.login.app import create_app
 from watchword.client import AsyncClient
+
+# An app gives up sooner: here a service that is slow for a moment is to be waited for.
+_PATIENCE = timedelta(minutes=1)
 
 
 class Shop:
@@ -37,7 +41,7 @@ class Shop:
         """Serve with a service. Who connects earlier waits in the listener's queue."""
 
         async def run() -> None:
-            async with AsyncClient(service, key) as client:
+            async with AsyncClient(service, key, timeout=_PATIENCE) as client:
                 app = self._watched(create_app(client, service, self.url))
                 config = uvicorn.Config(app, log_config=None, access_log=False)
                 self._server = uvicorn.Server(config)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -64,15 +65,20 @@ class Cut:
 
 
 class Tap:
-    """The proxy. Listens from the start; ``target`` is the port of the service, as soon as it has one."""
+    """The proxy. Listens from the start; ``target`` is the port of the service, as soon as it has one.
 
-    def __init__(self, target: int = 0) -> None:
+    With ``tls`` it is reached by https, as a proxy is that stands between a service and the world.
+    """
+
+    def __init__(self, target: int = 0, *, tls: ssl.SSLContext | None = None) -> None:
         self.target = target
+        self._tls = tls
         self.exchanges: list[Exchange] = []
         self.cuts: list[Cut] = []
         self.connections = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        begins = "https://localhost" if tls else "http://127.0.0.1"  # rules for names of hosts leave out addresses
+        self.url = f"{begins}:{self._listener.getsockname()[1]}"
         self._loop = asyncio.new_event_loop()
         self._over = asyncio.Event()
         self._thread = threading.Thread(target=lambda: self._loop.run_until_complete(self._run()), daemon=True)
@@ -105,7 +111,10 @@ class Tap:
         return [each for each in self.exchanges if re.match(line, each.line)]
 
     async def _run(self) -> None:
-        server = await asyncio.start_server(self._serve, sock=self._listener)
+        goodbye = 1.0 if self._tls else None  # seconds for a browser that does not answer one
+        server = await asyncio.start_server(
+            self._serve, sock=self._listener, ssl=self._tls, ssl_shutdown_timeout=goodbye
+        )
         await self._over.wait()
         server.close()
         others = asyncio.all_tasks() - {asyncio.current_task()}
@@ -130,6 +139,9 @@ class Tap:
         finally:
             on.close()
             back.close()
+            if self._tls:  # its end takes a message each way, and the loop is there as long
+                with suppress(OSError):
+                    await back.wait_closed()
 
     async def _pass(
         self, way: str, under_way: list[Exchange], source: asyncio.StreamReader, sink: asyncio.StreamWriter

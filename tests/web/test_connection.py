@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import pickle
+import weakref
 
 import pytest
 
@@ -292,6 +294,51 @@ def test_beyond_its_connections_a_process_refuses_and_takes_again_when_one_left(
             assert 200 == await (await server.connect()).ask()
 
     run(test)
+
+
+OVER = {
+    "silent": (b"", 0),
+    "half a head": (GET, 0),
+    "answered": (GET + b"\r\n", 1),
+    "half a head after an answer": (GET + b"\r\n" + GET, 1),
+    "closed": (GET + b"Connection: close\r\n\r\n", 1),
+    "in a row": ((GET + b"\r\n") * 3, 3),
+    "half a body": (GET + b"Content-Length: 10\r\n\r\nhalf", 0),
+    "broken body": (GET + b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\nno size\r\n", 1),
+    "upgrade": (GET + b"Connection: upgrade\r\nUpgrade: x\r\nContent-Length: 2\r\n\r\nab", 1),
+    "head too large": (GET + b"X: " + b"a" * 1_000 + b"\r\n\r\n", 1),
+    "no HTTP": (b"no HTTP\r\n\r\n", 1),
+}
+
+
+@pytest.mark.parametrize("wait", [True, False], ids=["heard", "left"])
+@pytest.mark.parametrize("over", OVER)
+def test_a_connection_that_is_over_leaves_nothing_for_the_collector(over: str, wait: bool) -> None:
+    """It comes seldom: what waits for it is held by the process, and strangers choose how much that is."""
+    sent, answers = OVER[over]
+
+    async def read(request: Request) -> None:
+        more = True
+        while more:
+            _, more = await request.caller.piece()
+        await answer(request)
+
+    async def test() -> None:
+        async with listening(Plain(read)) as server:
+            client = await server.connect()
+            connection = weakref.ref(server.one)
+            await client.send(sent)
+            for _ in range(answers if wait else 0):
+                await client.reader.readuntil(b"\r\n\r\n")
+            client.writer.transport.abort()
+            await until(lambda: connection() is None)
+            assert not server.watch.connections
+
+    gc.disable()
+    try:
+        run(test)
+    finally:
+        gc.enable()
 
 
 def test_what_was_refused_is_told_once_a_second(caplog: pytest.LogCaptureFixture) -> None:

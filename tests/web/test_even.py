@@ -6,6 +6,7 @@ How evenly, is measured in ``bench/timing.py``; nothing here depends on how fast
 from __future__ import annotations
 
 import asyncio
+import gc
 import weakref
 from collections.abc import Iterator
 from time import perf_counter
@@ -103,6 +104,24 @@ def test_what_was_looked_at_is_let_go_before_the_wait() -> None:
 
     asyncio.run(ask())
     assert [None] == held
+
+
+def test_a_refusal_that_was_told_leaves_nothing_for_the_collector() -> None:
+    async def endpoint(_: Request) -> Answer:
+        raise UnknownError
+
+    async def ask() -> weakref.ref[UnknownError]:
+        try:
+            await evenly(endpoint, Alarm(), STEP, always=False)(None)  # type: ignore[arg-type]
+        except UnknownError as error:
+            return weakref.ref(error)
+        raise AssertionError
+
+    gc.disable()
+    try:
+        assert asyncio.run(ask())() is None
+    finally:
+        gc.enable()
 
 
 def test_whoever_leaves_while_waiting_keeps_nobody_else_waiting() -> None:

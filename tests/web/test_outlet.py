@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
 import pytest
 
+from tests.support import listening
 from watchword.web.outlet import MOST, Outlet, Outlets
 
 
@@ -120,3 +122,21 @@ def test_a_connection_that_failed_to_write_harms_no_other(journal: Journal) -> N
     in_a_loop(test, journal)
 
     assert ("one", b"answer") in journal
+
+
+def test_a_connection_whose_client_left_in_this_very_turn_keeps_no_answer_from_others() -> None:
+    async def test() -> None:
+        loop, outlets = asyncio.get_running_loop(), Outlets()
+        (here, there), (gone_here, gone_there) = socket.socketpair(), socket.socketpair()
+        gone, _ = await loop.create_unix_connection(asyncio.Protocol, sock=gone_here)
+        transport, _ = await loop.create_unix_connection(asyncio.Protocol, sock=here)
+        reader, writer = await asyncio.open_unix_connection(sock=there)
+        gone.abort()  # which takes effect in the next turn, as when the client does it
+        Outlet(gone, outlets).write(b"lost")
+        Outlet(transport, outlets).write(b"answer")
+        async with asyncio.timeout(60):
+            assert b"answer" == await reader.readexactly(len(b"answer"))
+        for each in (transport, writer, gone_there):
+            each.close()
+
+    listening.run(test)

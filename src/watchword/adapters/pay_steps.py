@@ -39,11 +39,11 @@ class Paid(msgspec.Struct, frozen=True):
 
 def pay(tables: PayTables, charges: Sequence[Charge], plan: Plan | None, now: Instant) -> Paid:
     """Charge every bucket and, where a message costs money, what the guard keeps: all of it or nothing."""
-    charged, quiet = _charge(tables, charges, now)
+    charged, paid, quiet = _charge(tables, charges, now)
     admission = guard_steps.admit(tables, plan, now) if plan is not None else None
     for key, arrivals in charged:
         tables.set_arrivals(key, arrivals)
-    left = limit.left([(arrivals, charge.loud) for (_, arrivals), charge in zip(charged, charges, strict=True)], now)
+    left = limit.left(paid, now)
     if admission is None:
         return Paid(ALLOWED, left, quiet)
     for key, arrivals in admission.charged:
@@ -52,9 +52,14 @@ def pay(tables: PayTables, charges: Sequence[Charge], plan: Plan | None, now: In
     return Paid(admission.verdict, left, quiet)
 
 
-def _charge(tables: PayTables, charges: Sequence[Charge], now: Instant) -> tuple[list[tuple[bytes, Arrivals]], bool]:
-    """Work out every bucket before any is written, so that one which refuses leaves the others uncharged."""
-    charged = []
+def _charge(
+    tables: PayTables, charges: Sequence[Charge], now: Instant
+) -> tuple[list[tuple[bytes, Arrivals]], list[tuple[Arrivals, tuple[limit.Rate, ...]]], bool]:
+    """Work out every bucket before any is written, so that one which refuses leaves the others uncharged.
+
+    Returns them by their keys, by the rates that refuse, and whether a day was spent quietly.
+    """
+    charged, paid = [], []
     longest, quieted = 0, False
     for charge in charges:
         before = tables.arrivals(charge.key)
@@ -64,6 +69,7 @@ def _charge(tables: PayTables, charges: Sequence[Charge], now: Instant) -> tuple
             quieted = True
         longest = max(longest, wait)
         charged.append((charge.key, arrivals))
+        paid.append((arrivals, charge.loud))
     if longest:
         raise RateLimitedError(retry_after=seconds_until(now + longest, now))
-    return charged, quieted
+    return charged, paid, quieted

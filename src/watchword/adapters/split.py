@@ -211,8 +211,9 @@ class SplitStore:
 
     async def settle(self, due: Due, settlement: Settlement) -> None:
         strayed = _name(due) in self._strayed
-        await (self.durable if strayed else self._of(due.verification)).settle(due, settlement)
+        # First: whoever claimed settles once, and where that fails another process may be the next to claim.
         self._strayed.discard(_name(due))
+        await (self.durable if strayed else self._of(due.verification)).settle(due, settlement)
 
     async def report(self, app: bytes, verification: bytes, number: int, report: Report, *, now: Instant) -> bool:
         return await self.durable.report(app, verification, number, report, now=now)  # told of texts alone

@@ -1,11 +1,14 @@
 """One thread beside an event loop, for what may wait: commits, locks.
 
 An executor of the standard library hands a result over through two futures and a lock; for work that comes with every
-batch that is a twentieth of what a request costs.
+batch that is a twentieth of what a request costs. And a thread that is only woken gets the interpreter's lock when the
+loop has nothing left to do, so that the loop is soon through and then waits for a disk that was not even asked
+(docs/adr/0042). So whoever asks lets the lock go until the work has begun.
 
 Not handled here: what is done there. Rules:
 
 * one piece of work after the other, in the order of asking;
+* asking holds the loop up until idle hands have taken the work, for some tens of microseconds, and never behind work;
 * whoever stopped waiting changes nothing: the work is done all the same, and its result dropped;
 * ``close`` waits for what was asked for.
 """
@@ -20,7 +23,7 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
-Work = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
+Work = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...], bool]
 
 
 class LoopThread:
@@ -28,8 +31,11 @@ class LoopThread:
 
     def __init__(self, name: str) -> None:
         self._queue: SimpleQueue[Work | None] = SimpleQueue()
+        self._taken: SimpleQueue[None] = SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
-        self._began = False
+        self._asked = 0
+        self._done = 0  # the thread's count, as the other is the loop's
+        self._started = False
         self._closed = False
 
     async def run(self, work: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401 - the work's own
@@ -41,29 +47,36 @@ class LoopThread:
         """
         if self._closed:
             raise RuntimeError("This thread was closed.")
-        if not self._began:
-            self._began = True
+        if not self._started:
             self._thread.start()
+            self._started = True
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
-        self._queue.put((loop, future, work, arguments))
+        idle = self._asked == self._done
+        self._asked += 1
+        self._queue.put((loop, future, work, arguments, idle))
+        if idle:
+            self._taken.get()  # without the interpreter's lock
         return await future
 
     def close(self) -> None:
         """Finish what was asked for, and end."""
         self._closed = True
         self._queue.put(None)
-        if self._began:
+        if self._started:
             self._thread.join()
 
     def _serve(self) -> None:
         while (asked := self._queue.get()) is not None:
-            loop, future, work, arguments = asked
+            loop, future, work, arguments, awaited = asked
             result, error = None, None
+            if awaited:
+                self._taken.put(None)
             try:
                 result = work(*arguments)
             except BaseException as raised:  # noqa: BLE001 - whoever waits must hear of it, whatever it is
                 error = raised
+            self._done += 1
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(_tell, future, result, error)
             del asked, future, work, arguments, result, error

@@ -38,7 +38,7 @@ from uvicorn.supervisors.multiprocess import Process
 
 from watchword import bootstrap
 from watchword.adapters.log import Log, listen_to_libraries
-from watchword.adapters.system import SystemClock, collect_seldom
+from watchword.adapters.system import SystemClock, collect_seldom, share_soon
 from watchword.bootstrap import Minted
 from watchword.cli import console, welcome
 from watchword.core.instant import SECOND
@@ -187,6 +187,7 @@ def _serve_alone(
         server = _Server(config, greet, lambda: _soon(loop, service.begin_stop))
         await service.start()
         collect_seldom()
+        share_soon()
         loop.add_signal_handler(signal.SIGHUP, service.reload, rules)
         try:
             await server.serve([listener])
@@ -227,6 +228,7 @@ class Worker:
             sys.exit(STARTUP_FAILURE)
         _at_the_end(service.begin_stop)
         collect_seldom()
+        share_soon()
         return gate
 
 

@@ -5,6 +5,8 @@ shells over one core without I/O. What they raise is in ``watchword.errors``. Ho
 docs/how-to/use-the-python-client.md and add-authenticator-apps.md.
 """
 
+from watchword.client.allowance import Allowance as Allowance
+from watchword.client.allowance import Rate as Rate
 from watchword.client.asynchronous import AsyncClient as AsyncClient
 from watchword.client.authenticator import Authenticator as Authenticator
 from watchword.client.authenticator import AuthenticatorList as AuthenticatorList

@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from watchword.client.protocol import Ask, Steps, once, persistently
+from watchword.client.protocol import Ask, Reply, Steps, once, persistently
 from watchword.client.session import BrowserSession
 from watchword.core import ids
 from watchword.errors import InvalidInputError, UnavailableError
@@ -166,8 +166,8 @@ def enrol(
         "link": None if link is None else link.link,
     }
 
-    def read(body: bytes) -> Enrolment:
-        return _about(subject, _read(_enrolled, body))
+    def read(reply: Reply) -> Enrolment:
+        return _about(subject, _read(_enrolled, reply))
 
     return once(_post(_PATH, asked), read)
 
@@ -195,8 +195,8 @@ def hand_over(
         "rotate_by": None if rotate_by is None else rotate_by.isoformat(),
     }
 
-    def read(body: bytes) -> Handover:
-        return _about(subject, _read(_handed_over, body))
+    def read(reply: Reply) -> Handover:
+        return _about(subject, _read(_handed_over, reply))
 
     return once(_post(_PATH + "/handover", asked), read)
 
@@ -204,8 +204,8 @@ def hand_over(
 def confirm(authenticator: str, code: str) -> Steps[Authenticator]:
     """Ask to make it active."""
 
-    def read(body: bytes) -> Authenticator:
-        return _in_state("active", _named(authenticator, _read(_shown, body)))
+    def read(reply: Reply) -> Authenticator:
+        return _in_state("active", _named(authenticator, _read(_shown, reply)))
 
     return once(_post(_path(authenticator, "/confirm"), {"code": _text("code", code)}), read)
 
@@ -216,8 +216,8 @@ def exchange(session: BrowserSession, subject: str, *, code: str, state: str) ->
     session.check_state(state)
     asked = {"subject": _text("subject", subject), "code": _text("code", code), "code_verifier": session.verifier}
 
-    def read(body: bytes) -> Authenticator:
-        return _in_state("active", _named(session.id, _about(subject, _read(_shown, body))))
+    def read(reply: Reply) -> Authenticator:
+        return _in_state("active", _named(session.id, _about(subject, _read(_shown, reply))))
 
     return once(_post(_PATH + "/exchange", asked), read)
 
@@ -230,8 +230,8 @@ def check(subject: str, code: str, *, known_device: bool) -> Steps[Authenticator
         "requester": {"known_device": True} if known_device else None,
     }
 
-    def read(body: bytes) -> Authenticator:
-        found = _read(_approved, body)
+    def read(reply: Reply) -> Authenticator:
+        found = _read(_approved, reply)
         if found.status != _APPROVED:
             raise UnavailableError("The answer to the check does not say that this was approved, so it is not.")
         return _in_state("active", _about(subject, found.authenticator))
@@ -242,14 +242,14 @@ def check(subject: str, code: str, *, known_device: bool) -> Steps[Authenticator
 def get(authenticator: str, jitter: Callable[[], float]) -> Steps[Authenticator]:
     """Ask how it stands."""
     ask = Ask("GET", _path(authenticator))
-    return persistently(ask, lambda body: _named(authenticator, _read(_shown, body)), jitter)
+    return persistently(ask, lambda reply: _named(authenticator, _read(_shown, reply)), jitter)
 
 
 def of_subject(subject: str, jitter: Callable[[], float]) -> Steps[AuthenticatorList]:
     """Ask for all of a subject."""
 
-    def read(body: bytes) -> AuthenticatorList:
-        found = _read(_listed, body)
+    def read(reply: Reply) -> AuthenticatorList:
+        found = _read(_listed, reply)
         for each in found.authenticators:
             _about(subject, each)
         return found
@@ -260,14 +260,14 @@ def of_subject(subject: str, jitter: Callable[[], float]) -> Steps[Authenticator
 def rename(authenticator: str, label: str) -> Steps[Authenticator]:
     """Ask for another label."""
     ask = _post(_path(authenticator, "/rename"), {"label": label})
-    return once(ask, lambda body: _named(authenticator, _read(_shown, body)))
+    return once(ask, lambda reply: _named(authenticator, _read(_shown, reply)))
 
 
 def revoke(authenticator: str) -> Steps[Authenticator]:
     """Ask to remove it."""
 
-    def read(body: bytes) -> Authenticator:
-        return _in_state("revoked", _named(authenticator, _read(_shown, body)))
+    def read(reply: Reply) -> Authenticator:
+        return _in_state("revoked", _named(authenticator, _read(_shown, reply)))
 
     return once(Ask("DELETE", _path(authenticator)), read)
 
@@ -275,8 +275,8 @@ def revoke(authenticator: str) -> Steps[Authenticator]:
 def renew_codes(subject: str) -> Steps[tuple[str, ...]]:
     """Ask for a new set of recovery codes."""
 
-    def read(body: bytes) -> tuple[str, ...]:
-        return _about(subject, _read(_code_set, body)).codes
+    def read(reply: Reply) -> tuple[str, ...]:
+        return _about(subject, _read(_code_set, reply)).codes
 
     return once(_post(_CODES, {"subject": _text("subject", subject)}), read)
 
@@ -284,8 +284,8 @@ def renew_codes(subject: str) -> Steps[tuple[str, ...]]:
 def check_code(subject: str, code: str) -> Steps[int]:
     """Ask whether a recovery code is right, which uses it up. Never asked twice."""
 
-    def read(body: bytes) -> int:
-        found = _about(subject, _read(_code_used, body))
+    def read(reply: Reply) -> int:
+        found = _about(subject, _read(_code_used, reply))
         if found.status != _APPROVED:
             raise UnavailableError("The answer to the check does not say that this was approved, so it is not.")
         return found.remaining
@@ -296,13 +296,13 @@ def check_code(subject: str, code: str) -> Steps[int]:
 def addresses(subject: str, jitter: Callable[[], float]) -> Steps[tuple[ConfirmedAddress, ...]]:
     """Ask for the confirmed addresses of a subject."""
     ask = Ask("GET", f"{_ADDRESSES}?{_query(subject)}")
-    return persistently(ask, lambda body: _read(_addresses, body).addresses, jitter)
+    return persistently(ask, lambda reply: _read(_addresses, reply).addresses, jitter)
 
 
 def remove_address(subject: str, to: str | None) -> Steps[int]:
     """Ask to untie an address, or all."""
     asked = {"subject": _text("subject", subject), "to": None if to is None else _text("to", to)}
-    return once(_post(_ADDRESSES + "/remove", asked), lambda body: _read(_removed, body).removed)
+    return once(_post(_ADDRESSES + "/remove", asked), lambda reply: _read(_removed, reply).removed)
 
 
 def _query(subject: str) -> str:
@@ -343,10 +343,10 @@ def _in_state(status: str, found: Authenticator) -> Authenticator:
     return found
 
 
-def _read(decode: Callable[[bytes], _Shape], body: bytes) -> _Shape:
+def _read(decode: Callable[[bytes], _Shape], reply: Reply) -> _Shape:
     found = None
     try:
-        found = decode(body)
+        found = decode(reply.body)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         found = None
     if found is None:

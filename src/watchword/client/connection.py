@@ -23,6 +23,7 @@ from typing import TypedDict
 
 import httpx
 
+from watchword.client import allowance
 from watchword.client.protocol import Failure, Reply
 from watchword.errors import SettingsError
 
@@ -116,7 +117,9 @@ def read_address(text: str) -> str:
 
 def reply(response: httpx.Response) -> Reply:
     """Put an answer into our words."""
-    return Reply(response.status_code, response.content, response.headers.get("Retry-After"))
+    headers = response.headers
+    left = allowance.read(headers.get("RateLimit"), headers.get("RateLimit-Policy"))
+    return Reply(response.status_code, response.content, headers.get("Retry-After"), left)
 
 
 def failure(error: httpx.HTTPError) -> Failure:

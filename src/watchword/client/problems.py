@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from watchword import errors
+from watchword.client.allowance import Allowance
 
 _OURS = "urn:watchword:problem:"
 _LONGEST_DETAIL = 500  # characters
@@ -51,12 +52,17 @@ class _Problem(msgspec.Struct, frozen=True):
 _decode = msgspec.json.Decoder(_Problem).decode
 
 
-def read(status: int, body: bytes, retry_after: str | None) -> errors.WatchwordError:
+def read(
+    status: int, body: bytes, retry_after: str | None, allowance: Allowance | None = None
+) -> errors.WatchwordError:
     """Read the error out of an answer that is not a success. It is returned, not raised."""
     problem = _parse(body)
     kind = _kind(problem) if problem else None
     if problem is not None and kind is not None:
-        return kind(problem.detail[:_LONGEST_DETAIL], **_facts(kind, problem, retry_after))
+        error = kind(problem.detail[:_LONGEST_DETAIL], **_facts(kind, problem, retry_after))
+        if isinstance(error, errors.RateLimitedError) and allowance is not None:
+            error.policy = allowance.policy, allowance.rates
+        return error
     if problem is not None and problem.type.startswith(_OURS):
         return errors.UnavailableError(problem.detail[:_LONGEST_DETAIL])
     return errors.UnavailableError(_foreign(status))

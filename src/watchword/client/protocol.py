@@ -23,6 +23,7 @@ from enum import Enum
 from typing import TypeAlias, TypeVar
 
 from watchword.client import problems
+from watchword.client.allowance import Allowance
 from watchword.errors import UnavailableError
 
 RETRIES = 2
@@ -51,11 +52,12 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A complete answer. ``retry_after`` is that header as it came."""
+    """A complete answer. ``retry_after`` is that header as it came, ``allowance`` what others say of limits."""
 
     status: int
     body: bytes = field(repr=False)
     retry_after: str | None = None
+    allowance: Allowance | None = None
 
 
 class Failure(Enum):
@@ -70,7 +72,7 @@ class Failure(Enum):
 _Result = TypeVar("_Result")
 Outcome: TypeAlias = Reply | Failure | None
 Steps: TypeAlias = Generator[Ask | Pause, Outcome, _Result]
-Read: TypeAlias = Callable[[bytes], _Result]
+Read: TypeAlias = Callable[[Reply], _Result]
 
 
 def once(ask: Ask, read: Read[_Result]) -> Steps[_Result]:
@@ -108,5 +110,5 @@ def _conclude(outcome: Outcome, read: Read[_Result]) -> _Result:
     if not isinstance(outcome, Reply):
         raise UnavailableError((outcome or Failure.LOST).value)
     if outcome.status not in _OK:
-        raise problems.read(outcome.status, outcome.body, outcome.retry_after)
-    return read(outcome.body)
+        raise problems.read(outcome.status, outcome.body, outcome.retry_after, outcome.allowance)
+    return read(outcome)

@@ -21,7 +21,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from watchword.client.protocol import RETRIES, Ask, Read, Steps, once, pause, persistently
+from watchword.client.protocol import RETRIES, Ask, Read, Reply, Steps, once, pause, persistently
 from watchword.core import binary, ids
 from watchword.core.envelope import Sealed
 from watchword.errors import ConflictError, InvalidInputError, UnavailableError
@@ -157,10 +157,10 @@ def download(secret: str, claim: bytes, number: int, span: tuple[int, int], jitt
     start, stop = span
     headers = {"Watchword-Claim": binary.encode(claim), "Range": f"bytes={start}-{stop - 1}"}
 
-    def read(body: bytes) -> bytes:
-        if len(body) != stop - start:
+    def read(reply: Reply) -> bytes:
+        if len(reply.body) != stop - start:
             raise UnavailableError("The answer is not the part of the file that was asked for.")
-        return body
+        return reply.body
 
     return persistently(Ask("GET", _path(secret, f"/blobs/{number}"), headers=headers), read, jitter)
 
@@ -211,9 +211,9 @@ def _bearer(token: str) -> dict[str, str]:
 def _reader(kind: type[_Answer]) -> Read[_Answer]:
     decode = msgspec.json.Decoder(kind).decode
 
-    def read(body: bytes) -> _Answer:
+    def read(reply: Reply) -> _Answer:
         try:
-            found = decode(body)
+            found = decode(reply.body)
         except (msgspec.MsgspecError, ValueError, RecursionError):
             found = None
         if found is None:
@@ -226,8 +226,8 @@ def _reader(kind: type[_Answer]) -> Read[_Answer]:
 def _status_of(secret: str) -> Read[SecretStatus]:
     reads = _reader(SecretStatus)
 
-    def read(body: bytes) -> SecretStatus:
-        found = reads(body)
+    def read(reply: Reply) -> SecretStatus:
+        found = reads(reply)
         if found.id != secret:
             raise UnavailableError("The answer is about another secret.")
         return found

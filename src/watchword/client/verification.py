@@ -13,13 +13,14 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Annotated
 
 import msgspec
 
-from watchword.client.protocol import Ask, Steps, once, persistently
+from watchword.client.allowance import Allowance
+from watchword.client.protocol import Ask, Read, Reply, Steps, once, persistently
 from watchword.client.session import BrowserSession
 from watchword.core import ids
 from watchword.errors import InvalidInputError, UnavailableError
@@ -81,6 +82,8 @@ class Verification:
     deliveries: tuple[Delivery, ...] = ()
     # "proof_of_work" while nothing was sent, because the browser at the hosted page must work for it first.
     challenge: str | None = None
+    # What the answer's headers say of the limits: after ``create``, ``resend`` and ``check``, where any applied.
+    allowance: Allowance | None = None
 
 
 _decode = msgspec.json.Decoder(Verification).decode
@@ -165,9 +168,9 @@ def exchange(
     return once(Ask("POST", _EXCHANGE, _encode(_given(asked)), _JSON), _approval(session.id, purpose))
 
 
-def _approval(verification: str, purpose: str) -> Callable[[bytes], Verification]:
-    def read(body: bytes) -> Verification:
-        found = _read_of(verification, body)
+def _approval(verification: str, purpose: str) -> Read[Verification]:
+    def read(reply: Reply) -> Verification:
+        found = _read_of(verification, reply)
         if found.status != _APPROVED or found.purpose != purpose:
             raise UnavailableError("The answer does not say that this was approved, so it is not.")
         return found
@@ -177,17 +180,17 @@ def _approval(verification: str, purpose: str) -> Callable[[bytes], Verification
 
 def resend(verification: str) -> Steps[Verification]:
     """Ask for the same code again."""
-    return once(Ask("POST", _path(verification, "/resend")), lambda body: _read_of(verification, body))
+    return once(Ask("POST", _path(verification, "/resend")), lambda reply: _read_of(verification, reply))
 
 
 def cancel(verification: str) -> Steps[Verification]:
     """Withdraw."""
-    return once(Ask("POST", _path(verification, "/cancel")), lambda body: _read_of(verification, body))
+    return once(Ask("POST", _path(verification, "/cancel")), lambda reply: _read_of(verification, reply))
 
 
 def get(verification: str) -> Steps[Verification]:
     """Ask how it stands."""
-    return once(Ask("GET", _path(verification)), lambda body: _read_of(verification, body))
+    return once(Ask("GET", _path(verification)), lambda reply: _read_of(verification, reply))
 
 
 def _path(verification: str, verb: str = "") -> str:
@@ -196,15 +199,15 @@ def _path(verification: str, verb: str = "") -> str:
     return f"{_PATH}/{verification}{verb}"
 
 
-def _read(body: bytes) -> Verification:
-    found = _parse(body)
+def _read(reply: Reply) -> Verification:
+    found = _parse(reply.body)
     if found is None:
         raise UnavailableError("The answer is not a verification that this client understands.")
-    return found
+    return replace(found, allowance=reply.allowance)
 
 
-def _read_of(verification: str, body: bytes) -> Verification:
-    found = _read(body)
+def _read_of(verification: str, reply: Reply) -> Verification:
+    found = _read(reply)
     if found.id != verification:
         raise UnavailableError("The answer is about another verification.")
     return found

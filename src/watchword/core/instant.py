@@ -29,7 +29,7 @@ def rfc3339(instant: Instant) -> str:
 _RESTS = [f".{rest:03d}Z" for rest in range(SECOND)]
 
 
-@lru_cache(maxsize=4096)  # busy seconds are written thousands of times, in answers and in the log
+@lru_cache(maxsize=512)  # busy seconds are written thousands of times, in answers and in the log; then nobody asks
 def _whole(second: int) -> str:
     return (_EPOCH + timedelta(seconds=second)).isoformat(timespec="milliseconds")[:-10]
 

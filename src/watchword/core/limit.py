@@ -29,6 +29,8 @@ LONGEST_GUESS_SPAN: Span = 2 * DAY  # of a budget of wrong guesses; older ones m
 Arrivals = tuple[Instant, Instant]
 FRESH: Arrivals = (0, 0)
 
+NEVER = 2**62  # more than any count or span
+
 LANES = (0, 1)  # anybody's, and that of a device which proved itself before
 _SENDS = (b"r0", b"r1")
 _GUESSES = (b"g0", b"g1")
@@ -163,17 +165,17 @@ def send(arrivals: Arrivals, rates: tuple[Rate, ...], now: Instant) -> tuple[Arr
 
 def left(paid: Iterable[tuple[Arrivals, Sequence[Rate]]], now: Instant) -> Left | None:
     """What the tightest window of these buckets takes still; None where nothing limits."""
-    fewest, longest = -1, 0
+    fewest, longest = NEVER, 0
     for arrivals, rates in paid:
-        for window, (count, per) in enumerate(rates):
+        for arrival, (count, per) in zip(arrivals, rates, strict=False):  # a bucket has room for more rates than it has
             share = -(-per // count)
-            ahead = arrivals[window] - now
-            more = count - -(-ahead // share)
-            if more <= fewest or fewest < 0:
-                wait = ahead - share * (count - more - 1)
-                longest = max(longest, wait) if more == fewest else wait
-                fewest = more
-    return Left(fewest, longest) if fewest >= 0 else None
+            spare, over = divmod(now - arrival, share)
+            more = count + spare
+            if more < fewest:
+                fewest, longest = more, share - over
+            elif more == fewest and share - over > longest:
+                longest = share - over
+    return Left(fewest, longest) if fewest < NEVER else None
 
 
 @lru_cache

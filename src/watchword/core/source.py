@@ -6,7 +6,7 @@ Not handled here: whose address it is (``web/guards.py``), the keyed hash under 
 from __future__ import annotations
 
 import re
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address
 
 from watchword.errors import InvalidInputError
 
@@ -24,15 +24,13 @@ def network_of(source: str) -> bytes:
     if _IPV4.fullmatch(source):
         return bytes(map(int, source.split(".")))
     try:
-        address = ip_address(source)
+        address = IPv6Address(source)
     except ValueError:
         raise InvalidInputError("This is not an IP address.", field="requester.ip") from None
-    if isinstance(address, IPv6Address):
-        if address.scope_id is not None:
-            raise InvalidInputError("An IP address here has no scope id.", field="requester.ip")
-        mapped = address.ipv4_mapped
-        return mapped.packed if mapped else address.packed[:8]
-    return address.packed
+    if address.scope_id is not None:
+        raise InvalidInputError("An IP address here has no scope id.", field="requester.ip")
+    mapped = address.ipv4_mapped
+    return mapped.packed if mapped else address.packed[:8]
 
 
 def network_of_client(client: str) -> bytes:

@@ -132,7 +132,7 @@ class SecretFiles:
         """How much of a file has arrived. One of which every byte came, and which was not made whole, is made so."""
         there, whole = await self._blobs.received(secret.id, number)
         if there == secret.sizes[number] and not whole:
-            await self._blobs.write(secret.id, number, offset=there, size=there, pieces=_nothing())
+            await self._blobs.write(secret.id, number, offset=there, size=there, pieces=_Nothing())
         return there
 
     async def _noted(self, secret: Secret, token: bytes, number: int, received: int) -> Arrived:
@@ -144,6 +144,11 @@ class SecretFiles:
         return Arrived(received, size)
 
 
-async def _nothing() -> AsyncIterator[bytes]:
-    for piece in tuple[bytes, ...]():
-        yield piece
+class _Nothing:
+    """No bytes more."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        raise StopAsyncIteration

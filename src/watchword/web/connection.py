@@ -131,7 +131,11 @@ class Connection(asyncio.Protocol):
         if self.turn is not None:
             self.turn.leave()
         self.resume_writing()
-        del self._parser  # it holds this connection, and nobody would find the ring
+        # What of these holds this connection would keep itself, until the collector comes: seldom.
+        del self._parser
+        self._reading = self._refusal = None
+        if self.turn is not None and self.turn.over:
+            self.turn = None
 
     def data_received(self, data: bytes) -> None:
         """Read a piece of a request, or of several."""
@@ -255,8 +259,10 @@ class Connection(asyncio.Protocol):
         self._server.total_requests += 1
         if turn.keep:
             self._go_on()
-        else:
-            self.transport.close()
+            return
+        self.transport.close()
+        if turn.gone:
+            self.turn = None  # see connection_lost
 
     # --- one after the other -----------------------------------------------------------------------
 

@@ -90,7 +90,10 @@ def evenly(endpoint: Endpoint, alarm: Alarm, step: float, *, always: bool) -> En
         if refused or always:
             await alarm.wait_until(_next(began, step))
         if isinstance(answer, WatchwordError):
-            raise answer
+            try:
+                raise answer
+            finally:
+                del answer  # what it passes holds this, and this would hold it, until the collector comes
         return answer
 
     return answered

@@ -16,6 +16,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 MOST = 64 * 1024  # bytes
 
@@ -80,7 +81,9 @@ class Outlet:
             content = b"".join(self._kept)
             self._kept.clear()
             self._size = 0
-            self._transport.write(content)
+            # The loop's word for a client that is gone and whose end it has yet to tell of. Others must not hear it.
+            with suppress(RuntimeError):
+                self._transport.write(content)
 
     def close(self) -> None:
         """Write what is kept, and close."""

@@ -113,6 +113,7 @@ class Turn:
     def leave(self) -> None:
         """Note that the client left."""
         self.gone = True
+        self.keep = False
         self._wake()
 
     def _wake(self) -> None:

@@ -18,7 +18,7 @@ from typing import Annotated, Generic, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from watchword.core.magic_link import MAX_STATE
+from watchword.core.magic_link import MAX_STATE, LinkWanted
 from watchword.core.passcode import MAX_DIGITS, MAX_TYPED, MIN_DIGITS
 from watchword.core.pkce import METHOD
 from watchword.core.policy import CHANNELS, PURPOSES
@@ -51,7 +51,7 @@ class Requester(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=T
     known_device: Annotated[bool, Meta(description="It proved itself before: budgets of its own.")] = False
 
 
-class NewLink(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class NewLink(LinkWanted, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """The session that asks, where it collects by exchange: needed for a link, and for the hosted code page."""
 
     redirect_uri: Annotated[str, Meta(description="One that is registered for the app, character by character.")]

@@ -89,6 +89,7 @@ class PageShown(Struct, frozen=True):
     status: State
     app: Annotated[str, Meta(description="The app's name.")]
     purpose: wire.Purpose
+    channel: wire.Channel
     to: Annotated[str, Meta(description="The address, masked.")]
     watchword: Annotated[str, Meta(description="Both words.")]
     digits: int
@@ -149,6 +150,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "status": "pending",
         "app": "Shop",
         "purpose": "login",
+        "channel": "email",
         "to": "a***@example.com",
         "watchword": "copper lantern",
         "digits": 6,

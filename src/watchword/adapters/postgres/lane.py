@@ -140,7 +140,7 @@ class Lane:
         try:
             return step(self._tables)
         except RefusedError as refusal:
-            return refusal
+            return refusal.with_traceback(None)  # the places it passed hold the list that it is put into
         except UnreadError:
             return None  # the batch runs again, with what was lacking
         except Exception as error:

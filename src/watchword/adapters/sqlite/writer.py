@@ -100,7 +100,7 @@ class Writer:
         try:
             return step(self._tables)
         except RefusedError as refusal:
-            return refusal
+            return refusal.with_traceback(None)  # the places it passed hold the list that it is put into
         except apsw.Error:
             raise
         except Exception as error:

@@ -74,7 +74,10 @@ class Apart:
         task = asyncio.get_running_loop().create_task(work)
         self._under_way.add(task)
         task.add_done_callback(self._done)
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        finally:
+            del task  # its failure passes here, and would hold itself until the collector comes
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._under_way.discard(task)

@@ -24,7 +24,6 @@ from watchword.flows.authenticator import Authenticators, Shown
 from watchword.flows.authenticator import NewAuthenticator as Asked
 from watchword.flows.recovery import RecoveryCodes
 from watchword.web import wire, wire_authenticator
-from watchword.web.api.verification import wanted
 from watchword.web.exchange import Answer, Request
 
 Verb = Callable[[App, bytes], Awaitable[Shown]]
@@ -51,9 +50,7 @@ class AuthenticatorApi:
         new: wire_authenticator.NewAuthenticator = request.payload
         enrolled = await self._flow.enrol(
             app_of(request),
-            Asked(
-                new.subject, new.label, new.issuer, new.account, new.algorithm, new.digits, new.period, wanted(new.link)
-            ),
+            Asked(new.subject, new.label, new.issuer, new.account, new.algorithm, new.digits, new.period, new.link),
         )
         ticket = enrolled.ticket
         shown, uri = shown_of(enrolled.shown), write_key_uri(enrolled.key)

@@ -156,6 +156,7 @@ def _seen(seen: PageSeen) -> wire_magic_link.PageShown:
         status=shown.status.value,
         app=seen.app,
         purpose=verification.purpose,
+        channel=verification.channel,
         to=shown.to,
         watchword=shown.watchword,
         digits=verification.digits,

@@ -17,7 +17,7 @@ from watchword.core.action import Action
 from watchword.core.app import App
 from watchword.core.delivery import Delivery
 from watchword.core.instant import rfc3339
-from watchword.core.magic_link import LinkWanted, page_url, write_methods
+from watchword.core.magic_link import page_url, write_methods
 from watchword.errors import UnauthenticatedError, UnknownError
 from watchword.flows.verification import Request as Asked
 from watchword.flows.verification import Shown, Verifications
@@ -117,22 +117,13 @@ def _asked(new: wire.NewVerification, idempotency_key: bytes | None) -> Asked:
         source=requester.ip if requester else None,
         user_agent=requester.user_agent if requester else None,
         known_device=requester.known_device if requester else False,
-        link=wanted(new.link),
+        link=new.link,
         action=read_action(new.action),
         decoy=new.decoy is True,
         notice_acknowledged=new.notice_acknowledged,
         subject=new.subject,
         idempotency_key=None if idempotency_key is None else idempotency_key.decode("latin-1"),
         fingerprint=b"" if idempotency_key is None else wire.canonical(new if new.decoy else replace(new, decoy=UNSET)),
-    )
-
-
-def wanted(link: wire.NewLink | None) -> LinkWanted | None:
-    """What an app says about the session that asks, if it does."""
-    return (
-        None
-        if link is None
-        else LinkWanted(link.redirect_uri, link.state, link.code_challenge, link.code_challenge_method)
     )
 
 

@@ -20,7 +20,7 @@ const TITLES = new Map([
   ["used", "This code was used"],
   ["canceled", "This was withdrawn"],
   ["exhausted", "Too many wrong codes"],
-  ["failed", "The mail did not arrive"],
+  ["failed", "The message did not arrive"],
   ["unknown", "There is nothing here"],
   ["insecure", "This page needs https"],
 ]);
@@ -89,7 +89,11 @@ function drop() {
   }
 }
 
-field.addEventListener("watchword-ready", () => show("ready", { focus: false }));
+field.addEventListener("watchword-ready", (event) => {
+  const { channel } = /** @type {CustomEvent<{channel: string}>} */ (event).detail;
+  element("whence", HTMLElement).textContent = channel === "sms" ? " from your text message" : " from your mail";
+  show("ready", { focus: false });
+});
 field.addEventListener("watchword-ended", (event) => {
   event.preventDefault(); // the heading is where the focus belongs here
   over(/** @type {CustomEvent<{reason: string}>} */ (event).detail.reason);

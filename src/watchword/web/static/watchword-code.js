@@ -23,7 +23,10 @@ const TEXTS = {
   address_confirmation: "To confirm your address for {app}, type the code that was sent to {to}.",
   recovery: "To get back into your account at {app}, type the code that was sent to {to}.",
   binding: "To add this address to your account at {app}, type the code that was sent to {to}.",
+  address_confirmation_sms: "To confirm your number for {app}, type the code that was sent to {to}.",
+  binding_sms: "To add this number to your account at {app}, type the code that was sent to {to}.",
   words: "The message must show “{word}”, the second of your two words. If it shows another one, it is not for this page.",
+  words_sms: "If the text message shows another word than “{word}”, the second of your two, it is not for this page.",
   code: "Code",
   submit: "Continue",
   checking: "Checking…",
@@ -50,6 +53,7 @@ const TEXTS = {
   canceled: "This request was withdrawn. Go back and ask again if you still need it.",
   exhausted: "Too many wrong codes. Go back and ask for a new one.",
   failed: "The message could not be delivered. Go back and check the address.",
+  failed_sms: "The text message could not be delivered. Go back and check the number.",
   unknown: "This page does not belong to a request any more. Go back and ask again.",
   insecure: "This needs https. Nothing was sent.",
 };
@@ -108,7 +112,7 @@ button.next:disabled { cursor: progress; opacity: 0.75; }
 const LOOK = 5000; // milliseconds between two looks at a request that may be confirmed elsewhere
 const ENDS = new Set(["expired", "used", "canceled", "exhausted", "failed", "unknown", "insecure"]);
 
-/** @typedef {{status: string, app: string, purpose: string, to: string, watchword: string, digits: number, created_at: string,
+/** @typedef {{status: string, app: string, purpose: string, channel: string, to: string, watchword: string, digits: number, created_at: string,
  *   expires_at: string, resend_at: string, sends_remaining: number, attempts_remaining?: number, action?: string,
  *   challenge?: string}} Seen */
 /** @typedef {{origin: string, id: string, proof: string}} Request where a request is, and what shows that one may see it */
@@ -289,7 +293,7 @@ export class WatchwordCode extends HTMLElement {
     this.#tick();
     if (seen.status === "confirmed" && before?.status !== "confirmed") this.#tell("watchword-elsewhere", {});
     if (before) return;
-    this.#tell("watchword-ready", { app: seen.app, to: seen.to, purpose: seen.purpose });
+    this.#tell("watchword-ready", { app: seen.app, to: seen.to, purpose: seen.purpose, channel: seen.channel });
     if (this.hasAttribute("autofocus")) field.focus();
   }
 
@@ -448,11 +452,14 @@ export class WatchwordCode extends HTMLElement {
   }
 
   /**
+   * The sentence of that name, or its channel's own.
+   *
    * @param {keyof typeof TEXTS} name
    * @param {Record<string, string | number>} [facts]
    */
   #say(name, facts = {}) {
-    return this.#texts[name].replace(/\{(\w+)\}/g, (whole, fact) => (fact in facts ? String(facts[fact]) : whole));
+    const own = `${name}_${this.#seen?.channel}`;
+    return this.#texts[own in TEXTS ? /** @type {typeof name} */ (own) : name].replace(/\{(\w+)\}/g, (whole, fact) => (fact in facts ? String(facts[fact]) : whole));
   }
 
   /**
