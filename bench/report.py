@@ -85,15 +85,19 @@ def write(figures: Figures) -> str:
         "## Courier\n\n" + _courier(figures.drained),
         "## Memory, disk, start\n\n" + _footprint(figures.loaded.left, figures.started),
         "## Where the time goes\n\n" + _profile(figures.loaded.profile),
-        *(() if figures.guarded is None else (guard_section(*figures.guarded),)),
+        *(
+            ()
+            if figures.guarded is None
+            else (guard_section(*figures.guarded, _find(summaries, ALONE, MOST).microseconds),)
+        ),
         HOW.rstrip(),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def guard_section(outcomes: list[Outcome], costs: Costs) -> str:
+def guard_section(outcomes: list[Outcome], costs: Costs, whole: float) -> str:
     """What attacks by text cost, and what the guard does: as in ``bench/GUARD.md``, where its making is told."""
-    return f"## The guard of texts\n\n{pumping.told(outcomes)}\n\n{pumping.cost(costs)}"
+    return f"## The guard of texts\n\n{pumping.told(outcomes)}\n\n{pumping.cost(costs, whole)}"
 
 
 def ratios(rows: Sequence[Row], connections: int, scenario: str = MIXED) -> list[float]:

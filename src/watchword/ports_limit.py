@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from watchword.core.breaker import Line
 from watchword.core.instant import Instant
 from watchword.core.limit import Arrivals, Guesses, GuessLimits
 from watchword.core.work import WorkDone, WorkSet
@@ -18,7 +19,7 @@ class Buckets(NamedTuple):
 
     sends: Mapping[bytes, Arrivals]
     guesses: Mapping[bytes, Guesses]
-    guard: Mapping[bytes, bytes]
+    guard: Mapping[bytes, Line]
 
 
 class BucketKeys(NamedTuple):

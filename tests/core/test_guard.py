@@ -7,21 +7,9 @@ import pytest
 
 from tests.support.sms import ceiling
 from tests.support.world import START
-from watchword.core import guard
-from watchword.core.guard import (
-    BLOCKS,
-    ENOUGH,
-    NEIGHBOURS,
-    TRUST,
-    Budget,
-    GuardRules,
-    Known,
-    Line,
-    Plan,
-    Rows,
-    Spent,
-    Traits,
-)
+from watchword.core import breaker, guard
+from watchword.core.breaker import BLOCKS, ENOUGH, NEIGHBOURS, Line
+from watchword.core.guard import TRUST, Budget, GuardRules, Known, Plan, Rows, Spent, Traits
 from watchword.core.instant import DAY, HOUR, MINUTE, SECOND, Instant, Span
 
 PRICE = 80_000
@@ -35,7 +23,7 @@ def plan(tail: int = 1, rules: GuardRules | None = None, *, passes: bool = False
 
 def sent(line: Line, times: int, now: Instant = START, *, every: Span = SECOND, broad: bool = False) -> Line:
     for number in range(times):
-        line = guard.send(line, now + number * every, broad=broad)
+        line = breaker.send(line, now + number * every, broad=broad)
     return line
 
 
@@ -56,16 +44,16 @@ def test_a_range_whose_codes_come_back_is_never_blocked() -> None:
     line, now = Line(), START
     for number in range(500):
         now += 20 * SECOND
-        line = guard.send(line, now)
+        line = breaker.send(line, now)
         if number % 10 < 8:
-            line = guard.verify(line, now + 15 * SECOND)
+            line = breaker.verify(line, now + 15 * SECOND)
         assert not line.until
 
 
 def test_three_in_ten_is_enough_and_less_is_not() -> None:
     line = Line()
     for _ in range(6):
-        line = guard.verify(line, START)
+        line = breaker.verify(line, START)
     assert not is_open(sent(line, 20))
     assert is_open(sent(line, 21))
 
@@ -74,23 +62,23 @@ def test_six_neighbours_that_nobody_answers_are_enough() -> None:
     line = Line()
     for tail in range(NEIGHBOURS):
         assert not line.until
-        line = guard.send(line, START + tail * HOUR, tail=tail)
+        line = breaker.send(line, START + tail * HOUR, tail=tail)
     assert line.until
 
 
 def test_one_number_asked_for_again_and_again_is_one_neighbour() -> None:
     line = Line()
     for _ in range(NEIGHBOURS * 2):
-        line = guard.send(line, START, tail=7)
+        line = breaker.send(line, START, tail=7)
     assert not line.until
 
 
 def test_a_neighbour_that_answers_counts_no_more() -> None:
     line = Line()
     for tail in range(NEIGHBOURS - 1):
-        line = guard.send(line, START, tail=tail)
-    line = guard.verify(line, START, tail=0)
-    assert not guard.send(line, START, tail=100).until
+        line = breaker.send(line, START, tail=tail)
+    line = breaker.verify(line, START, tail=0)
+    assert not breaker.send(line, START, tail=100).until
 
 
 def test_a_country_waits_for_codes_that_are_on_their_way() -> None:
@@ -98,12 +86,12 @@ def test_a_country_waits_for_codes_that_are_on_their_way() -> None:
 
 
 def test_a_burst_in_a_country_is_noticed_before_codes_are_due() -> None:
-    assert sent(Line(), guard.UNUSUAL + 1, every=1, broad=True).until
+    assert sent(Line(), breaker.UNUSUAL + 1, every=1, broad=True).until
 
 
 def test_a_country_is_blocked_once_no_code_can_come_any_more() -> None:
     line = sent(Line(), ENOUGH, broad=True)
-    assert guard.send(line, START + 15 * MINUTE, broad=True).until
+    assert breaker.send(line, START + 15 * MINUTE, broad=True).until
 
 
 def test_blocks_grow_longer_and_probes_are_few() -> None:
@@ -111,20 +99,20 @@ def test_blocks_grow_longer_and_probes_are_few() -> None:
     for block in (*BLOCKS, BLOCKS[-1]):
         assert line.until == now + block
         now = line.until
-        for _ in range(guard.PROBES - 1):
-            line = guard.send(line, now)
+        for _ in range(breaker.PROBES - 1):
+            line = breaker.send(line, now)
             assert not is_open(line, now)
-        line = guard.send(line, now)
+        line = breaker.send(line, now)
 
 
 def test_two_of_three_probes_that_come_back_close_the_breaker() -> None:
     line = sent(Line(), ENOUGH)
     now = line.until
-    for _ in range(guard.PROBES):
-        line = guard.send(line, now)
-    line = guard.verify(line, now + MINUTE)
+    for _ in range(breaker.PROBES):
+        line = breaker.send(line, now)
+    line = breaker.verify(line, now + MINUTE)
     assert is_open(line, now + MINUTE)
-    line = guard.verify(line, now + MINUTE)
+    line = breaker.verify(line, now + MINUTE)
     assert not line.until
     assert not sent(line, ENOUGH - 1, now + MINUTE).until
 
@@ -132,10 +120,10 @@ def test_two_of_three_probes_that_come_back_close_the_breaker() -> None:
 def test_a_range_that_fails_again_is_blocked_for_longer() -> None:
     line = sent(Line(), ENOUGH)
     now = line.until
-    for _ in range(guard.PROBES):
-        line = guard.send(line, now)
-    for _ in range(guard.PROVEN):
-        line = guard.verify(line, now)
+    for _ in range(breaker.PROBES):
+        line = breaker.send(line, now)
+    for _ in range(breaker.PROVEN):
+        line = breaker.verify(line, now)
     line = sent(line, ENOUGH, now)
     assert line.until - now > BLOCKS[0] * 2
 
@@ -143,14 +131,14 @@ def test_a_range_that_fails_again_is_blocked_for_longer() -> None:
 def test_codes_that_were_on_their_way_heal_a_breaker_that_opened_too_soon() -> None:
     line = sent(Line(), ENOUGH)
     for _ in range(6):
-        line = guard.verify(line, START + MINUTE)
+        line = breaker.verify(line, START + MINUTE)
     assert not line.until
 
 
 def test_what_no_provider_took_is_no_failure_of_the_range() -> None:
     line = Line()
     for _ in range(5 * ENOUGH):
-        line = guard.unsend(guard.send(line, START, tail=1), START, tail=1)
+        line = breaker.unsend(breaker.send(line, START, tail=1), START, tail=1)
     assert not line.until
     assert not line.unanswered
 
@@ -245,12 +233,12 @@ def blocked(reason: str) -> Rows:
     ],
 )
 def test_work_opens_a_country_and_nothing_else(reason: str, worked: int | None, decision: str, *, page: bool) -> None:
-    asked = plan()._replace(page=page, worked=worked)
+    asked = msgspec.structs.replace(plan(), page=page, worked=worked)
     verdict, rows = guard.decide(asked, blocked(reason), START)
     assert decision == verdict.decision
     assert (rows == blocked(reason)) is (decision != "allow")
 
 
 def test_work_for_another_send_is_no_work() -> None:
-    assert plan()._replace(worked=1).after(1).worked == 1
-    assert plan()._replace(worked=1).after(2).worked is None
+    assert msgspec.structs.replace(plan(), worked=1).after(1).worked == 1
+    assert msgspec.structs.replace(plan(), worked=1).after(2).worked is None

@@ -18,7 +18,7 @@ from tests.e2e.secret_people import complaints
 from tests.support.link import REDIRECT, a_link
 from tests.support.sms import DUTIES
 from tests.support.work import STRANGER, scattered
-from watchword.core.guard import UNUSUAL
+from watchword.core.breaker import UNUSUAL
 
 pytestmark = [pytest.mark.xdist_group(__name__), on("phone-day")]
 

@@ -7,7 +7,7 @@ import pytest
 from tests.flows.journeys import journey
 from tests.support.sms import ANN, BOB, SMS, WIDE_OPEN, ceiling, with_sms
 from tests.support.world import World, wrong
-from watchword.core import guard, ids
+from watchword.core import breaker, ids
 from watchword.core.guard import Budget, GuardRules
 from watchword.core.instant import DAY, HOUR, MINUTE, SECOND
 from watchword.core.limit import Rate
@@ -156,7 +156,7 @@ async def test_a_number_has_budgets_of_its_own_across_apps(world: World) -> None
 
 @journey(with_sms())
 async def test_neighbours_that_nobody_answers_are_blocked_and_others_are_not(world: World) -> None:
-    for number in range(guard.NEIGHBOURS):
+    for number in range(breaker.NEIGHBOURS):
         await text(world, mobile(number))
     with pytest.raises(BlockedError) as refused:
         await text(world, mobile(99))
@@ -170,7 +170,7 @@ async def test_neighbours_that_nobody_answers_are_blocked_and_others_are_not(wor
 async def test_somebody_in_an_attacked_range_who_was_there_before_still_enters(world: World) -> None:
     raw, code = await texted(world, mobile(500))
     await world.check(raw, code)
-    for number in range(guard.NEIGHBOURS * 3):
+    for number in range(breaker.NEIGHBOURS * 3):
         try:
             await text(world, mobile(number))
         except BlockedError:
@@ -181,7 +181,7 @@ async def test_somebody_in_an_attacked_range_who_was_there_before_still_enters(w
 
 @journey(with_sms(limits=SmsLimits()))
 async def test_a_known_device_still_enters_when_its_range_and_its_number_are_spent(world: World) -> None:
-    for number in range(guard.NEIGHBOURS):
+    for number in range(breaker.NEIGHBOURS):
         await text(world, mobile(number))
     for _ in range(2):
         await text(world, BOB)
@@ -224,7 +224,7 @@ async def test_a_resend_is_paid_for_as_well(world: World) -> None:
 
 @journey(with_sms(guard=GuardRules("monitor"), limits=SmsLimits(network_sends=(Rate(1, DAY),))))
 async def test_monitoring_sends_what_it_would_block_and_says_so(world: World) -> None:
-    for number in range(guard.NEIGHBOURS + 2):
+    for number in range(breaker.NEIGHBOURS + 2):
         assert (await text(world, mobile(number), source="192.0.2.1")).status is Status.PENDING
     said = [(event, facts["reason"]) for event, facts in world.journal.events if event.startswith("guard.")]
     assert ("guard.allowed", "") == said[0]
@@ -245,7 +245,7 @@ async def test_a_whole_network_is_one_source_of_texts(world: World) -> None:
 @journey(with_sms())
 async def test_a_relay_that_is_down_does_not_look_like_fraud(world: World) -> None:
     world.outbox.trouble = lambda: DeliveryError(reason="refused", permanent=True)
-    for number in range(4 * guard.NEIGHBOURS):
+    for number in range(4 * breaker.NEIGHBOURS):
         await text(world, mobile(number))
         await world.courier.drain()
         world.clock.move(5 * MINUTE)
@@ -266,7 +266,7 @@ async def test_a_text_that_cannot_be_delivered_fails_and_nothing_else_is_sent(wo
 
 @journey(with_sms())
 async def test_a_wrong_code_answers_nothing(world: World) -> None:
-    for number in range(guard.NEIGHBOURS):
+    for number in range(breaker.NEIGHBOURS):
         raw, code = await texted(world, mobile(number))
         with pytest.raises(MismatchError):
             await world.check(raw, wrong(code))

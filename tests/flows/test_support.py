@@ -11,7 +11,7 @@ from tests.flows.test_limits import STRICT, miss
 from tests.flows.test_sms import mobile, text
 from tests.support.sms import with_sms
 from tests.support.world import World
-from watchword.core import guard
+from watchword.core import breaker
 from watchword.core.instant import MINUTE
 from watchword.core.verification import Status
 from watchword.errors import BlockedError, ChannelClosedError, InvalidInputError, RateLimitedError
@@ -78,7 +78,7 @@ async def test_a_channel_that_was_closed_is_opened_by_nobodys_word(world: World)
 
 @journey(with_sms())
 async def test_a_numbers_block_and_range_are_told_and_opened(world: World) -> None:
-    for number in range(guard.NEIGHBOURS):
+    for number in range(breaker.NEIGHBOURS):
         await text(world, mobile(number))
     with pytest.raises(BlockedError):
         await text(world, mobile(99))

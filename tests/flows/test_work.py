@@ -9,7 +9,7 @@ from tests.flows.journeys import journey
 from tests.support.sms import ceiling
 from tests.support.work import ask, block_the_country, scattered, solve, working
 from tests.support.world import World
-from watchword.core import guard
+from watchword.core import breaker
 from watchword.core.guard import GuardRules
 from watchword.core.instant import MINUTE
 from watchword.core.magic_link import page_proof
@@ -138,7 +138,7 @@ async def test_an_answer_that_was_not_found_does_not_count(world: World) -> None
 @journey(working())
 async def test_work_buys_no_more_into_a_country_than_its_rate(world: World) -> None:
     await block_the_country(world)
-    for number in range(guard.UNUSUAL):
+    for number in range(breaker.UNUSUAL):
         shown = await ask(world, scattered(100 + number))
         await send(world, shown, await work_for(world, shown))
     shown = await ask(world)
@@ -146,7 +146,7 @@ async def test_work_buys_no_more_into_a_country_than_its_rate(world: World) -> N
         await send(world, shown, await work_for(world, shown))
 
 
-@journey(working(guard=ceiling((guard.UNUSUAL + 1) * 80_000)))
+@journey(working(guard=ceiling((breaker.UNUSUAL + 1) * 80_000)))
 async def test_work_buys_nothing_beyond_the_budget(world: World) -> None:
     await block_the_country(world)
     with pytest.raises(BlockedError) as refused:
@@ -157,7 +157,7 @@ async def test_work_buys_nothing_beyond_the_budget(world: World) -> None:
 @journey(working())
 async def test_work_opens_no_range_of_numbers_that_never_answer(world: World) -> None:
     await block_the_country(world)
-    for number in range(guard.NEIGHBOURS):
+    for number in range(breaker.NEIGHBOURS):
         shown = await ask(world, f"+491578888800{number}")
         await send(world, shown, await work_for(world, shown))
     with pytest.raises(BlockedError) as refused:

@@ -32,7 +32,7 @@ from tests.support.site import Site
 from tests.support.sms import with_sms
 from tests.support.world import wrong
 from watchword.adapters.memory import MemoryStore
-from watchword.core import base32, guard, ids, magic_link, passcode, recipient
+from watchword.core import base32, breaker, ids, magic_link, passcode, recipient
 from watchword.core.instant import DAY, MINUTE, SECOND
 from watchword.core.limit import Guesses, Rate
 from watchword.core.totp import totp
@@ -133,7 +133,7 @@ def verifications(site: Site) -> Scene:
         scene.guessed(f"{kind} spent", Guesses((now,) * 10, 10))
         scene.guessed(f"{kind} closed", Guesses((), 50))
         scene.ask(f"{kind} blocked", f"+4915123{'4' if decoy else '5'}55000", decoy=decoy, **told)
-        for number in range(1, guard.NEIGHBOURS):
+        for number in range(1, breaker.NEIGHBOURS):
             assert 201 == site.create(to=f"+4915123{'4' if decoy else '5'}5500{number}", decoy=decoy, **told).status
     site.run(site.world.courier.drain())
     site.world.clock.move(31 * SECOND)

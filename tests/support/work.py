@@ -10,7 +10,7 @@ from altcha import Challenge, solve_challenge
 from tests.support.link import REDIRECT
 from tests.support.sms import WIDE_OPEN, with_sms
 from tests.support.world import World
-from watchword.core import guard
+from watchword.core import breaker
 from watchword.core.magic_link import LinkWanted
 from watchword.core.policy import Rules
 from watchword.core.work import WorkDone, WorkFound, WorkSet
@@ -34,7 +34,7 @@ def scattered(number: int) -> str:
 async def block_the_country(world: World) -> None:
     """Send far more than it is used to."""
     world.app = await world.apps.update(world.app, redirect_uris=[REDIRECT])
-    for number in range(guard.UNUSUAL + 1):
+    for number in range(breaker.UNUSUAL + 1):
         await world.verifications.create(world.app, Request("sms", scattered(number), "login"))
     await world.courier.drain()
     world.outbox.mails.clear()

@@ -10,7 +10,7 @@ from tests.support.asgi import Reply
 from tests.support.link import REDIRECT, Holder, a_link
 from tests.support.site import Site
 from tests.support.sms import ANN, with_sms
-from watchword.core import guard
+from watchword.core import breaker
 from watchword.core.instant import SECOND
 
 
@@ -57,7 +57,7 @@ def test_what_is_refused_says_why_and_sends_nothing(
 
 
 def test_a_backend_is_told_that_it_is_blocked_and_not_why(site: Site) -> None:
-    for number in range(guard.NEIGHBOURS):
+    for number in range(breaker.NEIGHBOURS):
         assert 201 == text(site, mobile(number)).status
     reply = text(site, mobile(99))
 
@@ -79,7 +79,7 @@ def resent(site: Site, page: Holder) -> tuple[int, list[tuple[bytes, bytes]], by
 
 def test_a_person_cannot_tell_a_block_from_a_limit_of_their_own(site: Site) -> None:
     blocked = paged(site, mobile(0))
-    for number in range(1, guard.NEIGHBOURS):
+    for number in range(1, breaker.NEIGHBOURS):
         text(site, mobile(number))
     limited = paged(site, "+436641234567")
     for _ in range(2):

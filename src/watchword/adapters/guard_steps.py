@@ -12,32 +12,22 @@ from typing import Protocol
 
 import msgspec
 
-from watchword.core import guard, limit
-from watchword.core.guard import Known, Line, Plan, Rows, Spent, Verdict
-from watchword.core.instant import DAY, Instant, seconds_until
+from watchword.adapters.guard_rows import GuardRows
+from watchword.core import breaker, guard, limit
+from watchword.core.breaker import Line
+from watchword.core.guard import Known, Plan, Rows, Spent, Verdict
+from watchword.core.instant import Instant, Span, seconds_until
 from watchword.core.limit import Arrivals
 from watchword.core.verification import Verification
 from watchword.errors import BlockedError, ChallengeError
-
-_LINE = msgspec.msgpack.Decoder(Line).decode
-_SPENT = msgspec.msgpack.Decoder(Spent).decode
-_KNOWN = msgspec.msgpack.Decoder(Known).decode
-encode = msgspec.msgpack.Encoder().encode
-
-_FRESH = Rows(Known(), Line(), Line(), Line(), Spent(), Spent())
-
-GuardRow = tuple[bytes, bytes, Instant]  # key, state, when it may be purged
 
 
 class GuardTables(Protocol):
     """Rows of the guard, read and written inside one transaction."""
 
-    def guard_rows(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
-        """Those of these rows that there are."""
-        ...
-
-    def put_guard_rows(self, rows: Sequence[GuardRow]) -> None:
-        """Write rows, new or changed."""
+    @property
+    def guard(self) -> GuardRows:
+        """Its rows, decoded."""
         ...
 
     def arrivals(self, key: bytes) -> Arrivals:
@@ -45,15 +35,13 @@ class GuardTables(Protocol):
         ...
 
 
-class Admission:
-    """A send that the guard lets through, and what has to be written for it."""
+class Admission(msgspec.Struct, frozen=True):
+    """A send that the guard lets through, and what has to be written for it: rows by their keys, and buckets."""
 
-    __slots__ = ("charged", "rows", "verdict")
-
-    def __init__(self, verdict: Verdict, rows: Sequence[GuardRow], charged: Sequence[tuple[bytes, Arrivals]]) -> None:
-        self.verdict = verdict
-        self.rows = rows
-        self.charged = charged
+    verdict: Verdict
+    keys: Sequence[bytes] = ()
+    rows: Sequence[Line | Spent] = ()
+    charged: Sequence[tuple[bytes, Arrivals]] = ()
 
 
 def admit(tables: GuardTables, plan: Plan, now: Instant) -> Admission:
@@ -64,19 +52,27 @@ def admit(tables: GuardTables, plan: Plan, now: Instant) -> Admission:
         ChallengeError: it does once work was done for it, and cannot be held until then.
     """
     keys = guard.keys_of(plan.traits, plan.app)
-    found = tables.guard_rows(keys)
-    verdict, rows = guard.decide(plan, _read(found, keys), now)
-    charged, longest = _charge(tables, plan, now)
-    if longest and verdict.decision in {"allow", "challenge"}:
-        blocks = plan.rules.mode == "enforce"
-        verdict = Verdict("block" if blocks else "monitor", "bucket", longest)
+    known, near, wide, country, app, everybody = tables.guard.get(keys)
+    if near.paid is None or wide.paid is None:  # seldom
+        near, wide = _with_bucket(tables, keys[1], near), _with_bucket(tables, keys[2], wide)
+    charged, wait = _charge(tables, plan, now)
+    verdict, rows = guard.decide(plan, Rows(known, near, wide, country, app, everybody), now, wait=wait)
     if verdict.decision == "block":
         raise BlockedError(reason=verdict.reason, retry_after=seconds_until(now + verdict.retry_after, now))
     if verdict.decision == "challenge":
         if not plan.holds:
             raise ChallengeError
-        return Admission(verdict, (), ())  # it pays when it goes out
-    return Admission(verdict, _written(keys, rows, now), charged)
+        return Admission(verdict)  # it pays when it goes out
+    return Admission(verdict, keys[1:], (rows.near, rows.wide, rows.country, rows.app, rows.everybody), charged)
+
+
+_BUCKETS = {ord("3"): b"B", ord("4"): b"R"}  # where a block's and a range's lay before they were kept with their rows
+
+
+def _with_bucket(tables: GuardTables, key: bytes, line: Line) -> Line:
+    if line.paid is not None:
+        return line
+    return msgspec.structs.replace(line, paid=tables.arrivals(_BUCKETS[key[0]] + key[1:]))
 
 
 def held(verification: Verification, now: Instant) -> Verification:
@@ -84,7 +80,7 @@ def held(verification: Verification, now: Instant) -> Verification:
     return msgspec.structs.replace(verification, sends=0, resend_at=now)
 
 
-def _charge(tables: GuardTables, plan: Plan, now: Instant) -> tuple[list[tuple[bytes, Arrivals]], int]:
+def _charge(tables: GuardTables, plan: Plan, now: Instant) -> tuple[list[tuple[bytes, Arrivals]], Span]:
     charged, longest = [], 0
     for charge in plan.charges:
         arrivals, wait = limit.send(tables.arrivals(charge.key), charge.rates, now)
@@ -96,69 +92,29 @@ def _charge(tables: GuardTables, plan: Plan, now: Instant) -> tuple[list[tuple[b
 def note_verified(tables: GuardTables, traits: bytes, lane: int, now: Instant) -> None:
     """Remember the number of a right code, and count it for its blocks and country where its send was."""
     told = guard.read_traits(traits)
-    keys = guard.keys_of(told, b"")[:4]
-    found = tables.guard_rows(keys)
-    known, near, wide, country = (found.get(key) for key in keys)
-    remembered = (keys[0], encode(Known(now)), now + guard.TRUST)
-    before = _LINE(wide) if wide else Line()
-    range_ = guard.note_good(before, now)
-    if lane or (known and guard.is_trusted(_KNOWN(known), now)):
-        noted = [] if range_ is before else [(keys[2], encode(range_), _idle_at(range_, now))]
-        tables.put_guard_rows([remembered, *noted])
+    number, *keys = guard.keys_of(told, b"")[:4]
+    known, near, wide, country = tables.guard.get((number, *keys))
+    tables.guard.put((number,), (Known(now),), now)
+    range_ = breaker.note_good(wide, now)
+    if lane or guard.is_trusted(known, now):
+        if range_ is not wide:
+            tables.guard.put((keys[1],), (range_,), now)
         return
-    lines = (
-        guard.verify(_LINE(near) if near else Line(), now, tail=told.tail),
-        guard.verify(range_, now),
-        guard.verify(_LINE(country) if country else Line(), now, broad=True),
+    noted = (
+        breaker.verify(near, now, tail=told.tail),
+        breaker.verify(range_, now),
+        breaker.verify(country, now, broad=True),
     )
-    tables.put_guard_rows(
-        [
-            remembered,
-            *((key, encode(line), _idle_at(line, now)) for key, line in zip(keys[1:], lines, strict=True)),
-        ]
-    )
+    tables.guard.put(keys, noted, now)
 
 
 def note_unsent(tables: GuardTables, traits: bytes, lane: int, now: Instant) -> None:
     """Take a send back that no provider took. What it was budgeted for stays spent: somebody may bill it."""
     told = guard.read_traits(traits)
-    known, *keys = guard.keys_of(told, b"")[:4]
-    found = tables.guard_rows((known, *keys))
-    if lane or (known in found and guard.is_trusted(_KNOWN(found[known]), now)):
+    number, *keys = guard.keys_of(told, b"")[:4]
+    found = tables.guard.look((number, *keys))
+    if lane or guard.is_trusted(found.get(number, Known()), now):
         return
-    tails = (told.tail, None, None)
-    lines = [
-        (key, guard.unsend(_LINE(found[key]), now, tail=tail))
-        for key, tail in zip(keys, tails, strict=True)
-        if key in found
-    ]
-    tables.put_guard_rows([(key, encode(line), _idle_at(line, now)) for key, line in lines])
-
-
-def _read(found: dict[bytes, bytes], keys: Sequence[bytes]) -> Rows:
-    if not found:
-        return _FRESH
-    known, near, wide, country, app, everybody = (found.get(key) for key in keys)
-    return Rows(
-        _KNOWN(known) if known else _FRESH.known,
-        _LINE(near) if near else _FRESH.near,
-        _LINE(wide) if wide else _FRESH.wide,
-        _LINE(country) if country else _FRESH.country,
-        _SPENT(app) if app else _FRESH.app,
-        _SPENT(everybody) if everybody else _FRESH.everybody,
-    )
-
-
-def _written(keys: Sequence[bytes], rows: Rows, now: Instant) -> list[GuardRow]:
-    _, near, wide, country, app, everybody = keys
-    return [
-        (near, encode(rows.near), _idle_at(rows.near, now)),
-        (wide, encode(rows.wide), _idle_at(rows.wide, now)),
-        (country, encode(rows.country), _idle_at(rows.country, now)),
-        (app, encode(rows.app), now + 31 * DAY),
-        (everybody, encode(rows.everybody), now + 31 * DAY),
-    ]
-
-
-def _idle_at(line: Line, now: Instant) -> Instant:
-    return max(max(line.until, now) + guard.REMEMBERED, line.good_at + guard.TRUST)
+    for key, tail in zip(keys, (told.tail, None, None), strict=True):
+        if key in found:
+            tables.guard.put((key,), (breaker.unsend(found[key], now, tail=tail),), now)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from watchword.adapters.guard_steps import GuardTables, encode
-from watchword.core.guard import Line
+from watchword.adapters.guard_steps import GuardTables
+from watchword.core.breaker import Line
 from watchword.core.instant import Instant
 from watchword.core.limit import FRESH, Arrivals, Guesses
 from watchword.ports_limit import BucketKeys, Buckets
@@ -32,7 +32,7 @@ def buckets(tables: LimitTables, keys: BucketKeys) -> Buckets:
     return Buckets(
         {key: tables.arrivals(key) for key in keys.sends},
         {key: tables.guesses(key) for key in keys.guesses},
-        tables.guard_rows(keys.guard),
+        tables.guard.look(keys.guard),
     )
 
 
@@ -45,4 +45,7 @@ def empty(tables: LimitTables, keys: BucketKeys, now: Instant) -> None:
     for key, guesses in found.guesses.items():
         if guesses.log:
             tables.set_guesses(key, Guesses((), guesses.streak))
-    tables.put_guard_rows([(key, encode(Line()), now) for key in found.guard])
+    for key, line in found.guard.items():
+        tables.guard.put(
+            (key,), (Line(paid=line.paid),), now
+        )  # the bucket of a whole block is not one recipient's to empty

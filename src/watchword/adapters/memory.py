@@ -7,9 +7,10 @@ on the event loop's thread and never wait inside, so each is atomic as it stands
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from watchword.adapters import app_steps, device_steps, guess_steps, limit_steps, steps
-from watchword.adapters.guard_steps import GuardRow
+from watchword.adapters.guard_rows import State, fresh, idle_at
 from watchword.adapters.memory_authenticator import MemoryAuthenticatorRows, MemoryAuthenticators
 from watchword.adapters.memory_handover import MemoryHandovers
 from watchword.adapters.memory_notice import MemoryNoticeRows, MemoryNotices
@@ -26,6 +27,22 @@ from watchword.ports import Added, Idempotency
 from watchword.ports_limit import BucketKeys, Buckets
 
 
+class MemoryGuardRows:
+    """The guard's rows in a dictionary (``guard_rows.GuardRows``), each with when it may be purged."""
+
+    def __init__(self) -> None:
+        self.rows: dict[bytes, tuple[State, Instant]] = {}
+
+    def get(self, keys: Sequence[bytes]) -> list[Any]:
+        return [self.rows[key][0] if key in self.rows else fresh(key) for key in keys]
+
+    def look(self, keys: Sequence[bytes]) -> dict[bytes, Any]:
+        return {key: self.rows[key][0] for key in keys if key in self.rows}
+
+    def put(self, keys: Sequence[bytes], states: Sequence[State], now: Instant) -> None:
+        self.rows.update((key, (state, idle_at(state, now))) for key, state in zip(keys, states, strict=True))
+
+
 class MemoryTables:
     """Rows in dictionaries (``steps.Tables``)."""
 
@@ -34,7 +51,7 @@ class MemoryTables:
         self.replays: dict[tuple[bytes, bytes], tuple[bytes, bytes]] = {}
         self.send_buckets: dict[bytes, Arrivals] = {}
         self.guess_buckets: dict[bytes, Guesses] = {}
-        self.guard: dict[bytes, tuple[bytes, Instant]] = {}
+        self.guard = MemoryGuardRows()
         self.outbox: dict[bytes, dict[int, Delivery]] = {}
         self.apps: dict[bytes, App] = {}
         self.keys: dict[bytes, ApiKey] = {}
@@ -72,12 +89,6 @@ class MemoryTables:
 
     def set_guesses(self, key: bytes, guesses: Guesses) -> None:
         self.guess_buckets[key] = guesses
-
-    def guard_rows(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
-        return {key: self.guard[key][0] for key in keys if key in self.guard}
-
-    def put_guard_rows(self, rows: Sequence[GuardRow]) -> None:
-        self.guard.update((key, (state, idle_at)) for key, state, idle_at in rows)
 
     def deliveries(self, verification: bytes) -> Sequence[Delivery]:
         return [delivery for _, delivery in sorted(self.outbox.get(verification, {}).items())]
@@ -306,9 +317,9 @@ class MemoryStore:
         quiet = [key for key, found in tables.guess_buckets.items() if is_idle(found, now)][:step]
         for key in quiet:
             del tables.guess_buckets[key]
-        spent = [key for key, (_, idle_at) in tables.guard.items() if idle_at <= now][:step]
+        spent = [key for key, (_, idle_at) in tables.guard.rows.items() if idle_at <= now][:step]
         for key in spent:
-            del tables.guard[key]
+            del tables.guard.rows[key]
         return len(over) + len(idle) + len(quiet) + len(spent)
 
     def _entries(self) -> list[Delivery]:

@@ -4,23 +4,19 @@ SMS pumping asks for codes to numbers that somebody earns by, and never types th
 numbers and for countries, how many sends were followed by a right code; counts money; and keeps ranges, sources, apps
 and all together within sliding buckets.
 
-    closed ── too few codes come back ──▶ open (10 min, 1 h, 6 h, 24 h)
-      ▲                                     │ time
-      └── two of three probes come back ── half-open ── three probes out ──▶ open, for longer
-
-Not handled here: which row is which number's (``flows/guard.py``), reading and writing them in one atomic step
-(``adapters/guard_steps.py``), money's unit (``core/sms.py``).
+Not handled here: breakers by themselves (``core/breaker.py``), which row is which number's (``flows/guard.py``),
+reading and writing them in one atomic step (``adapters/guard_steps.py``), money's unit (``core/sms.py``).
 
 Rules:
 
 * what is refused changes nothing at all, so that hammering moves no block;
-* a breaker opens with the send that makes its figures bad, and closes by codes that come back, never by time alone;
 * a number that gave a right code in the last 90 days, and a device that did, pass the breakers and are not in their
   figures: an attack on a range locks nobody out who was there before it, and does not hide behind them. Their
   neighbours within a range of ten thousand pass a country's breaker. All pay into budgets and buckets;
 * a country that is blocked is open to whoever is at a hosted page and has their browser work for it, up to a rate:
   strangers who live there are not locked out, and who would buy their way in pays work for little;
-* a budget is a ceiling: no hour, day or 30 days cost more, to the last message.
+* a budget is a ceiling: no hour, day or 30 days cost more, to the last message. Within a slot it has ``room``, as a
+  country has (``core/breaker.py``).
 """
 
 from __future__ import annotations
@@ -29,26 +25,17 @@ from typing import NamedTuple
 
 import msgspec
 
-from watchword.core.instant import DAY, HOUR, MINUTE, Instant, Span
-from watchword.core.limit import Charge, Rate
+from watchword.core import breaker, limit
+from watchword.core.breaker import BOUNDLESS, HOURS_A_DAY, SLOT, SLOTS_AN_HOUR, UNUSUAL, Line
+from watchword.core.instant import DAY, HOUR, Instant, Span
+from watchword.core.limit import FRESH, Arrivals, Charge, Rate
 
 MODES = ("enforce", "monitor")
-ENOUGH = 20  # sends of an hour, or of a day, from which on their share of right codes counts
-LEAST = 0.30  # of sends that a right code must follow
-NEIGHBOURS = 6  # numbers of one block of a thousand that were written to in a day and never answered
-UNUSUAL = 40  # unanswered sends of the last minutes that a country may have beyond a share of what it is used to
-SHARE = 4  # of the right codes of the last hour
-PROBES = 3
-PROVEN = 2  # probes that must come back
-BLOCKS: tuple[Span, ...] = (10 * MINUTE, HOUR, 6 * HOUR, DAY)
-REMEMBERED: Span = 2 * DAY  # openings that count when a block is measured
 TRUST: Span = 90 * DAY
 WORKED = (Rate(UNUSUAL, HOUR),)  # sends into a country that work was done for
 
-_SLOT: Span = 5 * MINUTE
-RIPE = 2  # slots after which a code that was to come has come
+_DAYS_A_MONTH = 30
 
-Ring = tuple[tuple[int, int, int], ...]  # slot, sends, right codes
 Sums = tuple[tuple[int, int], ...]  # slot, money
 
 
@@ -96,29 +83,16 @@ def read_traits(kept: bytes) -> Traits:
     return _TRAITS(kept)
 
 
-class Line(msgspec.Struct, frozen=True, array_like=True):
-    """The breaker of a block or country. ``unanswered`` are tails and times of sends, near blocks only.
-
-    ``good_at`` is when anybody of it gave a right code, wide blocks only.
-    """
-
-    hour: Ring = ()
-    day: Ring = ()
-    unanswered: tuple[tuple[int, Instant], ...] = ()
-    level: int = 0
-    opened_at: Instant = 0
-    until: Instant = 0
-    probes: int = 0
-    proven: int = 0
-    good_at: Instant = 0
-
-
 class Spent(msgspec.Struct, frozen=True, array_like=True):
-    """What an app, or everybody, spent lately."""
+    """What an app, or everybody, spent lately. ``under`` is the budget that ``room`` was found for."""
 
     hour: Sums = ()
     day: Sums = ()
     month: Sums = ()
+    slot: int = 0
+    room: int = 0
+    added: int = 0
+    under: Budget | None = None
 
 
 class Known(msgspec.Struct, frozen=True, array_like=True):
@@ -127,8 +101,10 @@ class Known(msgspec.Struct, frozen=True, array_like=True):
     verified_at: Instant = 0
 
 
-class Plan(NamedTuple):
-    """A send that is asked for. ``passes`` is for a device that proved itself; ``charges`` are the guard's buckets.
+class Plan(msgspec.Struct, frozen=True):
+    """A send that is asked for. ``passes`` is for a device that proved itself.
+
+    ``near`` and ``wide`` are the rates of its two blocks; ``charges`` are the guard's other buckets.
 
     ``page`` tells that somebody is, or will be, at a hosted page where work can be done; ``holds`` that the message can
     wait for that. ``worked`` is after how many sends of its verification work was done for the next one.
@@ -138,6 +114,8 @@ class Plan(NamedTuple):
     app: bytes
     price: int
     rules: GuardRules
+    near: tuple[Rate, ...] = ()
+    wide: tuple[Rate, ...] = ()
     charges: tuple[Charge, ...] = ()
     passes: bool = False
     page: bool = False
@@ -146,7 +124,7 @@ class Plan(NamedTuple):
 
     def after(self, sends: int) -> Plan:
         """The plan where so many were sent: work that was done for another send counts no more."""
-        return self if self.worked in {None, sends} else self._replace(worked=None)
+        return self if self.worked in {None, sends} else msgspec.structs.replace(self, worked=None)
 
 
 class Rows(msgspec.Struct, frozen=True):
@@ -187,26 +165,54 @@ def keys_of(traits: Traits, app: bytes) -> tuple[bytes, bytes, bytes, bytes, byt
     )
 
 
-def decide(plan: Plan, rows: Rows, now: Instant) -> tuple[Verdict, Rows]:
-    """Decide a send. What does not go out leaves the rows as they are; anything else gives those that become of it."""
+def decide(plan: Plan, rows: Rows, now: Instant, *, wait: Span = 0) -> tuple[Verdict, Rows]:
+    """Decide a send. What does not go out leaves the rows as they are; anything else gives those that become of it.
+
+    ``wait`` is for how long a bucket refuses that is in none of the rows.
+    """
+    near, wide = rows.near, rows.wide
+    near_paid, near_wait = limit.send(near.paid or FRESH, plan.near, now) if plan.near else (near.paid, 0)
+    wide_paid, wide_wait = limit.send(wide.paid or FRESH, plan.wide, now) if plan.wide else (wide.paid, 0)
     app = spend(rows.app, plan.rules.app_budget, plan.price, now)
     everybody = spend(rows.everybody, plan.rules.global_budget, plan.price, now)
     stranger = not (plan.passes or is_trusted(rows.known, now))
-    verdict = _eased(plan, _broken(rows, now)) if stranger else ALLOWED
+    verdict = ALLOWED
+    if stranger and (now < near.until or now < wide.until or now < rows.country.until):
+        verdict = _eased(plan, _broken(rows, now))
     if app is None or everybody is None:
-        verdict = Verdict("block", "budget", _SLOT)
-    if verdict.decision in REFUSING:
-        if plan.rules.mode == "enforce":
+        verdict = Verdict("block", "budget", SLOT)
+    if wait or near_wait or wide_wait or verdict is not ALLOWED:
+        verdict = _final(plan, verdict, max(wait, near_wait, wide_wait))
+        if verdict.decision in REFUSING:
             return verdict, rows
-        verdict = verdict._replace(decision="monitor")
     return verdict, Rows(
         rows.known,
-        send(rows.near, now, tail=plan.traits.tail) if stranger else rows.near,
-        send(rows.wide, now) if stranger else rows.wide,
-        send(rows.country, now, broad=True) if stranger else rows.country,
+        _sent(near, near_paid, now, plan.traits.tail, stranger=stranger),
+        _sent(wide, wide_paid, now, None, stranger=stranger),
+        breaker.send(rows.country, now, broad=True) if stranger else rows.country,
         app if app is not None else spend(rows.app, Budget(), plan.price, now) or rows.app,
         everybody if everybody is not None else spend(rows.everybody, Budget(), plan.price, now) or rows.everybody,
     )
+
+
+def _final(plan: Plan, verdict: Verdict, wait: Span) -> Verdict:
+    """What buckets that refuse for so long make of a verdict, and the mode."""
+    enforces = plan.rules.mode == "enforce"
+    if wait and (verdict.decision == "allow" or (enforces and verdict.decision == "challenge")):
+        verdict = Verdict("block", "bucket", wait)
+    if enforces or verdict.decision not in REFUSING:
+        return verdict
+    return Verdict("monitor", verdict.reason, verdict.retry_after)
+
+
+def _sent(line: Line, paid: Arrivals | None, now: Instant, tail: int | None, *, stranger: bool) -> Line:
+    """Count a send of a block, in its bucket and, where it is a stranger's, in its figures."""
+    if not stranger:
+        return line if paid == line.paid else msgspec.structs.replace(line, paid=paid)
+    if line is breaker.FRESH_LINE:  # nearly always: one send alone opens nothing
+        noted = () if tail is None else ((tail, now),)
+        return Line(((now // SLOT, 1, 0),), ((now // HOUR, 1, 0),), noted, 0, 0, 0, 0, 0, 0, paid)
+    return breaker.send(line, now, tail=tail, paid=paid)
 
 
 def is_trusted(known: Known, now: Instant) -> bool:
@@ -215,11 +221,14 @@ def is_trusted(known: Known, now: Instant) -> bool:
 
 
 def _broken(rows: Rows, now: Instant) -> Verdict:
+    near, wide, country = rows.near.until, rows.wide.until, rows.country.until
+    if now < near:
+        return Verdict("block", "neighbours", near - now)
+    if now < wide:
+        return Verdict("block", "range", wide - now)
     # Where people live who answer, a country's attackers are not: they hold ranges of their own.
-    inhabited = now - rows.wide.good_at < TRUST
-    for name, line in (("neighbours", rows.near), ("range", rows.wide), ("country", rows.country)):
-        if now < line.until and not (inhabited and name == "country"):
-            return Verdict("block", name, line.until - now)
+    if now < country and now - rows.wide.good_at >= TRUST:
+        return Verdict("block", "country", country - now)
     return ALLOWED
 
 
@@ -230,54 +239,21 @@ def _eased(plan: Plan, verdict: Verdict) -> Verdict:
     return verdict._replace(decision="challenge") if plan.worked is None else Verdict("allow", "work")
 
 
-def send(line: Line, now: Instant, *, tail: int | None = None, broad: bool = False) -> Line:
-    """Count a send, and open the breaker where that makes its figures bad. ``broad`` is a country's."""
-    counted = Line(
-        _bump(line.hour, _SLOT, HOUR, now, 1, 0),
-        _bump(line.day, HOUR, DAY, now, 1, 0),
-        line.unanswered if tail is None else _noted(line.unanswered, tail, now),
-        *(line.level, line.opened_at, line.until, line.probes, line.proven, line.good_at),
-    )
-    if now < line.until:
-        return counted  # monitored only: it is no probe
-    if line.until:
-        return _probed(counted, now)
-    bad = _is_surging(counted, now) or _is_bad(counted, now, ripe=RIPE) if broad else _is_bad(counted, now)
-    return _opened(counted, now) if bad else counted
+def settled(row: Known | Line | Spent) -> Known | Line | Spent:
+    """A row as it is kept: what was added is counted where it belongs."""
+    if isinstance(row, Known) or not row.slot:  # nearly always
+        return row
+    return breaker.settle(row) if isinstance(row, Line) else _settled_sums(row)
 
 
-def verify(line: Line, now: Instant, *, tail: int | None = None, broad: bool = False) -> Line:
-    """Count a right code. Enough of them close the breaker."""
-    counted = msgspec.structs.replace(
-        line,
-        hour=_bump(line.hour, _SLOT, HOUR, now, 0, 1),
-        day=_bump(line.day, HOUR, DAY, now, 0, 1),
-        unanswered=tuple(each for each in line.unanswered if each[0] != tail),
-    )
-    if not line.until:
-        return counted
-    if line.probes and line.proven + 1 >= PROVEN:
-        # Afresh, but for how long it is blocked next time.
-        return Line(level=line.level, opened_at=line.opened_at, good_at=line.good_at)
-    counted = msgspec.structs.replace(counted, proven=line.proven + (line.probes > 0))
-    # It may have opened while honest codes were on their way. Later ones are of people who pass it anyway.
-    soon = now - line.opened_at < (RIPE + 1) * _SLOT
-    healed = soon and not (_is_bad(counted, now) or (broad and _is_surging(counted, now)))
-    return msgspec.structs.replace(counted, until=0, probes=0, proven=0) if healed else counted
-
-
-def note_good(line: Line, now: Instant) -> Line:
-    """Remember that somebody of a range gave a right code, to the day."""
-    return line if now - line.good_at < DAY else msgspec.structs.replace(line, good_at=now)
-
-
-def unsend(line: Line, now: Instant, *, tail: int | None = None) -> Line:
-    """Take back a send that no provider took: a relay that is down must not look like fraud."""
-    return msgspec.structs.replace(
-        line,
-        hour=_bump(line.hour, _SLOT, HOUR, now, -1, 0),
-        day=_bump(line.day, HOUR, DAY, now, -1, 0),
-        unanswered=tuple(each for each in line.unanswered if each[0] != tail),
+def _settled_sums(spent: Spent) -> Spent:
+    slot = spent.slot
+    if not slot:
+        return spent
+    return Spent(
+        _add(spent.hour, slot, SLOTS_AN_HOUR, spent.added),
+        _add(spent.day, slot * SLOT // HOUR, HOURS_A_DAY, spent.added),
+        _add(spent.month, slot * SLOT // DAY, _DAYS_A_MONTH, spent.added),
     )
 
 
@@ -286,76 +262,26 @@ def spend(spent: Spent, budget: Budget, price: int, now: Instant) -> Spent | Non
 
     A window is counted in whole slots and one more than it has, so that no position of it holds more than its ceiling.
     """
-    hour = _add(spent.hour, _SLOT, HOUR, budget.hour, price, now)
-    day = None if hour is None else _add(spent.day, HOUR, DAY, budget.day, price, now)
-    month = None if day is None else _add(spent.month, DAY, 30 * DAY, budget.month, price, now)
-    return None if hour is None or day is None or month is None else Spent(hour, day, month)
+    slot = now // SLOT
+    if spent.slot == slot and spent.room >= price and spent.under is budget:
+        return Spent(spent.hour, spent.day, spent.month, slot, spent.room - price, spent.added + price, budget)
+    spent = _settled_sums(spent)
+    windows = (
+        _add(spent.hour, slot, SLOTS_AN_HOUR, price),
+        _add(spent.day, now // HOUR, HOURS_A_DAY, price),
+        _add(spent.month, now // DAY, _DAYS_A_MONTH, price),
+    )
+    room = BOUNDLESS
+    for sums, ceiling in zip(windows, budget, strict=True):
+        if ceiling is not None:
+            room = min(room, ceiling - sum([amount for _, amount in sums]))
+    return Spent(*windows, slot, room, 0, budget) if room >= 0 else None
 
 
-def _add(sums: Sums, width: Span, span: Span, ceiling: int | None, price: int, now: Instant) -> Sums | None:
-    slot, oldest = now // width, (now - span) // width
-    if sums and sums[-1][0] == slot and sums[0][0] >= oldest:  # nearly always
-        kept = (*sums[:-1], (slot, sums[-1][1] + price))
-    else:
-        found = {at: amount for at, amount in sums if oldest <= at <= slot + 1}
-        found[slot] = found.get(slot, 0) + price
-        kept = tuple(found.items())
-    return None if ceiling is not None and sum([amount for _, amount in kept]) > ceiling else kept
-
-
-def _bump(ring: Ring, width: Span, span: Span, now: Instant, sends: int, codes: int) -> Ring:
-    slot = now // width
-    oldest = slot - span // width
-    if ring and ring[-1][0] == slot and ring[0][0] >= oldest:  # nearly always
-        _, earlier_sends, earlier_codes = ring[-1]
-        return (*ring[:-1], (slot, earlier_sends + sends, earlier_codes + codes))
-    kept = tuple(each for each in ring if oldest <= each[0] < slot)
-    return (*kept, (slot, sends, codes))
-
-
-def _counts(ring: Ring, width: Span, span: Span, now: Instant, ripe: int = 0) -> tuple[int, int]:
-    """Sends and right codes of a window. Of ``ripe`` slots at its end the sends are not counted yet."""
-    slot = now // width
-    oldest, newest = slot - span // width, slot - ripe
-    sends = codes = 0
-    for at, sent, came in ring:
-        if at >= oldest:
-            codes += came
-            sends += sent if at <= newest else 0
-    return sends, codes
-
-
-def _is_bad(line: Line, now: Instant, ripe: int = 0) -> bool:
-    sends, codes = _counts(line.hour, _SLOT, HOUR, now, ripe)
-    if sends >= ENOUGH and codes < LEAST * sends:
-        return True
-    sends, codes = _counts(line.day, HOUR, DAY, now, 1 if ripe else 0)
-    many = sends >= ENOUGH or len(line.unanswered) >= NEIGHBOURS
-    return many and codes < LEAST * max(sends, 1)
-
-
-def _is_surging(line: Line, now: Instant) -> bool:
-    """Whether far more is unanswered than a country's usual traffic explains: a burst before its codes are due."""
-    ripe, _ = _counts(line.hour, _SLOT, HOUR, now, RIPE)
-    sends, codes = _counts(line.hour, _SLOT, HOUR, now)
-    young = sum([came for at, _, came in line.hour if at > now // _SLOT - RIPE])
-    return sends - ripe - young > UNUSUAL + codes // SHARE
-
-
-def _opened(line: Line, now: Instant) -> Line:
-    level = line.level if now - line.opened_at < REMEMBERED else 0
-    block = BLOCKS[min(level, len(BLOCKS) - 1)]
-    return msgspec.structs.replace(line, level=level + 1, opened_at=now, until=now + block, probes=0, proven=0)
-
-
-def _probed(line: Line, now: Instant) -> Line:
-    probes = line.probes % PROBES + 1
-    if probes < PROBES:
-        return msgspec.structs.replace(line, probes=probes, proven=line.proven if line.probes < PROBES else 0)
-    # Until they come back nothing more goes out, for longer than last time; their codes still count as proof.
-    return msgspec.structs.replace(_opened(line, now), probes=PROBES, proven=line.proven)
-
-
-def _noted(unanswered: tuple[tuple[int, Instant], ...], tail: int, now: Instant) -> tuple[tuple[int, Instant], ...]:
-    kept = [each for each in unanswered if each[0] != tail and now - each[1] < DAY]
-    return (*kept[1 - 2 * NEIGHBOURS :], (tail, now))
+def _add(sums: Sums, slot: int, back: int, price: int) -> Sums:
+    """Add to a slot. ``back`` is how many slots before it a window has."""
+    if sums and sums[-1][0] == slot and sums[0][0] >= slot - back:  # nearly always
+        return (*sums[:-1], (slot, sums[-1][1] + price))
+    found = {at: amount for at, amount in sums if slot - back <= at <= slot + 1}
+    found[slot] = found.get(slot, 0) + price
+    return tuple(found.items())

@@ -138,23 +138,29 @@ def send(arrivals: Arrivals, rates: tuple[Rate, ...], now: Instant) -> tuple[Arr
     GCRA: each send moves the theoretical arrival time on by ``per / count``; it is refused where that would run
     more than ``per`` ahead of now.
     """
-    moved = list(arrivals)
-    wait = 0
-    for window, (count, per) in enumerate(rates):
+    first, second = arrivals
+    wait = later = 0
+    if rates:
+        count, per = rates[0]
         # Rounded up, so that a rate which does not divide its span lets no more through at once than it says.
         share = -(-per // count)
-        arrival = arrivals[window]
         # So far ahead it was written by a clock that leapt and came back: it must not lock people out for as long.
-        if not now <= arrival <= now + 2 * per:
-            arrival = now
-        arrival += share
-        ahead = arrival - share * count - now
-        if ahead > wait:  # noqa: PLR1730 - max() is called for every window of every bucket
-            wait = ahead
-        moved[window] = arrival
-    if wait > 0:
-        return arrivals, wait
-    return (moved[0], moved[1]), 0
+        if now < first <= now + 2 * per:
+            first += share
+            wait = first - share * count - now
+        else:
+            first = now + share
+    if len(rates) > 1:  # written out: a loop over the two takes twice as long, and every send pays into several
+        count, per = rates[1]
+        share = -(-per // count)
+        if now < second <= now + 2 * per:
+            second += share
+            later = second - share * count - now
+        else:
+            second = now + share
+    if wait > 0 or later > 0:
+        return arrivals, max(wait, later)
+    return (first, second), 0
 
 
 def left(paid: Iterable[tuple[Arrivals, Sequence[Rate]]], now: Instant) -> Left | None:

@@ -54,6 +54,9 @@ class LinkWanted(msgspec.Struct, frozen=True):
         return "LinkWanted()"
 
 
+_CODE_ALONE = ["code"]
+
+
 def read_methods(methods: Sequence[str] | None, *, linked: bool) -> int:
     """Read the methods that were asked for: both where a ``link`` was given, the code alone where none was.
 
@@ -62,6 +65,8 @@ def read_methods(methods: Sequence[str] | None, *, linked: bool) -> int:
     """
     if methods is None:
         return CODE | LINK if linked else CODE
+    if methods == _CODE_ALONE:  # as every text has it
+        return CODE
     bits = sum(METHODS.get(method, 0) for method in set(methods))
     if not bits or len(set(methods)) != len(methods) or any(method not in METHODS for method in methods):
         raise InvalidInputError("The methods are ['code'], ['link'] and ['code', 'link'].", field="methods")

@@ -183,25 +183,37 @@ def plan_of(
         return None
     traits, app = read_traits(verification.traits), verification.app
     sms, limits = _demand_sms(rules), rules.sms_limits
-    source = None if network is None else ring.lookup(INDEX_SOURCE, b"net" + _wider(network))
-    charges: Sequence[tuple[bytes, tuple[Rate, ...]]] = (
-        (b"B" + traits.near, limits.block_sends),
-        (b"R" + traits.wide, limits.range_sends),
-        (b"K" + traits.country.encode(), limits.country_sends),
-        (b"S" + (source or b""), limits.network_sends if source else ()),
-        (b"A" + app, limits.app_sends),
-        (b"G", limits.global_sends),
-        (b"W" + traits.country.encode(), WORKED if worked is not None else ()),
-    )
-    charged = tuple(Charge(key, rates) for key, rates in charges if rates)
-    plan = Plan(traits, app, _price(sms, traits.country), sms.guard, charged, passes=verification.lane > 0)
+    charges = []
+    if network is not None and limits.network_sends:
+        charges.append(Charge(b"S" + ring.lookup(INDEX_SOURCE, b"net" + _wider(network)), limits.network_sends))
+    if limits.country_sends:
+        charges.append(Charge(b"K" + traits.country.encode(), limits.country_sends))
+    if limits.app_sends:
+        charges.append(Charge(b"A" + app, limits.app_sends))
+    if limits.global_sends:
+        charges.append(Charge(b"G", limits.global_sends))
+    if worked is not None:
+        charges.append(Charge(b"W" + traits.country.encode(), WORKED))
     page = page and verification.has_page and sms.challenge > 0
-    return plan._replace(page=page, holds=holds, worked=worked) if page else plan
+    return Plan(
+        traits,
+        app,
+        _price(sms, traits.country),
+        sms.guard,
+        limits.block_sends,
+        limits.range_sends,
+        tuple(charges),
+        verification.lane > 0,
+        page,
+        page and holds,
+        worked if page else None,
+    )
 
 
 def _price(sms: SmsRules, country: str) -> int:
     """The price of a message; the dearest, where a country went from the list between a send and its repeat."""
-    return sms.prices.get(country, max(sms.prices.values(), default=0))
+    price = sms.prices.get(country)
+    return max(sms.prices.values(), default=0) if price is None else price
 
 
 def charges_of(rules: Rules, ring: Keyring, verification: Verification, network: bytes | None) -> list[Charge]:

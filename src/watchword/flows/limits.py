@@ -11,11 +11,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import msgspec
-
 from watchword.core import limit, recipient
 from watchword.core.app import App
-from watchword.core.guard import Line, keys_of, read_traits
+from watchword.core.guard import keys_of, read_traits
 from watchword.core.instant import Instant, seconds_until
 from watchword.core.limit import Charge
 from watchword.core.number import is_number, read_number
@@ -61,7 +59,6 @@ class SupportDesk:
         self._clock = clock
         self._audit = audit
         self._rules = rules
-        self._decode = msgspec.msgpack.Decoder(Line).decode
 
     async def show(self, app: App, to: str) -> tuple[str, list[Shown]]:
         """The masked recipient and every limit that it meets in an app.
@@ -76,10 +73,7 @@ class SupportDesk:
         return named.masked, [
             *(_sends(*named.sends[key], arrivals, now) for key, arrivals in found.sends.items()),
             *(self._guesses(named.guesses[key], guesses, now) for key, guesses in found.guesses.items()),
-            *(
-                Shown(named.guard[key], _LANES[0], seconds_until(self._decode(state).until, now))
-                for key, state in found.guard.items()
-            ),
+            *(Shown(named.guard[key], _LANES[0], seconds_until(line.until, now)) for key, line in found.guard.items()),
         ]
 
     async def reset(self, app: App, to: str, *, by: str) -> str:

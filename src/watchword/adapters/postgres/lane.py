@@ -131,6 +131,7 @@ class Lane:
             await self._read(connection)
             results = [self._run(call.step) for call in calls]
             if not tables.lacks:
+                tables.flush()
                 return results
             tables.rewind()
         raise StoreError("a step asked for ever more")

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from watchword.adapters.guard_steps import GuardRow
+from watchword.adapters.guard_rows import GuardRow, HeldRows
 from watchword.adapters.postgres.authenticator import PostgresAuthenticatorRows
 from watchword.adapters.postgres.columns import Columns
 from watchword.adapters.postgres.notice import PostgresNoticeRows
@@ -61,7 +61,8 @@ class PostgresTables:
         self.authenticators = PostgresAuthenticatorRows(self.asked)
         self.guess_buckets = Shelf("guess_buckets", Columns(GuessBucket, {"idle_at": _idle_at}), "key")
         self.send_buckets = Shelf("send_buckets", Columns(SendBucket), "key")
-        self.guard = Shelf("guard_rows", Columns(GuardState), "key")
+        self.guard_states = Shelf("guard_rows", Columns(GuardState), "key")
+        self.guard = HeldRows(self._guard_rows, self._put_guard_rows)
         self.secrets = PostgresSecretRows(self.asked)
         # An app is read by every claim of a courier, and replaced as a whole: nobody waits for it.
         self.tenants = Shelf("apps", Columns(App), "id", locked=False, fixed=("created_at",))
@@ -71,7 +72,7 @@ class PostgresTables:
         self.shelves: tuple[Shelf[Any], ...] = (
             *(self.replays, self.verifications, self.outbox, *self.authenticators.shelves),
             *self.notices.shelves,
-            *(self.guess_buckets, self.send_buckets, self.guard),
+            *(self.guess_buckets, self.send_buckets, self.guard_states),
             *(*self.secrets.shelves, self.tenants, self.api_keys),
         )
         self._looked_at = 0
@@ -81,13 +82,19 @@ class PostgresTables:
         self.asked.begin()
         self._looked_at = 0
         self.notices.begin()
+        self.guard.forget()
         for shelf in self.shelves:
             shelf.begin()
 
     def rewind(self) -> None:
         """Forget what was written, and keep what was read."""
+        self.guard.forget()
         for shelf in self.shelves:
             shelf.rewind()
+
+    def flush(self) -> None:
+        """Put what was held back onto its shelf."""
+        self.guard.flush()
 
     @property
     def lacks(self) -> bool:
@@ -135,20 +142,19 @@ class PostgresTables:
     def set_guesses(self, key: bytes, guesses: Guesses) -> None:
         self.guess_buckets.put(key, GuessBucket(key, *guesses))
 
-    def guard_rows(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
-        self.guard.want(*keys)
-        found = [self.guard.get(key) for key in keys]
-        return {row.key: row.state for row in found if row is not None}
+    def _guard_rows(self, keys: Sequence[bytes]) -> Sequence[bytes | None]:
+        self.guard_states.want(*keys)
+        return [None if row is None else row.state for row in map(self.guard_states.get, keys)]
 
     def want_planned(self, plan: Plan | None) -> None:
         """Have everything read that the guard decides on."""
         if plan is not None:
-            self.guard.want(*keys_of(plan.traits, plan.app))
+            self.guard_states.want(*keys_of(plan.traits, plan.app))
             self.send_buckets.want(*(charge.key for charge in plan.charges))
 
-    def put_guard_rows(self, rows: Sequence[GuardRow]) -> None:
+    def _put_guard_rows(self, rows: Sequence[GuardRow]) -> None:
         for row in rows:
-            self.guard.put(row[0], GuardState(*row))
+            self.guard_states.put(row[0], GuardState(*row))
 
     def known(self, verification: bytes) -> tuple[Verification, App] | None:
         """A verification by its id alone, with its app."""

@@ -4,8 +4,8 @@ Rules:
 
 * finding what is over happens without the write lock, so removing looks again;
 * a streak of wrong guesses is never purged (``core.limit.is_idle``);
-* buckets of sends, which every request writes and which therefore have no index by time, are gone through once a round,
-  and not once for each step.
+* buckets of sends and rows of the guard, which every request writes and which therefore have no index by time, are gone
+  through once a round, and not once for each step.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from watchword.core.instant import Instant
 from watchword.core.limit import is_idle
 
 PAGES = 256  # given back a step, one MiB
-_IDLE_SENDS = "SELECT key FROM send_buckets WHERE key > ? AND max(arrival, second) <= ? ORDER BY key LIMIT ?"
+IDLE_SENDS = "SELECT key FROM send_buckets WHERE key > ? AND max(arrival, second) <= ? ORDER BY key LIMIT ?"
+IDLE_GUARD = "SELECT key FROM guard_rows WHERE key > ? AND idle_at <= ? ORDER BY key LIMIT ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,9 @@ class Over:
 
 @dataclass(slots=True)
 class Sweep:
-    """How far the buckets of sends were gone through, and for which round to the end."""
+    """How far a table was gone through, and for which round to the end."""
 
+    query: str
     key: bytes = b""
     ended: Instant | None = None
 
@@ -51,12 +53,14 @@ class Sweep:
         """Go on, and find up to so many that limit nothing."""
         if self.ended == now:
             return []
-        found = [key for (key,) in connection.execute(_IDLE_SENDS, (self.key, now, most))]
+        found = [key for (key,) in connection.execute(self.query, (self.key, now, most))]
         self.key, self.ended = (found[-1], None) if len(found) == most else (b"", now)
         return found
 
 
-def what_is_over(connection: apsw.Connection, *, sweep: Sweep, made_before: Instant, now: Instant, most: int) -> Over:
+def what_is_over(
+    connection: apsw.Connection, *, sends: Sweep, guard: Sweep, made_before: Instant, now: Instant, most: int
+) -> Over:
     """Find up to ``most`` rows of each table that may go."""
 
     def keys(query: str, *arguments: object) -> list[bytes]:
@@ -65,9 +69,9 @@ def what_is_over(connection: apsw.Connection, *, sweep: Sweep, made_before: Inst
     oldest = ids.oldest_possible(made_before)
     return Over(
         keys("SELECT id FROM verifications WHERE id < ? ORDER BY id LIMIT ?", oldest),
-        sweep.idle(connection, now, most),
+        sends.idle(connection, now, most),
         keys("SELECT key FROM guess_buckets WHERE idle_at <= ? LIMIT ?", now),
-        keys("SELECT key FROM guard_rows WHERE idle_at <= ? LIMIT ?", now),
+        guard.idle(connection, now, most),
     )
 
 

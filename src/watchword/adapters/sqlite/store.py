@@ -20,7 +20,7 @@ from watchword.adapters.sqlite.checkpoint import Checkpointer
 from watchword.adapters.sqlite.database import connect, our_words, prepare
 from watchword.adapters.sqlite.handover import SqliteHandovers
 from watchword.adapters.sqlite.notice import SqliteNotices
-from watchword.adapters.sqlite.purge import Sweep, give_back, remove, what_is_over
+from watchword.adapters.sqlite.purge import IDLE_GUARD, IDLE_SENDS, Sweep, give_back, remove, what_is_over
 from watchword.adapters.sqlite.secret import SqliteSecrets
 from watchword.adapters.sqlite.tables import SqliteTables
 from watchword.adapters.sqlite.writer import Step, Writer
@@ -44,7 +44,7 @@ class SqliteStore:
     def __init__(self, path: Path, *, waiting: int = 10_000) -> None:
         self._path = path
         self._waiting = waiting
-        self._sweep = Sweep()
+        self._sends, self._guard = Sweep(IDLE_SENDS), Sweep(IDLE_GUARD)
         self.secrets = SqliteSecrets(self._submit, lambda: self._read)
         self.authenticators = SqliteAuthenticators(self._submit, lambda: self._read)
         self.handovers = SqliteHandovers(self._submit, lambda: self._read)
@@ -256,7 +256,9 @@ class SqliteStore:
 
     async def purge(self, *, made_before: Instant, now: Instant, step: int) -> int:
         # Looking for what is over may read a whole table; it happens on a thread and without the write lock.
-        search = partial(what_is_over, sweep=self._sweep, made_before=made_before, now=now, most=step)
+        search = partial(
+            what_is_over, sends=self._sends, guard=self._guard, made_before=made_before, now=now, most=step
+        )
         over = await self._checkpointer.read(search)
         if over.rows:
             await self._submit(remove, over, now)

@@ -76,10 +76,13 @@ class Writer:
         await self._begin()
         try:
             results = [self._run(step) for step in steps]
+            self._tables.guard.flush()
             await self._thread.run(self._connection.execute, "COMMIT")
         except Exception:
             self._roll_back()
             raise
+        finally:
+            self._tables.guard.forget()  # from here on others may write them, or nothing of this batch stands
         return results
 
     async def _one_by_one(self, steps: Sequence[Step]) -> list[Any]:

@@ -1,0 +1,144 @@
+"""Rows of the guard that a batch holds until it commits: none is lost, and none is left over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import apsw
+import msgspec
+import pytest
+
+from tests.contract.stores import a_world, run
+from tests.contract.test_guard_store import text
+from tests.support.postgres import the_server
+from tests.support.sms import WIDE_OPEN, ceiling, with_sms
+from watchword.adapters.guard_rows import GuardRow, HeldRows
+from watchword.adapters.postgres import PostgresAddress, schema
+from watchword.adapters.sqlite import SqliteStore
+from watchword.adapters.sqlite.tables import SqliteTables
+from watchword.core.breaker import FRESH_LINE, Line, send
+from watchword.core.guard import Budget, Spent, spend
+from watchword.core.instant import DAY, HOUR
+from watchword.core.limit import Rate
+from watchword.errors import StoreError
+
+
+class Shelf:
+    """Rows as a store keeps them, and how often each was asked for."""
+
+    def __init__(self) -> None:
+        self.rows: dict[bytes, bytes] = {}
+        self.asked: Counter[bytes] = Counter()
+
+    def read(self, keys: Any) -> list[bytes | None]:
+        self.asked.update(keys)
+        return [self.rows.get(key) for key in keys]
+
+    def write(self, rows: Any) -> None:
+        written: list[GuardRow] = list(rows)
+        self.rows.update((key, state) for key, state, _ in written)
+
+
+def test_a_row_is_read_once_and_written_at_the_end() -> None:
+    shelf = Shelf()
+    rows = HeldRows(shelf.read, shelf.write)
+    for _ in range(3):
+        (line,) = rows.get([b"cDE"])
+        rows.put([b"cDE"], [send(line, HOUR, broad=True)], HOUR)
+    assert not shelf.rows
+    rows.flush()
+    rows.forget()
+    assert Counter({b"cDE": 1}) == shelf.asked
+    (line,) = rows.get([b"cDE"])
+    assert ((HOUR // 300_000, 3, 0),) == line.hour
+
+
+def test_what_is_forgotten_before_it_is_written_never_was() -> None:
+    shelf = Shelf()
+    rows = HeldRows(shelf.read, shelf.write)
+    rows.put([b"$*"], [Spent()], HOUR)
+    rows.forget()
+    rows.flush()
+    assert not shelf.rows
+
+
+def test_what_was_put_is_seen_before_it_is_written() -> None:
+    rows = HeldRows(Shelf().read, Shelf().write)
+    rows.put([b"3near"], [Line(level=2)], HOUR)
+    assert {b"3near": Line(level=2)} == rows.look([b"3near", b"4wide"])
+    assert [Line(level=2), FRESH_LINE] == rows.get([b"3near", b"4wide"])
+
+
+def test_a_batch_spends_no_more_than_a_budget_across_slots() -> None:
+    budget, spent = Budget(hour=20), Spent()
+    for now in range(HOUR, HOUR + 20 * 7_000, 7_000):
+        spent = spend(spent, budget, 1, now) or pytest.fail("it was refused too soon")
+    assert spend(spent, budget, 1, HOUR + 21 * 7_000) is None
+    assert spend(spent, Budget(hour=21), 1, HOUR + 21 * 7_000)  # room was found for another budget
+
+
+def test_a_batch_that_fails_leaves_nothing_of_the_guard_to_the_next(tmp_path: Path) -> None:
+    def breaks(_: SqliteTables) -> None:
+        raise apsw.IOError
+
+    async def journey() -> None:
+        async with a_world("sqlite", tmp_path, with_sms(guard=ceiling(3 * 80_000), limits=WIDE_OPEN)) as world:
+            assert isinstance(world.store, SqliteStore)
+            asked = [text(world, 100_003 * number) for number in range(5)]
+            # All of it in one batch, which is rolled back, and then each by itself.
+            told = await asyncio.gather(*asked, world.store._submit(breaks), return_exceptions=True)
+            assert isinstance(told.pop(), StoreError)
+            assert Counter({"sent": 3, "budget": 2}) == Counter(told)
+
+    run(journey())
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_blocks_bucket_that_lay_apart_from_its_row_still_counts(tmp_path: Path, *, kept: bool) -> None:
+    async def journey() -> None:
+        rules = with_sms(limits=WIDE_OPEN._replace(block_sends=(Rate(2, DAY),)))
+        async with a_world("sqlite", tmp_path, rules) as world:
+            assert ["sent", "sent"] == [await text(world, number) for number in range(2)]
+            await world.store.aclose()
+            as_it_was(tmp_path / "watchword.db", kept=kept)
+            await world.store.open()
+            assert "bucket" == await text(world, 3)
+
+    run(journey())
+
+
+def as_it_was(file: Path, *, kept: bool) -> None:
+    """Bring a file back to the version before; where rows are not ``kept``, those of blocks were purged there."""
+    connection = apsw.Connection(str(file))
+    rows: Any = connection.execute("SELECT key, state FROM guard_rows").fetchall()
+    for key, state in rows:
+        figures: list[Any] = msgspec.msgpack.decode(state, type=list)
+        width = 3 if key[:1] == b"$" else 9
+        before = msgspec.msgpack.encode(figures[:width])
+        connection.execute("UPDATE guard_rows SET state = ? WHERE key = ?", (before, key))
+        if key[:1] == b"3":
+            connection.execute("INSERT INTO send_buckets VALUES (?, ?, ?)", (b"B" + key[1:], *figures[width]))
+            if not kept:
+                connection.execute("DELETE FROM guard_rows WHERE key = ?", (key,))
+    connection.execute("CREATE INDEX guard_rows_idle ON guard_rows (idle_at); PRAGMA user_version = 7")
+    connection.close()
+
+
+def test_on_postgres_too_a_bucket_whose_row_is_gone_gets_one() -> None:
+    async def journey() -> None:
+        server = the_server()
+        database = server.database()
+        address = PostgresAddress.parse(server.url(database))
+        before = [script for script in schema.known_migrations() if "Buckets of blocks" not in script]
+        await schema.bring_up_to_date(address, before)
+        server.sql(r"INSERT INTO guard_rows VALUES ('\x3402', '\x90', 3)", database)
+        buckets = r"('\x4201', 5, 7), ('\x5202', 9, 1), ('\x7203', 4, 4)"
+        server.sql(f"INSERT INTO send_buckets (key, arrival, second) VALUES {buckets}", database)  # noqa: S608
+        await schema.bring_up_to_date(address)
+        rows = "SELECT encode(key, 'hex'), encode(state, 'hex'), idle_at FROM guard_rows ORDER BY key"
+        assert ["3301|90|7", "3402|90|9"] == server.sql(rows, database).splitlines()
+
+    run(journey())
