@@ -46,6 +46,5 @@ def empty(tables: LimitTables, keys: BucketKeys, now: Instant) -> None:
         if guesses.log:
             tables.set_guesses(key, Guesses((), guesses.streak))
     for key, line in found.guard.items():
-        tables.guard.put(
-            (key,), (Line(paid=line.paid),), now
-        )  # the bucket of a whole block is not one recipient's to empty
+        # The bucket of a whole block is not one recipient's to empty.
+        tables.guard.put((key,), (Line(paid=line.paid),), now)

@@ -29,7 +29,7 @@ LONGEST_GUESS_SPAN: Span = 2 * DAY  # of a budget of wrong guesses; older ones m
 Arrivals = tuple[Instant, Instant]
 FRESH: Arrivals = (0, 0)
 
-NEVER = 2**62  # more than any count or span
+_BOUNDLESS = 2**62  # more than any bucket takes
 
 LANES = (0, 1)  # anybody's, and that of a device which proved itself before
 _SENDS = (b"r0", b"r1")
@@ -165,7 +165,7 @@ def send(arrivals: Arrivals, rates: tuple[Rate, ...], now: Instant) -> tuple[Arr
 
 def left(paid: Iterable[tuple[Arrivals, Sequence[Rate]]], now: Instant) -> Left | None:
     """What the tightest window of these buckets takes still; None where nothing limits."""
-    fewest, longest = NEVER, 0
+    fewest, longest = _BOUNDLESS, 0
     for arrivals, rates in paid:
         for arrival, (count, per) in zip(arrivals, rates, strict=False):  # a bucket has room for more rates than it has
             share = -(-per // count)
@@ -175,7 +175,7 @@ def left(paid: Iterable[tuple[Arrivals, Sequence[Rate]]], now: Instant) -> Left 
                 fewest, longest = more, share - over
             elif more == fewest and share - over > longest:
                 longest = share - over
-    return Left(fewest, longest) if fewest < NEVER else None
+    return Left(fewest, longest) if fewest < _BOUNDLESS else None
 
 
 @lru_cache
