@@ -35,12 +35,12 @@ def test_work_is_done_in_the_order_of_asking(thread: LoopThread) -> None:
     assert list(range(1_000)) == done
 
 
-def test_work_is_taken_up_before_the_loop_goes_on(thread: LoopThread) -> None:
+def test_work_that_is_lent_the_interpreter_is_taken_up_before_the_loop_goes_on(thread: LoopThread) -> None:
     let_go = threading.Event()
 
     async def test() -> None:
         await thread.run(lambda: None)  # the thread is there
-        asking = thread.run(let_go.wait, 20)
+        asking = thread.run(let_go.wait, 20, lend=True)
         asking.send(None)
         taken = thread._queue.empty()
         asking.close()
@@ -54,7 +54,7 @@ def test_the_loop_never_waits_behind_other_work(thread: LoopThread) -> None:
     let_go = threading.Event()
 
     async def test() -> None:
-        first, second = (asyncio.create_task(thread.run(let_go.wait, 60)) for _ in range(2))
+        first, second = (asyncio.create_task(thread.run(let_go.wait, 60, lend=True)) for _ in range(2))
         await asyncio.sleep(0)  # both were asked for, and here the loop is
         let_go.set()
         assert all(await asyncio.gather(first, second))  # where it waited, the first had waited in vain

@@ -1,16 +1,18 @@
 """One thread beside an event loop, for what may wait: commits, locks.
 
 An executor of the standard library hands a result over through two futures and a lock; for work that comes with every
-batch that is a twentieth of what a request costs. And a thread that is only woken gets the interpreter's lock when the
-loop has nothing left to do, so that the loop is soon through and then waits for a disk that was not even asked
-(docs/adr/0042). So whoever asks lets the lock go until the work has begun.
+batch that is a twentieth of what a request costs.
+
+A thread that is only woken gets the interpreter's lock when the loop has nothing left to do, and then the loop waits
+for a disk that was asked too late. So a loop with other things to do may lend it the lock until the work has begun
+(docs/adr/0042).
 
 Not handled here: what is done there. Rules:
 
 * one piece of work after the other, in the order of asking;
-* asking holds the loop up until idle hands have taken the work, for some tens of microseconds, and never behind work;
+* lending holds the loop up until idle hands have taken the work, for some tens of microseconds, and never behind work;
 * who asks and who closes are one thread, of one process: a thread that another closed meanwhile, or that a fork left
-  behind, takes nothing, and whoever asked it would hold the loop up for ever;
+  behind, takes nothing, and whoever lent to it would be held up for ever;
 * whoever stopped waiting changes nothing: the work is done all the same, and its result dropped;
 * ``close`` waits for what was asked for.
 """
@@ -40,8 +42,8 @@ class LoopThread:
         self._started = False
         self._closed = False
 
-    async def run(self, work: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401 - the work's own
-        """Have something done there, and wait for it.
+    async def run(self, work: Callable[..., Result], *arguments: Any, lend: bool = False) -> Result:  # noqa: ANN401 - the work's own
+        """Have something done there, and wait for it. ``lend`` has it begin before anything else is done here.
 
         Raises:
             RuntimeError: the thread was closed.
@@ -54,10 +56,10 @@ class LoopThread:
             self._started = True
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
-        idle = self._asked == self._done
+        lend = lend and self._asked == self._done
         self._asked += 1
-        self._queue.put((loop, future, work, arguments, idle))
-        if idle:
+        self._queue.put((loop, future, work, arguments, lend))
+        if lend:
             self._taken.get()  # without the interpreter's lock
         return await future
 
@@ -70,9 +72,9 @@ class LoopThread:
 
     def _serve(self) -> None:
         while (asked := self._queue.get()) is not None:
-            loop, future, work, arguments, awaited = asked
+            loop, future, work, arguments, lent = asked
             result, error = None, None
-            if awaited:
+            if lent:
                 self._taken.put(None)
             try:
                 result = work(*arguments)

@@ -77,7 +77,8 @@ class Writer:
         try:
             results = [self._run(step) for step in steps]
             self._tables.guard.flush()
-            await self._thread.run(self._connection.execute, "COMMIT")
+            # For one that is alone there is nothing to do meanwhile, and lending would only hold it up.
+            await self._thread.run(self._connection.execute, "COMMIT", lend=len(steps) > 1)
         except Exception:
             self._roll_back()
             raise
