@@ -123,6 +123,7 @@ def test_the_keyboard_alone_confirms_from_another_device(place: Place, page: Pag
     with somebody(browser) as phone:
         theirs = phone.new_page()
         open_link(theirs, place.mail(to).link)
+        expect(theirs.get_by_role("heading", name="Sign in to Harbour Shop?")).to_be_focused()
         tab_to(theirs, "I asked on another device")
         theirs.keyboard.press("Space")
         expect(theirs.get_by_label("First word")).to_be_focused()

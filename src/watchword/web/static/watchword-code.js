@@ -4,15 +4,13 @@
  * How to use it: docs/reference/element.md. One file without imports, so that an app can serve a copy of its own; what
  * it derives is the `page` proof of docs/spec/magic-link.md, the same as in token.js.
  *
- * Not handled here: where the address of the page came from, and what it opens: a right code brings the verification to
- * `confirmed` and the browser back to its app, which alone can approve.
+ * Not handled here: approving. A right code brings the verification to `confirmed`, and the browser back to its app.
  *
  * Rules:
  *
  * * no markup is ever parsed and no style attribute set, so that the strictest policies of pages let it be;
  * * the ticket leaves the page's markup as soon as it was read, and only its proof is sent, in bodies; to another origin without cookies;
- * * what a message may cost in work (ALTCHA's) is computed here, by the browser's own functions and beside the page's thread:
- *   without a worker or a picture, and with nothing for anybody to solve;
+ * * work that a message may cost (ALTCHA's) is done here, by the browser's own functions, with nothing for anybody to solve;
  * * what ticks is no live region; an error is said once, in words that tell a guesser nothing.
  */
 
@@ -58,7 +56,7 @@ const TEXTS = {
   insecure: "This needs https. Nothing was sent.",
 };
 
-// By day and by night as the page around it is, which may have one of them only: `light-dark` asks its color-scheme.
+// By day and by night, as the page around it is.
 const COLOURS = {
   quiet: ["#566070", "#9aa7b8"],
   surface: ["#ffffff", "#172130"],
@@ -233,7 +231,7 @@ export class WatchwordCode extends HTMLElement {
 
   /** Sentences in place of ours, by their names. @param {Partial<typeof TEXTS>} texts */
   set texts(texts) {
-    // A sentence of the app's stands for both channels, where it has none for text messages alone.
+    // A sentence of the app's stands for text messages, too, where it has none for them.
     const both = Object.fromEntries(Object.entries(texts).map(([name, text]) => [`${name}_sms`, text]));
     this.#texts = { ...TEXTS, ...both, ...texts };
     if (this.#seen) this.#arrange(this.#seen);
