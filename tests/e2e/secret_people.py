@@ -24,7 +24,8 @@ KEY_URI = f"otpauth://totp/ACME:ann@example.org?secret={KEY}&issuer=ACME"
 
 
 def paste(page: Page, text: str) -> None:
-    """Put a text where the focus is, as the clipboard would."""
+    """Put a text where the focus is, as soon as there is one, as the clipboard would."""
+    expect(page.locator(":focus")).to_have_count(1)
     page.keyboard.insert_text(text)
 
 

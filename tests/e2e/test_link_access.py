@@ -88,6 +88,7 @@ def test_every_state_of_the_link_is_for_everybody(place: Place, page: Page, to: 
 def test_every_state_of_the_code_page_is_for_everybody(place: Place, page: Page, to: str) -> None:
     sign_in(page, place, to, hosted=True)
     check(page)
+    expect(page.get_by_label("Code", exact=True)).to_be_focused()
     page.keyboard.insert_text("12")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("6 digits")
@@ -135,6 +136,7 @@ def test_the_keyboard_alone_confirms_from_another_device(place: Place, page: Pag
 def test_the_keyboard_alone_types_a_code(place: Place, page: Page, to: str) -> None:
     sign_in(page, place, to, hosted=True)
     code = place.mail(to).code
+    expect(page.get_by_label("Code", exact=True)).to_be_focused()
     page.keyboard.type("12")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("6 digits")
