@@ -25,7 +25,7 @@ from bench.links import REDIRECT
 from bench.reference import reference
 from watchword import bootstrap
 from watchword.adapters.log import listen_to_libraries
-from watchword.adapters.system import SystemClock, collect_seldom, share_soon, trim_memory
+from watchword.adapters.system import SystemClock, settle_to_serve, trim_memory
 from watchword.cli.serve import SERVER, server_config
 from watchword.core.app import App
 from watchword.core.instant import DAY, Instant
@@ -99,8 +99,7 @@ async def new_app(settings: Settings, service: bootstrap.Service) -> tuple[App, 
 
 def _run(config: uvicorn.Config, told: Callable[[int], Told], beside: Callable[[], None]) -> None:
     with socket.create_server(("127.0.0.1", 0), reuse_port=False) as listener:
-        collect_seldom()  # as serve does, and so is the next
-        share_soon()
+        settle_to_serve()  # as serve does
 
         def ready() -> None:
             print(msgspec.json.encode(told(listener.getsockname()[1])).decode(), flush=True)

@@ -26,22 +26,16 @@ def trim_memory() -> None:
         trim(0)
 
 
-def collect_seldom() -> None:
-    """Leave what the start made out of every collection, and look for cycles seldom: requests make next to none.
+def settle_to_serve() -> None:
+    """Suit the interpreter to a process that serves, at the end of its start.
 
-    For a process that serves, at the end of its start. It lowers the p99 under load.
+    What the start made is left out of every collection, and cycles are looked for seldom: requests make next to none.
+    That lowers the p99 under load. And a thread that waits for the interpreter has it after half a millisecond, where
+    CPython would take five: it may know that a commit is on disk, and everybody waits to be told (docs/adr/0042).
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-
-
-def share_soon() -> None:
-    """Let a thread that waits for the interpreter have it after half a millisecond, where CPython would take five.
-
-    For a process that serves: the thread may know that a commit is on disk, and everybody in it waits to be told
-    (docs/adr/0042).
-    """
     sys.setswitchinterval(0.000_5)
 
 

@@ -38,7 +38,7 @@ from uvicorn.supervisors.multiprocess import Process
 
 from watchword import bootstrap
 from watchword.adapters.log import Log, listen_to_libraries
-from watchword.adapters.system import SystemClock, collect_seldom, share_soon
+from watchword.adapters.system import SystemClock, settle_to_serve
 from watchword.bootstrap import Minted
 from watchword.cli import console, welcome
 from watchword.core.instant import SECOND
@@ -186,8 +186,7 @@ def _serve_alone(
         loop = asyncio.get_running_loop()
         server = _Server(config, greet, lambda: _soon(loop, service.begin_stop))
         await service.start()
-        collect_seldom()
-        share_soon()
+        settle_to_serve()
         loop.add_signal_handler(signal.SIGHUP, service.reload, rules)
         try:
             await server.serve([listener])
@@ -227,8 +226,7 @@ class Worker:
             log.close()
             sys.exit(STARTUP_FAILURE)
         _at_the_end(service.begin_stop)
-        collect_seldom()
-        share_soon()
+        settle_to_serve()
         return gate
 
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 import msgspec
 
 from watchword.core.instant import DAY, HOUR, MINUTE, Instant, Span
-from watchword.core.limit import FRESH, Arrivals
+from watchword.core.limit import BOUNDLESS, FRESH, Arrivals
 
 ENOUGH = 20  # sends of an hour, or of a day, from which on their share of right codes counts
 LEAST = 0.30  # of sends that a right code must follow
@@ -31,7 +31,6 @@ PROVEN = 2  # probes that must come back
 BLOCKS: tuple[Span, ...] = (10 * MINUTE, HOUR, 6 * HOUR, DAY)
 REMEMBERED: Span = 2 * DAY  # openings that count when a block is measured
 SLOT: Span = 5 * MINUTE
-BOUNDLESS = 1 << 62
 RIPE = 2  # slots after which a code that was to come has come
 SLOTS_AN_HOUR, HOURS_A_DAY = HOUR // SLOT, 24
 

@@ -26,9 +26,9 @@ from typing import NamedTuple
 import msgspec
 
 from watchword.core import breaker, limit
-from watchword.core.breaker import BOUNDLESS, HOURS_A_DAY, SLOT, SLOTS_AN_HOUR, UNUSUAL, Line
+from watchword.core.breaker import HOURS_A_DAY, SLOT, SLOTS_AN_HOUR, UNUSUAL, Line
 from watchword.core.instant import DAY, HOUR, Instant, Span
-from watchword.core.limit import FRESH, Arrivals, Charge, Rate
+from watchword.core.limit import BOUNDLESS, FRESH, Arrivals, Charge, Rate
 
 MODES = ("enforce", "monitor")
 TRUST: Span = 90 * DAY

@@ -29,7 +29,7 @@ LONGEST_GUESS_SPAN: Span = 2 * DAY  # of a budget of wrong guesses; older ones m
 Arrivals = tuple[Instant, Instant]
 FRESH: Arrivals = (0, 0)
 
-_BOUNDLESS = 2**62  # more than any bucket takes
+BOUNDLESS = 2**62  # more than any bucket takes
 
 LANES = (0, 1)  # anybody's, and that of a device which proved itself before
 _SENDS = (b"r0", b"r1")
@@ -141,31 +141,29 @@ def send(arrivals: Arrivals, rates: tuple[Rate, ...], now: Instant) -> tuple[Arr
     first, second = arrivals
     wait = later = 0
     if rates:
-        count, per = rates[0]
-        # Rounded up, so that a rate which does not divide its span lets no more through at once than it says.
-        share = -(-per // count)
-        # So far ahead it was written by a clock that leapt and came back: it must not lock people out for as long.
-        if now < first <= now + 2 * per:
-            first += share
-            wait = first - share * count - now
-        else:
-            first = now + share
-    if len(rates) > 1:  # written out: a loop over the two takes twice as long, and every send pays into several
-        count, per = rates[1]
-        share = -(-per // count)
-        if now < second <= now + 2 * per:
-            second += share
-            later = second - share * count - now
-        else:
-            second = now + share
+        first, wait = _moved(first, rates[0], now)
+    if len(rates) > 1:
+        second, later = _moved(second, rates[1], now)
     if wait > 0 or later > 0:
         return arrivals, max(wait, later)
     return (first, second), 0
 
 
+def _moved(arrival: Instant, rate: Rate, now: Instant) -> tuple[Instant, Span]:
+    """A window's next theoretical arrival time, and how far beyond what it takes: positive where it refuses."""
+    count, per = rate
+    # Rounded up, so that a rate which does not divide its span lets no more through at once than it says.
+    share = -(-per // count)
+    # So far ahead it was written by a clock that leapt and came back: it must not lock people out for as long.
+    if not now <= arrival <= now + 2 * per:
+        arrival = now
+    arrival += share
+    return arrival, arrival - share * count - now
+
+
 def left(paid: Iterable[tuple[Arrivals, Sequence[Rate]]], now: Instant) -> Left | None:
     """What the tightest window of these buckets takes still; None where nothing limits."""
-    fewest, longest = _BOUNDLESS, 0
+    fewest, longest = BOUNDLESS, 0
     for arrivals, rates in paid:
         for arrival, (count, per) in zip(arrivals, rates, strict=False):  # a bucket has room for more rates than it has
             share = -(-per // count)
@@ -175,7 +173,7 @@ def left(paid: Iterable[tuple[Arrivals, Sequence[Rate]]], now: Instant) -> Left 
                 fewest, longest = more, share - over
             elif more == fewest and share - over > longest:
                 longest = share - over
-    return Left(fewest, longest) if fewest < _BOUNDLESS else None
+    return Left(fewest, longest) if fewest < BOUNDLESS else None
 
 
 @lru_cache
