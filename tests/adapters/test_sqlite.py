@@ -169,6 +169,28 @@ def test_a_step_that_breaks_harms_no_neighbour_in_its_batch(tmp_path: Path) -> N
     run(journey())
 
 
+def test_a_batch_makes_no_cursor(tmp_path: Path) -> None:
+    """Else its commit's is freed beside a statement of another thread, and the connection keeps it for good."""
+    prepare(the_file(tmp_path))
+    connection = connect(the_file(tmp_path))
+    owner = writer.Writer(connection, the_file(tmp_path))
+    made = []
+
+    def counted(of: apsw.Connection) -> apsw.Cursor:
+        made.append(of)
+        return apsw.Cursor(of)
+
+    connection.cursor_factory = counted
+
+    async def journey() -> None:
+        for together in (1, 2, 3):
+            assert await owner.execute([SqliteTables.beat] * together) == [None] * together
+
+    run(journey())
+    owner.close()
+    assert not made
+
+
 def test_a_bug_in_a_step_is_a_store_error_and_writes_nothing(tmp_path: Path) -> None:
     def buggy(tables: SqliteTables) -> None:
         tables.add_app(App(b"x" * 16, "Never", 0))

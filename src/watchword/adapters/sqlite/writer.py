@@ -42,6 +42,10 @@ class Writer:
         self._path = path
         self._identity = _identity(path)
         self._connection = connection
+        # One cursor for every transaction. What Connection.execute returns would be a cursor of its own, born on one
+        # thread and freed on another: where that meets a statement under way, apsw keeps it until the connection ends,
+        # and goes through all it keeps whenever it frees the next.
+        self._transact = connection.cursor().execute
         self._tables = SqliteTables(connection)
         self._thread = LoopThread("sqlite-writer")
         self._turn = asyncio.Lock()
@@ -78,7 +82,7 @@ class Writer:
             results = [self._run(step) for step in steps]
             self._tables.guard.flush()
             # For one that is alone there is nothing to do meanwhile, and lending would only hold it up.
-            await self._thread.run(self._connection.execute, "COMMIT", lend=len(steps) > 1)
+            await self._thread.run(self._transact, "COMMIT", lend=len(steps) > 1)
         except Exception:
             self._roll_back()
             raise
@@ -113,7 +117,7 @@ class Writer:
             raise _NotBegunError("the database file was taken away or replaced: restart the service")
         try:
             try:
-                self._connection.execute("BEGIN IMMEDIATE")
+                self._transact("BEGIN IMMEDIATE")
             except BUSY:
                 await self._thread.run(begin_patiently, self._connection, self._patience)
         except apsw.Error as error:
@@ -124,7 +128,7 @@ class Writer:
     def _roll_back(self) -> None:
         try:
             if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+                self._transact("ROLLBACK")
         except apsw.Error:
             # SQLite has rolled back by itself (a full disk, an I/O error); there is nothing left to undo.
             return
