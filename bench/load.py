@@ -2,6 +2,9 @@
 
 R, the mixed load and, at most connections, secrets and links take turns, so that whatever else the machine does meets
 all of them.
+
+The mixed load has a database of its own, as it has on PostgreSQL and Valkey. Once more it runs on the database that all
+the other loads fill: what age costs stands beside what it costs by itself.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from bench.profile import Profile
 from bench.rows import Row
 
 CONNECTIONS = (64, 16, 1)
+BESIDE = "create + check, among the others' rows"
 WARM = 0.3  # seconds
 
 
@@ -72,23 +76,29 @@ def run(plan: Plan, folder: Path, say: Callable[[str], None]) -> Loaded:
     with server("watchword", folder / "memory") as service:
         say(f"{plan.left} verifications made, checked and purged")
         left = leave(service, plan.left)
-    with server("watchword", folder / "load") as service, server("reference", folder / "reference") as plain:
+    with (
+        server("watchword", folder / "load") as service,
+        server("watchword", folder / "alone") as alone,
+        server("reference", folder / "reference") as plain,
+    ):
         rows = []
         for connections in CONNECTIONS:
             say(f"load over {connections} connections")
-            rows += _at(service, plain, connections, plan)
+            rows += _at(service, alone, plain, connections, plan)
         say("profile")
         return Loaded(rows, left, _profile(service, plan.profile_seconds))
 
 
-def _at(service: Running, plain: Running, connections: int, plan: Plan) -> list[Row]:
+def _at(service: Running, alone: Running, plain: Running, connections: int, plan: Plan) -> list[Row]:
     most = connections == max(CONNECTIONS)
     seconds = plan.seconds
     rows: list[Row] = []
     for _ in range(plan.rounds if most else plan.fewer):
         rows += load(plain, "reference", connections, seconds, warm=WARM)
-        rows += load(service, "mixed", connections, seconds, warm=WARM)
+        rows += load(alone, "mixed", connections, seconds, warm=WARM)
         if most:
+            beside = load(service, "mixed", connections, seconds, warm=WARM)
+            rows += [msgspec.structs.replace(row, scenario=BESIDE) for row in beside]
             rows += load(service, "secrets", connections, seconds, warm=WARM)
             rows += load(service, "links", connections, seconds, warm=WARM)
             rows += load(service, "linked", connections, seconds)

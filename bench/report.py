@@ -16,7 +16,7 @@ from bench.courier import Drained
 from bench.footprint import Left, Started
 from bench.guard import Costs
 from bench.links import ALONE, CONTINUE, CYCLE, EXCHANGE, LINKED
-from bench.load import CONNECTIONS, Loaded
+from bench.load import BESIDE, CONNECTIONS, Loaded
 from bench.profile import Profile
 from bench.pumping import Outcome
 from bench.requests import SECRETS
@@ -38,7 +38,9 @@ HOW = """\
   nothing else, in the web server as it comes, under the service's own settings (`watchword.cli.serve.SERVER`). R,
   the mixed load and the secrets take turns, round by round; R gets the request bytes of a create.
 - **create + check** is the mixed load: each connection asks for a verification and checks its code, in turns. Both are
-  requests. The generator computes the codes from the key file, as only the operator can.
+  requests. The generator computes the codes from the key file, as only the operator can. It has a service and a
+  database of its own, as in SCALE.md; once more it runs **among the others' rows**, on the database that all other
+  loads fill.
 - **A secret** is created by a stranger, without a key; then its parameters are asked for, it is claimed, and the claim
   is acknowledged, which erases it. Each of the four is a request. The generator seals one text at its start.
 - **A link** is asked for with the code, continued by a stranger who proves that they have it, and exchanged by the app
@@ -124,7 +126,8 @@ def _verdicts(figures: Figures, summaries: Sequence[Summary]) -> str:
     left = figures.loaded.left
     before, _, purged = left.moments
     rows = [
-        (f"create + check over {MOST} connections", spread, "0.3 R, aim 0.4 R"),
+        (f"{MIXED} over {MOST} connections", spread, "0.3 R, aim 0.4 R"),
+        (f"{BESIDE}, over {MOST} connections", _of_r(figures, BESIDE), ""),
         (f"{SECRETS} over {MOST} connections", _of_r(figures, SECRETS), "0.3 R, aim 0.4 R"),
         (f"{CYCLE} over {MOST} connections", _of_r(figures, CYCLE), "0.3 R"),
         (f"{CONTINUE} over {MOST} connections", _of_r(figures, CONTINUE), "0.3 R"),
