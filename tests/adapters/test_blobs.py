@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import errno
+import threading
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import BinaryIO, Self, cast
 
 import pytest
 
@@ -38,6 +41,92 @@ def test_a_second_writer_is_refused_while_the_first_is_at_work(tmp_path: Path) -
         with pytest.raises(ConflictError):
             await blobs.write(ID, 0, offset=0, size=PIECE + 1, pieces=pieces(b"x"))
         assert b"a" * PIECE + b"b" == b"".join([piece async for piece in blobs.read(ID, 0, 0, PIECE + 1)])
+
+    asyncio.run(journey())
+
+
+class Odd:
+    """A file of which a test says what its writes do beyond writing."""
+
+    def __init__(self, file: BinaryIO, write: Callable[[BinaryIO, memoryview], int]) -> None:
+        self.file = file
+        self._write = write
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+    def write(self, content: memoryview) -> int:
+        return self._write(self.file, content)
+
+
+class OddBlobs(DiskBlobs):
+    """Blobs that write to such files."""
+
+    def __init__(self, folder: Path, write: Callable[[BinaryIO, memoryview], int]) -> None:
+        super().__init__(folder)
+        self._odd = write
+
+    def _begin(self, secret: bytes, number: int, offset: int, size: int) -> BinaryIO:
+        return cast("BinaryIO", Odd(super()._begin(secret, number, offset, size), self._odd))
+
+
+def test_a_disk_that_takes_a_part_of_a_piece_is_given_the_rest(tmp_path: Path) -> None:
+    """As one does that becomes full, before it says so: a file must not be whole by count alone."""
+
+    def takes_half(file: BinaryIO, content: memoryview) -> int:
+        return file.write(content[: len(content) // 2 + 1])
+
+    async def journey() -> None:
+        blobs = OddBlobs(tmp_path, takes_half)
+        content = bytes(range(256)) * (PIECE // 256) + b"the end"
+        assert len(content) == await blobs.write(
+            *(ID, 0), offset=0, size=len(content), pieces=pieces(content[:PIECE], content[PIECE:])
+        )
+        assert content == b"".join([piece async for piece in blobs.read(ID, 0, 0, len(content))])
+
+    asyncio.run(journey())
+
+
+def test_what_a_full_disk_took_of_a_piece_is_not_written_once_more(tmp_path: Path) -> None:
+    taken: list[int] = []
+
+    def takes_some_and_is_full(file: BinaryIO, content: memoryview) -> int:
+        if taken:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        taken.append(file.write(content[:1_000]))
+        return 1_000
+
+    async def journey() -> None:
+        blobs = OddBlobs(tmp_path, takes_some_and_is_full)
+        with pytest.raises(StoreError, match="No space left"):
+            await blobs.write(ID, 0, offset=0, size=2 * PIECE, pieces=pieces(b"a" * PIECE))
+        assert (1_000, False) == await blobs.received(ID, 0)
+
+    asyncio.run(journey())
+
+
+def test_a_request_given_up_in_a_write_leaves_every_byte_once(tmp_path: Path) -> None:
+    written, go_on = threading.Event(), threading.Event()
+
+    def lingers(file: BinaryIO, content: memoryview) -> int:
+        taken = file.write(content)
+        if not written.is_set():
+            written.set()
+            go_on.wait()
+        return taken
+
+    async def journey() -> None:
+        blobs = OddBlobs(tmp_path, lingers)
+        upload = asyncio.create_task(blobs.write(ID, 0, offset=0, size=2 * PIECE, pieces=pieces(b"a" * PIECE)))
+        await asyncio.to_thread(written.wait)
+        upload.cancel()
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await upload
+        assert (PIECE, False) == await blobs.received(ID, 0)
 
     asyncio.run(journey())
 

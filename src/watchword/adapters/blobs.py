@@ -9,6 +9,8 @@ Rules:
 
 * memory is constant: a piece at a time, in threads, never a whole file;
 * one writer a file, held by a lock that dies with its process;
+* what is there is what came, from its beginning and without a gap: a disk may take a part of a piece, and who is given
+  up waits for the thread that writes for it;
 * names are made of our own ids and numbers, so that nothing a client sends becomes a path;
 * files leave room on their disk: whoever may upload must not be able to stop the database beside them, and all codes.
 """
@@ -22,9 +24,11 @@ import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from watchword.errors import ConflictError, StoreError, TooLargeError
+
+Result = TypeVar("Result")
 
 PIECE = 256 * 1024  # bytes written or read in one go
 ROOM = 512 * 1024 * 1024  # bytes that files leave free, or a twentieth of a small disk
@@ -56,14 +60,15 @@ class DiskBlobs:
                     pending.clear()
                     raise TooLargeError("The file has more bytes than were announced.", field="body")
                 if len(pending) >= PIECE:
+                    # Taken out first: what a write took before it failed is there, and must not follow once more.
+                    whole, pending = pending, bytearray()
                     with _our_words():
-                        await asyncio.to_thread(file.write, bytes(pending))
-                    at += len(pending)
-                    pending.clear()
+                        await _to_its_end(_put, file, whole)
+                    at += len(whole)
         finally:
             # What came before the connection broke is kept: the upload goes on from there.
             with _our_words(), file:
-                file.write(pending)
+                _put(file, pending)
                 at += len(pending)
         if at == size:
             with _our_words():
@@ -77,7 +82,7 @@ class DiskBlobs:
             file.seek(start)
             while start < stop:
                 with _our_words():
-                    piece = await asyncio.to_thread(file.read, min(PIECE, stop - start))
+                    piece = await _to_its_end(file.read, min(PIECE, stop - start))
                 if not piece:
                     raise StoreError("A sealed file is shorter than it was.")
                 start += len(piece)
@@ -142,6 +147,24 @@ class DiskBlobs:
         for folder in self._folder.glob("[0-9a-f][0-9a-f]/*"):
             with suppress(ValueError):
                 yield bytes.fromhex(folder.name)
+
+
+def _put(file: BinaryIO, content: bytearray) -> None:
+    """Write all of it. An unbuffered file may take a part, and says how much: so it does when a disk becomes full."""
+    left = memoryview(content)
+    while left:
+        left = left[file.write(left) :]
+
+
+async def _to_its_end(work: Callable[..., Result], *arguments: object) -> Result:
+    """Have a thread do it. Who is cancelled meanwhile waits for its end: the file must not be closed under it."""
+    doing = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
+    try:
+        return await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        with suppress(Exception):  # nobody is left to be told
+            await doing
+        raise
 
 
 def _sync(path: Path) -> None:
