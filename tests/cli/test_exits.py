@@ -163,6 +163,28 @@ def test_usage_names_arguments_plainly(command: Command, name: str) -> None:
     assert not set("{}") & set(ran.out)
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("send ann@example.com", "Missing option '--purpose'. Choose from: login, step_up,"),
+        ("send ann@example.com --purpose logon", "Invalid value for '--purpose': 'logon' is not one of 'login', "),
+        ("share --views 0", "Invalid value for '--views': it must be greater than or equal to 1"),
+    ],
+)
+def test_a_wrong_word_is_named_in_a_sentence(command: Command, line: str, said: str) -> None:
+    ran = command(*line.split())
+
+    assert 2 == ran.code
+    assert ran.err.startswith(f"watchword: {said}")
+    assert "`watchword --help` shows what there is." == ran.err.splitlines()[1]
+
+
+def test_a_settings_file_that_is_not_there_is_named(command: Command) -> None:
+    ran = command("doctor", WATCHWORD_CONFIG="nowhere.toml")
+
+    assert "nowhere.toml, cannot be read: No such file or directory." in ran.out + ran.err
+
+
 def test_an_unknown_setting_stops_every_command(command: Command) -> None:
     ran = command("app", "list", WATCHWORD_BNID="127.0.0.1:1")
 

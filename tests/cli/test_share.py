@@ -322,8 +322,12 @@ def test_a_file_that_changes_under_our_hands_is_not_shared(
 
 
 @pytest.mark.parametrize("name", ["missing", "."])
-def test_a_file_that_is_none_is_refused(run: Callable[..., Ran], name: str) -> None:
-    assert run("share", "--file", name).code == 2
+def test_a_file_that_is_none_is_named_and_refused(run: Callable[..., Ran], tmp_path: Path, name: str) -> None:
+    (tmp_path / "a.txt").touch()
+    refused = run("share", "--file", "a.txt", "--file", name)
+
+    assert refused.code == 2
+    assert f"{name} is not there, or is no file." in refused.err
 
 
 @pytest.mark.parametrize("given", ["", "\n", "  \n"])

@@ -14,7 +14,22 @@ from watchword.web import pages
 STATIC = Path(pages.__file__).parent / "static"
 SECRET = "/s/sc_" + "A" * 22
 ASKED = "vf_" + "A" * 22
+ENROLLED = "au_" + "A" * 22
 PAGES = ["/", "/start", "/docs", "/mailbox", SECRET, SECRET + "/status", f"/l/{ASKED}", f"/v/{ASKED}"]
+
+
+@pytest.mark.parametrize("target", ["/", SECRET, SECRET + "/status", f"/l/{ASKED}", f"/v/{ASKED}", f"/a/{ENROLLED}"])
+def test_what_a_page_says_without_scripts_is_in_none_of_its_hidden_parts(desk: Site, target: str) -> None:
+    page = desk.call("GET", target).text
+
+    assert 0 < page.index("<noscript>") < page.index("data-when=")
+
+
+def test_a_page_says_without_scripts_too_that_sharing_is_off(site: Site) -> None:
+    flow = site.world.secrets
+    flow.rules = flow.rules._replace(creation="off")
+
+    assert "switched sharing off" in site.call("GET", "/").text.partition("</noscript>")[0]
 
 
 @pytest.mark.parametrize("target", PAGES)

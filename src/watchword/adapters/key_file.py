@@ -105,6 +105,7 @@ def rotate(path: Path, draw: Callable[[int], bytes], now: Instant) -> int:
     Raises:
         SettingsError: the file cannot be read or written, or has no number left.
     """
+    _read(path)  # first, so that a mistyped folder is not made to hold a lock
     with _locked(path):
         document = _read(path)
         number = _keyring(document).numbers[-1] + 1

@@ -31,6 +31,10 @@ _VISIBLE = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)
 _SETTINGS = {setting.name for setting in (*settings_table.ENVIRONMENT, *settings_table.FILE)}
 
 
+# How the command line parser begins what it says of a value, and how a person would.
+_PARSER_WORDS = (("Value error, ", ""), ("Input should be", "it must be"))
+
+
 def stand_in() -> None:
     """Put something in the place of streams that were closed before this process began (``>&-``).
 
@@ -119,7 +123,9 @@ def is_question(error: Exception) -> bool:
 
 def complain_usage(error: Exception, *, as_json: bool) -> None:
     """Say what is wrong with the command line."""
-    text = str(getattr(error, "format_message")())  # noqa: B009 (is_usage looked)
+    text = " ".join(str(getattr(error, "format_message")()).split())  # noqa: B009 (is_usage looked)
+    for theirs, ours in _PARSER_WORDS:
+        text = text.replace(theirs, ours)
     complain(InvalidInputError(text), as_json=as_json)
     if not as_json:
         say("`watchword --help` shows what there is.")

@@ -183,13 +183,17 @@ def _name(issuer: str, account: str) -> str:
     return ", ".join(part for part in (issuer, account) if part) or "without a name"
 
 
-def _files(paths: Sequence[Path]) -> Content:
+def _size(path: Path) -> int:
     try:
-        sizes = [size_of(path) for path in paths if path.is_file()]
-    except OSError:
-        sizes = []
-    if len(sizes) != len(paths):
-        raise InvalidInputError("A file is not there, or is none.", field="file")
+        if path.is_file():
+            return size_of(path)
+    except OSError as error:
+        raise InvalidInputError(f"{path} cannot be read: {error.strerror}.", field="file") from None
+    raise InvalidInputError(f"{path} is not there, or is no file.", field="file")
+
+
+def _files(paths: Sequence[Path]) -> Content:
+    sizes = [_size(path) for path in paths]
     inline = sum(sizes) <= INLINE
     bodies = [Body(path, size, _entry(path, size)) for path, size in zip(paths, sizes, strict=True)]
     if inline:

@@ -90,7 +90,7 @@ def _lines(rules: Rules) -> Iterator[str]:
     yield from (f"{channel:6}{purpose:22}{told(rule)}" for channel, purpose, rule in _table(profile))
     waits = ", ".join(str(span // SECOND) for span in profile.resend_after)
     yield f"tries: {profile.attempts} a verification; {profile.failure_ceiling} failures in a row close or disable"
-    yield f"resends: after {waits} s; authenticator codes: {profile.skew} steps early or late"
+    yield f"resends: after {waits} s; authenticator codes: {profile.skew} step{'s' * (profile.skew != 1)} early or late"
     yield ""
     yield "SMS, a restricted channel (NIST SP 800-63B-4 3.2.9)"
     yield from (f"  {name}: {', '.join(kept) if isinstance(kept, list) else kept}" for name, kept in _kept(rules))

@@ -105,7 +105,7 @@ class Apps:
             InvalidInputError: name or redirect URI cannot be used, or the name is taken.
         """
         if name is None and redirect_uris is None:
-            raise InvalidInputError("There is nothing to update.", field="name")
+            raise InvalidInputError("There is nothing to update: give a name or redirect URIs.", field="name")
         changed = msgspec.structs.replace(
             app,
             name=app.name if name is None else core.read_name(name),

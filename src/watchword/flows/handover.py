@@ -91,7 +91,7 @@ class Handovers:
         """
         now = self._clock.now()
         if new.rotate_by is not None and new.rotate_by <= now:
-            raise InvalidInputError("This lies in the past.", field="rotate_by")
+            raise InvalidInputError("The date to change the key by lies in the past.", field="rotate_by")
         row, key, names = pending_row(self._keys.ring, app, new.authenticator, now, self._entropy)
         link_key, sealed = await self._sealed(key, new)
         asked = NewSecret(

@@ -20,8 +20,12 @@ def read_file(path: Path) -> dict[str, object]:
     """Read the file into dotted names, and refuse every name that is not one of ours."""
     try:
         document = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError):
-        raise SettingsError("The file in WATCHWORD_CONFIG cannot be read.", setting="WATCHWORD_CONFIG") from None
+    except OSError as error:
+        detail = f"The file in WATCHWORD_CONFIG, {path}, cannot be read: {error.strerror}."
+        raise SettingsError(detail, setting="WATCHWORD_CONFIG") from None
+    except UnicodeDecodeError:
+        detail = f"The file in WATCHWORD_CONFIG, {path}, is not UTF-8."
+        raise SettingsError(detail, setting="WATCHWORD_CONFIG") from None
     except tomllib.TOMLDecodeError as error:
         detail = f"The file in WATCHWORD_CONFIG is not TOML: {error}."
         raise SettingsError(detail, setting="WATCHWORD_CONFIG") from None
