@@ -25,6 +25,16 @@ def test_what_a_page_says_without_scripts_is_in_none_of_its_hidden_parts(desk: S
     assert 0 < page.index("<noscript>") < page.index("data-when=")
 
 
+def test_a_browser_is_shown_a_page_where_there_is_nothing_and_a_program_a_problem(desk: Site) -> None:
+    shown = desk.call("GET", "/s", headers=[(b"accept", b"text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")])
+    told = desk.call("GET", "/s", headers=[(b"accept", b"*/*")])
+
+    assert (404, "text/html; charset=utf-8") == (shown.status, shown.header("content-type"))
+    assert "There is nothing at this address" in shown.text
+    assert [] == re.findall(r"<script|data-when", shown.text)
+    assert (404, "application/problem+json") == (told.status, told.header("content-type"))
+
+
 def test_a_page_says_without_scripts_too_that_sharing_is_off(site: Site) -> None:
     flow = site.world.secrets
     flow.rules = flow.rules._replace(creation="off")

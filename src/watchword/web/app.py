@@ -78,7 +78,8 @@ _STORE = Refusal(503, "a part of the service does not answer; nothing was lost")
 
 def create_app(services: Services) -> Gate:
     """Put the web layer together."""
-    return Gate(services, Table(at_even_times(routes(services), services.config.stranger_step)))
+    table = Table(at_even_times(routes(services), services.config.stranger_step))
+    return Gate(services, table, Pages(services.config).lost)
 
 
 def routes(services: Services) -> list[Route]:

@@ -20,17 +20,18 @@ Rules:
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
 from time import perf_counter
 from traceback import extract_tb
 from types import TracebackType
 
 from watchword.core import ids
-from watchword.errors import OverloadedError, RateLimitedError, UnauthenticatedError, WatchwordError
+from watchword.errors import OverloadedError, RateLimitedError, UnauthenticatedError, UnknownError, WatchwordError
 from watchword.web import guards, problems, rate_limit
 from watchword.web.asgi import Receive, Scope, Send, hand_over
 from watchword.web.body import check_json, read_pieces, rest_of_body, whole_body
-from watchword.web.exchange import Answer, GoneError, Request
+from watchword.web.exchange import UNMATCHED, Answer, GoneError, Request
 from watchword.web.headers import heads
 from watchword.web.problems import KeyInQueryError, MalformedError, SlowAnswerError, SlowRequestError
 from watchword.web.route import SHARED, Line, Table
@@ -44,12 +45,13 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 class Gate:
     """The application."""
 
-    def __init__(self, services: Services, table: Table) -> None:
+    def __init__(self, services: Services, table: Table, lost: Callable[[], Answer]) -> None:
         config = services.config
         self._services = services
         self._record = services.audit.record
         self._apps = services.apps
         self._table = table
+        self._lost = lost
         self._hosts = guards.Hosts(config)
         self._clients = guards.Clients(config.trusted_proxies)
         self._behind_proxy = bool(config.trusted_proxies)
@@ -163,6 +165,8 @@ class Gate:
 
     def _refuse(self, request: Request, error: WatchwordError) -> Answer:
         answer = problems.answer(error)
+        if request.route == UNMATCHED and isinstance(error, UnknownError) and _is_browser(request):
+            return self._lost()
         if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             self._record("http.failed", route=request.route, error=type(error).__name__, detail=error.detail)
         elif isinstance(error, RateLimitedError) and request.app is not None:
@@ -202,6 +206,10 @@ class Gate:
         await self.watchdog.stop()
         await self._services.stop()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _is_browser(request: Request) -> bool:
+    return b"text/html" in request.headers.get(b"accept", b"")
 
 
 def _trace(traceback: TracebackType | None) -> list[str]:

@@ -61,6 +61,10 @@ class Pages:
         """What this is for developers, and where to go from here."""
         return Answer(200, self.render("start.html.jinja", origin=self._config.public_url), PAGE)
 
+    def lost(self) -> Answer:
+        """What a browser is shown at an address where there is nothing."""
+        return Answer(404, self.render("lost.html.jinja"), PAGE)
+
 
 class Assets:
     """The files of ``static``, read once: our own, and those of others that are vendored."""
