@@ -14,8 +14,8 @@ from tests.support.sms import WIDE_OPEN, ceiling, with_sms
 from tests.support.work import ask, block_the_country, solve, working
 from tests.support.world import World
 from watchword.core import breaker
-from watchword.core.delivery import DeliveryStatus
-from watchword.core.instant import DAY, HOUR
+from watchword.core.delivery import DeliveryStatus, Report, Settlement
+from watchword.core.instant import DAY, HOUR, MINUTE
 from watchword.core.limit import Rate
 from watchword.core.magic_link import page_proof
 from watchword.core.policy import SmsLimits
@@ -141,6 +141,24 @@ def test_of_many_reports_at_once_one_changes_the_delivery(store: str, tmp_path: 
             assert raw
             (row,) = [event for event in world.journal.events if event[0] == "delivery.reported"]
             assert row[1]["reason"] == DeliveryStatus.DELIVERED.value
+
+    run(journey())
+
+
+@every_store
+def test_a_report_that_is_faster_than_its_courier_ends_the_delivery(store: str, tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world(store, tmp_path, with_sms()) as world:
+            await text(world, 1)
+            now = world.clock.now()
+            (due,) = await world.store.claim(now=now, lease=MINUTE, most=1)
+            raw = due.verification.id
+            assert await world.store.report(world.app.id, raw, 1, Report.DELIVERED, now=now)
+            await world.store.settle(due, Settlement(DeliveryStatus.SENT, now, "T1"))
+            world.clock.move(MINUTE)
+            assert not await world.store.claim(now=world.clock.now(), lease=MINUTE, most=1)
+            _, (delivery,) = await world.store.find(world.app.id, raw)
+            assert (delivery.status, delivery.transport) == (DeliveryStatus.DELIVERED, "T1")
 
     run(journey())
 

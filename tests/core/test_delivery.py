@@ -155,6 +155,31 @@ def test_a_try_that_would_come_too_late_is_not_made() -> None:
     assert next_try(1, at + USEFUL, NOW, 1.0) is None
 
 
+@pytest.mark.parametrize("state", [{"handed_over": True, "tries": 1}, {"uncertain": True, "tries": 1}])
+def test_a_report_that_is_faster_than_the_courier_counts_and_ends_the_delivery(state: dict[str, object]) -> None:
+    arrived = heard(a_delivery(**state), Report.DELIVERED, NOW)
+    assert arrived is not None
+    assert (DeliveryStatus.DELIVERED, None, False) == (arrived.status, arrived.due_at, arrived.handed_over)
+
+
+def test_the_courier_then_adds_how_the_message_travelled_once() -> None:
+    arrived = heard(a_delivery(handed_over=True, tries=1), Report.DELIVERED, NOW)
+    assert arrived is not None
+    told = settle(arrived, a_due(1), SENT)
+    assert told is not None
+    assert (DeliveryStatus.DELIVERED, None, SENT.transport) == (told.status, told.due_at, told.transport)
+    assert settle(told, a_due(1), SENT) is None
+    assert settle(arrived, a_due(1), GONE) is None
+
+
+def test_a_report_about_what_nobody_was_given_changes_nothing() -> None:
+    assert heard(a_delivery(), Report.DELIVERED, NOW) is None
+
+
+def test_a_report_that_it_did_not_arrive_waits_for_no_courier() -> None:
+    assert heard(a_delivery(handed_over=True, tries=1), Report.UNDELIVERED, NOW) is None
+
+
 @pytest.mark.parametrize("said", [each for each in Report if each is not Report.DELIVERED])
 def test_a_report_that_a_message_did_not_arrive_is_about_one_that_was_sent(said: Report) -> None:
     failed = heard(a_delivery(status=DeliveryStatus.SENT, due_at=None), said, NOW)

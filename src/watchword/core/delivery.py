@@ -144,9 +144,11 @@ def settle(delivery: Delivery, due: Held, settlement: Settlement) -> Delivery | 
     """Take a courier's word; None where it no longer counts.
 
     That a message was sent always counts while the delivery is open, since it spares a repeat. Anything else
-    counts only from the courier that claimed last.
+    counts only from the courier that claimed last. Where a report was faster, it adds how the message travelled.
     """
     sent = settlement.status is DeliveryStatus.SENT
+    if sent and delivery.status is DeliveryStatus.DELIVERED and not delivery.transport:
+        return msgspec.structs.replace(delivery, transport=settlement.transport, tls=settlement.tls)
     if delivery.due_at is None or (due.tries != delivery.tries and not sent):
         return None
     return msgspec.structs.replace(
@@ -163,13 +165,18 @@ def settle(delivery: Delivery, due: Held, settlement: Settlement) -> Delivery | 
 
 
 def heard(delivery: Delivery, report: Report, now: Instant) -> Delivery | None:
-    """Take a provider's report; None where it changes nothing. That a message arrived is final."""
-    if delivery.status is DeliveryStatus.DELIVERED or delivery.due_at is not None:
+    """Take a provider's report; None where it changes nothing. That a message arrived is final.
+
+    A provider may tell that before the courier tells that it was sent, and nobody repeats a report.
+    """
+    if delivery.status is DeliveryStatus.DELIVERED:
         return None
     if report is Report.DELIVERED:
-        sent = delivery.status is DeliveryStatus.SENT or delivery.uncertain
-        changed = msgspec.structs.replace(delivery, at=now, status=DeliveryStatus.DELIVERED)
-        return changed if sent else None
+        handed_over = delivery.status is DeliveryStatus.SENT or delivery.handed_over or delivery.uncertain
+        arrived = msgspec.structs.replace(
+            delivery, at=now, due_at=None, status=DeliveryStatus.DELIVERED, handed_over=False
+        )
+        return arrived if handed_over else None
     if delivery.status is not DeliveryStatus.SENT:
         return None
     return msgspec.structs.replace(delivery, at=now, status=DeliveryStatus.FAILED, reason=report.value, uncertain=False)
