@@ -40,7 +40,8 @@ HOW = """\
 - **create + check** is the mixed load: each connection asks for a verification and checks its code, in turns. Both are
   requests. The generator computes the codes from the key file, as only the operator can. It has a service and a
   database of its own, as in SCALE.md; once more it runs **among the others' rows**, on the database that all other
-  loads fill. Until 2026-11-28 it ran there alone, so older figures compare with that row.
+  loads fill. Until 2026-11-28 it ran there alone: older figures over 64 connections compare with that row, and those
+  over 16 and 1 with none here.
 - **A secret** is created by a stranger, without a key; then its parameters are asked for, it is claimed, and the claim
   is acknowledged, which erases it. Each of the four is a request. The generator seals one text at its start.
 - **A link** is asked for with the code, continued by a stranger who proves that they have it, and exchanged by the app

@@ -172,6 +172,14 @@ def test_the_courier_then_adds_how_the_message_travelled_once() -> None:
     assert settle(arrived, a_due(1), GONE) is None
 
 
+def test_a_repeat_is_not_silent_because_a_report_was_faster() -> None:
+    arrived = heard(a_delivery(handed_over=True, uncertain=True, tries=2), Report.DELIVERED, NOW)
+    assert arrived is not None
+    told = settle(arrived, a_due(2), SENT)
+    assert told is not None
+    assert told.reason == POSSIBLE_DUPLICATE
+
+
 def test_a_report_about_what_nobody_was_given_changes_nothing() -> None:
     assert heard(a_delivery(), Report.DELIVERED, NOW) is None
 

@@ -48,7 +48,7 @@ def create(settings: Settings, name: str, redirect_uris: Sequence[str], *, as_js
 
     async def work(apps: Apps) -> tuple[App, str]:
         if is_new and database is not None:
-            console.say(f"Made a new database: {database.resolve()}")
+            console.say_made(database)
         return await apps.create(name, redirect_uris)
 
     app, key = _on_store(settings, work, must_exist=False)

@@ -30,7 +30,6 @@ _VISIBLE = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)
 # What an operator can set. The SDK's errors name its own parameters, which nobody at a terminal has heard of.
 _SETTINGS = {setting.name for setting in (*settings_table.ENVIRONMENT, *settings_table.FILE)}
 
-
 # How the command line parser begins what it says of a value, and how a person would.
 _PARSER_WORDS = (("Value error, ", ""), ("Input should be", "it must be"))
 
@@ -81,6 +80,11 @@ def say(text: str) -> None:
     """Tell a person something that is not the result. Where nobody can be told, the command goes on all the same."""
     with suppress(OSError):
         print(plain(text), file=sys.stderr, flush=True)
+
+
+def say_made(database: Path) -> None:
+    """Tell a person that there was no database before: the folder may be mistyped."""
+    say(f"Made a new database: {database.resolve()}")
 
 
 def give_up_output() -> None:

@@ -16,9 +16,10 @@ def migrate(settings: Settings, *, as_json: bool) -> None:
     if not settings.storage.durable:
         raise SettingsError("With WATCHWORD_STORE=memory there is nothing to migrate.", setting="WATCHWORD_STORE")
     make_directory(settings)
-    if database is not None and not database.exists():
-        console.say(f"Made a new database: {database.resolve()}")
+    is_new = database is not None and not database.exists()
     asyncio.run(_open_and_close(settings))
+    if is_new and database is not None:
+        console.say_made(database)
     if database is None:
         console.result("The database is up to date", {"store": "postgresql"}, as_json=as_json)
     else:

@@ -147,8 +147,9 @@ def settle(delivery: Delivery, due: Held, settlement: Settlement) -> Delivery | 
     counts only from the courier that claimed last. Where a report was faster, it adds how the message travelled.
     """
     sent = settlement.status is DeliveryStatus.SENT
+    reason = settlement.reason or (POSSIBLE_DUPLICATE if sent and delivery.uncertain else "")
     if sent and delivery.status is DeliveryStatus.DELIVERED and not delivery.transport:
-        return msgspec.structs.replace(delivery, transport=settlement.transport, tls=settlement.tls)
+        return msgspec.structs.replace(delivery, transport=settlement.transport, reason=reason, tls=settlement.tls)
     if delivery.due_at is None or (due.tries != delivery.tries and not sent):
         return None
     return msgspec.structs.replace(
@@ -159,7 +160,7 @@ def settle(delivery: Delivery, due: Held, settlement: Settlement) -> Delivery | 
         handed_over=False,
         uncertain=delivery.uncertain or settlement.uncertain,
         transport=settlement.transport,
-        reason=settlement.reason or (POSSIBLE_DUPLICATE if sent and delivery.uncertain else ""),
+        reason=reason,
         tls=settlement.tls,
     )
 
@@ -173,10 +174,11 @@ def heard(delivery: Delivery, report: Report, now: Instant) -> Delivery | None:
         return None
     if report is Report.DELIVERED:
         handed_over = delivery.status is DeliveryStatus.SENT or delivery.handed_over or delivery.uncertain
-        arrived = msgspec.structs.replace(
+        if not handed_over:
+            return None
+        return msgspec.structs.replace(
             delivery, at=now, due_at=None, status=DeliveryStatus.DELIVERED, handed_over=False
         )
-        return arrived if handed_over else None
     if delivery.status is not DeliveryStatus.SENT:
         return None
     return msgspec.structs.replace(delivery, at=now, status=DeliveryStatus.FAILED, reason=report.value, uncertain=False)

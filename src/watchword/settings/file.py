@@ -21,14 +21,11 @@ def read_file(path: Path) -> dict[str, object]:
     try:
         document = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
-        detail = f"The file in WATCHWORD_CONFIG, {path}, cannot be read: {error.strerror}."
-        raise SettingsError(detail, setting="WATCHWORD_CONFIG") from None
+        raise _unreadable(path, f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        detail = f"The file in WATCHWORD_CONFIG, {path}, is not UTF-8."
-        raise SettingsError(detail, setting="WATCHWORD_CONFIG") from None
+        raise _unreadable(path, "is not UTF-8") from None
     except tomllib.TOMLDecodeError as error:
-        detail = f"The file in WATCHWORD_CONFIG is not TOML: {error}."
-        raise SettingsError(detail, setting="WATCHWORD_CONFIG") from None
+        raise _unreadable(path, f"is not TOML: {error}") from None
     known = {setting.name for setting in FILE}
     flat: dict[str, object] = {}
     for section, table in document.items():
@@ -41,6 +38,10 @@ def read_file(path: Path) -> dict[str, object]:
             detail = f"{name} in the file of WATCHWORD_CONFIG is no setting of Watchword.{nearest(name, known)}"
             raise SettingsError(detail, setting=name)
     return flat
+
+
+def _unreadable(path: Path, why: str) -> SettingsError:
+    return SettingsError(f"The file in WATCHWORD_CONFIG, {path}, {why}.", setting="WATCHWORD_CONFIG")
 
 
 def whole(file: Mapping[str, object], name: str, default: int, ends: tuple[int, int]) -> int:

@@ -164,9 +164,9 @@ class Gate:
         )
 
     def _refuse(self, request: Request, error: WatchwordError) -> Answer:
-        answer = problems.answer(error)
         if request.route == UNMATCHED and isinstance(error, UnknownError) and _is_browser(request):
             return self._lost()
+        answer = problems.answer(error)
         if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             self._record("http.failed", route=request.route, error=type(error).__name__, detail=error.detail)
         elif isinstance(error, RateLimitedError) and request.app is not None:
