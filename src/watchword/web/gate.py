@@ -45,7 +45,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 class Gate:
     """The application."""
 
-    def __init__(self, services: Services, table: Table, lost: Callable[[], Answer]) -> None:
+    def __init__(self, services: Services, table: Table, lost: Callable[[Request], Answer]) -> None:
         config = services.config
         self._services = services
         self._record = services.audit.record
@@ -165,7 +165,7 @@ class Gate:
 
     def _refuse(self, request: Request, error: WatchwordError) -> Answer:
         if request.route == UNMATCHED and isinstance(error, UnknownError) and _is_browser(request):
-            return self._lost()
+            return self._lost(request)
         answer = problems.answer(error)
         if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             self._record("http.failed", route=request.route, error=type(error).__name__, detail=error.detail)

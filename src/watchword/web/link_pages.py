@@ -10,7 +10,7 @@ nothing. They never redirect: a browser would carry the fragment along.
 
 from __future__ import annotations
 
-from watchword.web.exchange import PAGE, Answer, Request
+from watchword.web.exchange import Answer, Request
 from watchword.web.pages import Pages
 
 
@@ -18,18 +18,19 @@ class LinkPages:
     """The shells."""
 
     def __init__(self, pages: Pages) -> None:
-        self._link = pages.render("link.html.jinja")
-        self._code = pages.render("code.html.jinja")
-        self._enrol = pages.render("enrol.html.jinja")
+        self._show = pages.show
+        self._link = pages.shell("link.html.jinja")
+        self._code = pages.shell("code.html.jinja")
+        self._enrol = pages.shell("enrol.html.jinja")
 
-    async def link(self, _: Request) -> Answer:
+    async def link(self, request: Request) -> Answer:
         """Where the link in a mail leads."""
-        return Answer(200, self._link, PAGE)
+        return self._show(self._link, request)
 
-    async def code(self, _: Request) -> Answer:
+    async def code(self, request: Request) -> Answer:
         """Where a code is typed, for an app that has no page of its own for that."""
-        return Answer(200, self._code, PAGE)
+        return self._show(self._code, request)
 
-    async def enrol(self, _: Request) -> Answer:
+    async def enrol(self, request: Request) -> Answer:
         """Where an authenticator app is set up, for an app that has no page of its own for that."""
-        return Answer(200, self._enrol, PAGE)
+        return self._show(self._enrol, request)

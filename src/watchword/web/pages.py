@@ -5,7 +5,8 @@ Not handled here: the API's page (``docs_page.py``), the mailbox (``mailbox.py``
 
 Rules: no script or style stands inside a page, nothing comes from another host, and only files that ship with the
 product are served, by name, from memory. They alone are compressed: nothing secret stands in them, and nothing that
-somebody sent, so that their length tells nobody anything.
+somebody sent, so that their length tells nobody anything. Pages for people are in their browser's language, those for
+developers in English.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from watchword.errors import UnknownError
+from watchword.web import words
 from watchword.web.exchange import IMAGE, PAGE, SCRIPT, STYLE, WORKER, Answer, Kind, Request
 from watchword.web.services import WebConfig
 
@@ -27,7 +29,10 @@ _KINDS = {".css": STYLE, ".js": SCRIPT, ".svg": IMAGE}
 _GZIP = re.compile(rb"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?:1(?:\.0{0,3})?|0?\.[0-9]*[1-9][0-9]*)\s*)?(?:,|$)")
 _VARIES = (b"vary", b"accept-encoding")
 
+_SPOKEN = (words.VARIES,)
+
 Files = dict[str, tuple[Kind, bytes]]
+Shell = dict[str, bytes]  # a page that is the same for everybody who speaks a language
 
 
 def inline_code(text: str) -> Markup:
@@ -51,26 +56,43 @@ class Pages:
             auto_reload=False,
         )
         self._templates.filters["inline_code"] = inline_code
+        self._words = words.load()
+        self._chooser = words.Chooser(frozenset(self._words))
 
-    def render(self, template: str, **facts: object) -> bytes:
+    def render(self, template: str, language: str = words.ENGLISH, **facts: object) -> bytes:
         """Fill in a template."""
         page = self._templates.get_template(template)
-        return page.render(development=self._config.development, **facts).encode()
+        phrase = self._words[language].phrase
+        return page.render(development=self._config.development, phrase=phrase, language=language, **facts).encode()
+
+    def shell(self, template: str) -> Shell:
+        """Fill in a template once for each language."""
+        return {tag: self.render(template, tag) for tag in self._words}
+
+    def language(self, request: Request) -> str:
+        """The language of a page for whoever asks."""
+        return self._chooser.choose(request.headers.get(b"accept-language"))
+
+    def show(self, shell: Shell, request: Request, status: int = 200) -> Answer:
+        """A page in the language of whoever asks."""
+        return Answer(status, shell[self.language(request)], PAGE, _SPOKEN)
 
     async def start(self, _: Request) -> Answer:
         """What this is for developers, and where to go from here."""
         return Answer(200, self.render("start.html.jinja", origin=self._config.public_url), PAGE)
 
-    def lost(self) -> Answer:
+    def lost(self, request: Request) -> Answer:
         """What a browser is shown at an address where there is nothing."""
-        return Answer(404, self.render("lost.html.jinja"), PAGE)
+        return Answer(404, self.render("lost.html.jinja", self.language(request)), PAGE, _SPOKEN)
 
 
 class Assets:
     """The files of ``static``, read once: our own, and those of others that are vendored."""
 
     def __init__(self) -> None:
-        self._own = _read(_HERE / "static")
+        self._own = _read(_HERE / "static") | {
+            f"words-{tag}.js": (SCRIPT, spoken.module()) for tag, spoken in words.load().items()
+        }
         self._vendored = _read(_HERE / "static" / "vendor" / "qr")
         self._compressed: dict[bytes, bytes] = {}
 

@@ -13,6 +13,7 @@ from watchword.flows.secret import Secrets
 from watchword.web.exchange import PAGE, Answer, Request
 from watchword.web.pages import Pages
 from watchword.web.services import WebConfig
+from watchword.web.words import VARIES
 
 _HOUR = 3_600  # seconds
 LIFETIMES = (
@@ -33,22 +34,22 @@ class SecretPages:
         self._secrets = secrets
         self._origin = config.public_url
         self._pages = pages
-        self._reveal = pages.render("reveal.html.jinja")
-        self._status = pages.render("status.html.jinja")
+        self._reveal = pages.shell("reveal.html.jinja")
+        self._status = pages.shell("status.html.jinja")
 
-    async def create(self, _: Request) -> Answer:
+    async def create(self, request: Request) -> Answer:
         """Where a secret becomes a link. Rendered for each, because the operator's rules may change meanwhile."""
         rules = self._secrets.rules
         lifetimes = [(seconds, words) for seconds, words in LIFETIMES if seconds * SECOND <= max(rules.longest, DAY)]
-        page = self._pages.render(
-            "create.html.jinja", here="create", origin=self._origin, rules=rules, lifetimes=lifetimes
-        )
-        return Answer(200, page, PAGE)
+        language = self._pages.language(request)
+        facts = {"here": "create", "origin": self._origin, "rules": rules, "lifetimes": lifetimes}
+        page = self._pages.render("create.html.jinja", language, **facts)
+        return Answer(200, page, PAGE, (VARIES,))
 
-    async def reveal(self, _: Request) -> Answer:
+    async def reveal(self, request: Request) -> Answer:
         """Where a link is opened."""
-        return Answer(200, self._reveal, PAGE)
+        return self._pages.show(self._reveal, request)
 
-    async def status(self, _: Request) -> Answer:
+    async def status(self, request: Request) -> Answer:
         """Where its maker sees what became of it."""
-        return Answer(200, self._status, PAGE)
+        return self._pages.show(self._status, request)

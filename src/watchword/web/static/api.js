@@ -9,7 +9,9 @@
 
 /** @typedef {{code?: string, detail?: string, reason?: string, at?: string, attempts_remaining?: number}} Problem */
 
-const OFFLINE = "The server cannot be reached. Nothing was lost: try again.";
+import { phrase } from "./words.js";
+
+const OFFLINE = "The server cannot be reached. Nothing is lost: try again.";
 const ODD = "The server did not understand this page. Load it again.";
 
 /** The service said no, or said nothing. `code` is its stable word, `unreachable` where nothing came back. */
@@ -20,7 +22,7 @@ export class Refused extends Error {
    * @param {number} [retryAfter] seconds
    */
   constructor(status, problem = {}, retryAfter = 0) {
-    super(problem.detail ?? (status ? ODD : OFFLINE));
+    super(phrase(problem.detail ?? (status ? ODD : OFFLINE)));
     this.name = "Refused";
     this.status = status;
     this.code = problem.code ?? (status ? "odd" : "unreachable");

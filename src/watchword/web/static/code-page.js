@@ -13,7 +13,8 @@
 import { takeAddress } from "./address.js";
 import { element, show } from "./dom.js";
 import { proofOf } from "./token.js";
-import { WatchwordCode } from "./watchword-code.js";
+import { TEXTS, WatchwordCode } from "./watchword-code.js";
+import { phrase } from "./words.js";
 
 const TITLES = new Map([
   ["expired", "This code has expired"],
@@ -25,7 +26,7 @@ const TITLES = new Map([
   ["insecure", "This page needs https"],
 ]);
 // The heading says the first half of each.
-const TEXTS = {
+const ENDS = {
   expired: "Nothing is lost: go back to the app and ask for a new one.",
   used: "It works once. If you are not where you wanted to be, go back to the app and ask for a new one.",
   canceled: "If you still need it, go back to the app and ask again.",
@@ -36,7 +37,7 @@ const TEXTS = {
 };
 
 const field = element("code", WatchwordCode);
-field.texts = TEXTS;
+field.texts = Object.fromEntries(Object.entries({ ...TEXTS, ...ENDS }).map(([name, text]) => [name, phrase(text)]));
 let id = "";
 
 async function enter() {
@@ -59,7 +60,7 @@ function incomplete() {
 /** @param {string} reason */
 function over(reason) {
   drop();
-  element("over-title", HTMLElement).textContent = TITLES.get(reason) ?? "This is over";
+  element("over-title", HTMLElement).textContent = phrase(TITLES.get(reason) ?? "This is over");
   element("main", HTMLElement).dataset["end"] = reason;
   show("over");
 }
@@ -91,7 +92,7 @@ function drop() {
 
 field.addEventListener("watchword-ready", (event) => {
   const { channel } = /** @type {CustomEvent<{channel: string}>} */ (event).detail;
-  element("whence", HTMLElement).textContent = channel === "sms" ? " from your text message" : " from your mail";
+  element("type", HTMLElement).textContent = phrase(channel === "sms" ? "Type the code from your text message" : "Type the code from your mail");
   show("ready", { focus: false });
 });
 field.addEventListener("watchword-ended", (event) => {

@@ -5,6 +5,8 @@
  * hears one short sentence for each thing that happened, and nothing that ticks.
  */
 
+import { LANGUAGE, phrase } from "./words.js";
+
 const SAID_FOR = 1800; // milliseconds that a button tells what it did
 
 /**
@@ -115,13 +117,13 @@ export async function copy(text) {
  * @param {string} [kind]
  */
 export function copyButton(name, text, kind = "plain") {
-  const face = make("span", { "aria-hidden": "true" }, "Copy");
-  const made = make("button", { type: "button", class: kind, "aria-label": `Copy ${name}` }, face);
+  const face = make("span", { "aria-hidden": "true" }, phrase("Copy"));
+  const made = make("button", { type: "button", class: kind, "aria-label": phrase("Copy {name}", { name }) }, face);
   made.addEventListener("click", async () => {
     const done = await copy(text());
-    face.textContent = done ? "Copied" : "Select it";
-    say(done ? `Copied ${name}.` : "The browser does not let this page copy. Select the text and copy it.");
-    setTimeout(() => (face.textContent = "Copy"), SAID_FOR);
+    face.textContent = phrase(done ? "Copied" : "Select it");
+    say(done ? phrase("Copied {name}.", { name }) : phrase("The browser does not let this page copy. Select the text and copy it."));
+    setTimeout(() => (face.textContent = phrase("Copy")), SAID_FOR);
   });
   return made;
 }
@@ -133,15 +135,16 @@ export function copyButton(name, text, kind = "plain") {
  */
 export function timeOf(instant) {
   const options = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
-  const text = new Date(instant).toLocaleString("en-GB", /** @type {Intl.DateTimeFormatOptions} */ (options));
+  const text = new Date(instant).toLocaleString(LANGUAGE, /** @type {Intl.DateTimeFormatOptions} */ (options));
   return make("time", { datetime: instant }, text);
 }
 
 /** @param {number} bytes */
 export function sizeOf(bytes) {
-  if (bytes < 1000) return `${bytes} bytes`;
+  if (bytes < 1000) return phrase("{n} bytes", { n: bytes });
   const [unit, by] = bytes < 1_000_000 ? ["kB", 1000] : ["MB", 1_000_000];
-  return `${(bytes / Number(by)).toFixed(bytes < 10 * Number(by) ? 1 : 0)} ${unit}`;
+  const digits = bytes < 10 * Number(by) ? 1 : 0;
+  return `${(bytes / Number(by)).toLocaleString(LANGUAGE, { minimumFractionDigits: digits, maximumFractionDigits: digits })} ${unit}`;
 }
 
 /**

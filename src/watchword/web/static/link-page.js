@@ -18,6 +18,7 @@ import { isEnd, sayIncomplete, sayOver } from "./link-ends.js";
 import { showAsked, showWhere } from "./link-words.js";
 import { openContext, proofOf } from "./token.js";
 import { EnvelopeError } from "./trouble.js";
+import { phrase } from "./words.js";
 
 /** @typedef {import("./link-words.js").Context} Context */
 
@@ -97,7 +98,7 @@ async function confirm() {
   const field = element("word", HTMLInputElement);
   const word = field.value.trim().toLowerCase();
   if (working || !context) return;
-  if (!word) return wrong("Type the first of the two words.");
+  if (!word) return wrong(phrase("Type the first of the two words."));
   working = true;
   wrong("");
   try {
@@ -114,13 +115,14 @@ async function confirm() {
 
 /** @param {Refused} error */
 function refuseWord(error) {
-  if (error.code === "invalid") return wrong("This is not one of our words. Look at the other screen again: no try was counted.");
+  if (error.code === "invalid") return wrong(phrase("This is not one of our words. Look at the other screen again: no try was counted."));
   if (error.reason !== "mismatch" && error.reason !== "exhausted") return failed(error, undefined);
   if (error.reason === "exhausted" || error.remaining === 0) {
     closeWords();
-    return trouble("That was not the word, three times. This way is closed now.");
+    return trouble(phrase("That was not the word, three times. This way is closed now."));
   }
-  wrong(`That is not the word. ${error.remaining === 1 ? "One more try." : `${error.remaining} more tries.`}`);
+  const more = error.remaining === 1 ? phrase("One more try.") : phrase("{n} more tries.", { n: error.remaining ?? 0 });
+  wrong(`${phrase("That is not the word.")} ${more}`);
 }
 
 /** No more words: what is left is this browser, and the code. */
@@ -130,9 +132,9 @@ function closeWords() {
 }
 
 function done() {
-  element("done-text", HTMLElement).textContent = `It goes on there, in the window in which you asked ${context?.app ?? ""}. You can close this one.`;
+  element("done-text", HTMLElement).textContent = phrase("It goes on there, in the window in which you asked {app}. You can close this one.", { app: context?.app ?? "" });
   show("done");
-  say("Done. Go back to your other device.");
+  say(phrase("Done. Go back to your other device"));
 }
 
 /**
@@ -180,7 +182,7 @@ element("paste", HTMLFormElement).addEventListener("submit", (event) => {
   const field = element("link", HTMLInputElement);
   const { id: other, read } = pastedAddress(field.value, "l", "vf_");
   if ("problem" in read) {
-    element("link-said", HTMLElement).textContent = "This is not the whole link either: behind its # are 43 characters.";
+    element("link-said", HTMLElement).textContent = phrase("This is not the whole link either: behind its # are 43 characters.");
     field.focus();
     return;
   }

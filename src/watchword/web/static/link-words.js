@@ -7,31 +7,36 @@
  */
 
 import { element, make, timeOf } from "./dom.js";
+import { phrase } from "./words.js";
 
 /** @typedef {{status: string, app: string, purpose: string, to: string, countersign: string, requested_at: string,
  *   expires_at: string, device?: string, action?: string, other_device: boolean, code: boolean, words_remaining: number}} Context */
 
-/** @type {Record<string, (app: string) => string>} */
-const QUESTIONS = {
-  login: (app) => `Sign in to ${app}?`,
-  step_up: (app) => `Approve this at ${app}?`,
-  address_confirmation: (app) => `Confirm your address for ${app}?`,
-  recovery: (app) => `Get back into your account at ${app}?`,
-  binding: (app) => `Add this address to your account at ${app}?`,
-};
+const QUESTIONS = new Map([
+  ["login", "Sign in to {app}?"],
+  ["step_up", "Approve this at {app}?"],
+  ["address_confirmation", "Confirm your address for {app}?"],
+  ["recovery", "Get back into your account at {app}?"],
+  ["binding", "Add this address to your account at {app}?"],
+]);
+
+const ELSEWHERE = new Map([
+  ["wordcode", "In any other one, also one inside a mail app, choose “I asked on another device”, or type the code from the mail on the page where you asked."],
+  ["word", "In any other one, also one inside a mail app, choose “I asked on another device”."],
+  ["code", "In any other one, also one inside a mail app, type the code from the mail on the page where you asked."],
+]);
 
 /** @param {Context} context */
 export function showAsked({ app, purpose, to, countersign, requested_at, expires_at, device, action }) {
-  const question = QUESTIONS[purpose] ?? ((/** @type {string} */ name) => `Go on at ${name}?`);
-  element("asks", HTMLElement).textContent = question(app);
+  element("asks", HTMLElement).textContent = phrase(QUESTIONS.get(purpose) ?? "Go on at {app}?", { app });
   element("action", HTMLElement).textContent = action ?? "";
   element("action", HTMLElement).hidden = !action;
   for (const id of ["countersign", "countersign-again"]) element(id, HTMLElement).textContent = countersign;
   element("facts", HTMLElement).replaceChildren(
-    fact("For", to),
-    ...(device ? [fact("Asked on", device)] : []),
-    fact("Asked at", timeOf(requested_at)),
-    fact("Valid until", timeOf(expires_at)),
+    fact(phrase("For"), to),
+    ...(device ? [fact(phrase("Asked on"), deviceOf(device))] : []),
+    fact(phrase("Asked at"), timeOf(requested_at)),
+    fact(phrase("Valid until"), timeOf(expires_at)),
   );
 }
 
@@ -43,11 +48,20 @@ export function showAsked({ app, purpose, to, countersign, requested_at, expires
  */
 export function showWhere({ other_device, code }, { closed = false } = {}) {
   const words = other_device && !closed;
-  const still = closed ? ", and still works" : "";
-  const ways = [...(words ? ["choose “I asked on another device”"] : []), ...(code ? ["type the code from the mail on the page where you asked"] : [])];
-  const elsewhere = ways.length ? ` In any other one, also one inside a mail app, ${ways.join(", or ")}.` : "";
-  element("where", HTMLElement).textContent = `“Continue here” is for the browser in which you asked${still}.${elsewhere}`;
+  const here = closed ? "“Continue here” is for the browser in which you asked, and still works." : "“Continue here” is for the browser in which you asked.";
+  const elsewhere = ELSEWHERE.get(`${words ? "word" : ""}${code ? "code" : ""}`);
+  element("where", HTMLElement).textContent = [here, ...(elsewhere ? [elsewhere] : [])].map((sentence) => phrase(sentence)).join(" ");
   element("elsewhere", HTMLElement).hidden = !words;
+}
+
+/**
+ * A device in the reader's language: "Firefox on Windows" is put together from two lists (core/device.py).
+ *
+ * @param {string} device
+ */
+function deviceOf(device) {
+  const [, browser = "", system = ""] = /^(.*) on (.*)$/.exec(device) ?? [];
+  return system ? phrase("{browser} on {system}", { browser: phrase(browser), system: phrase(system) }) : device;
 }
 
 /**

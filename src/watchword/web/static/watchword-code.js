@@ -14,7 +14,8 @@
  * * what ticks is no live region; an error is said once, in words that tell a guesser nothing.
  */
 
-const TEXTS = {
+/** Its sentences, by their names. */
+export const TEXTS = {
   looking: "One moment…",
   login: "To sign in to {app}, type the code that was sent to {to}.",
   step_up: "To approve this at {app}, type the code that was sent to {to}.",

@@ -1,0 +1,24 @@
+/**
+ * The words of a page in the reader's language. English stands where it is said; other languages are tables from it,
+ * which the server has, one for each (words.py).
+ *
+ * Rule: a table that is missing, or a sentence in it, costs nothing but the language.
+ */
+
+const tag = document.documentElement.lang;
+/** @type {Record<string, string>} */
+const table = !tag || tag === "en" ? {} : await import(`/static/words-${tag}.js`).then((found) => found.default, () => ({}));
+
+/** The language in which this page writes times and numbers. */
+export const LANGUAGE = !tag || tag === "en" ? "en-GB" : tag;
+
+/**
+ * A sentence, with its placeholders filled in.
+ *
+ * @param {string} english
+ * @param {Record<string, string | number>} [facts]
+ */
+export function phrase(english, facts = {}) {
+  const sentence = table[english] ?? english;
+  return sentence.replace(/\{(\w+)\}/g, (whole, name) => String(facts[name] ?? whole));
+}

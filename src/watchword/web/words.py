@@ -1,0 +1,78 @@
+"""The words of pages in the reader's language, one file a language: ``words/<tag>.toml``. Adding one is adding a file.
+
+A file is a table from the English sentences, which stand in templates and scripts, to that language's. The scripts of
+a page get the same table as a module (``static/words.js``).
+
+Not handled here: the words of messages (``adapters/catalogue.py``), pages for developers, which are in English.
+
+Rules: a sentence that a file lacks stays English, and a test lets no file lack one; what is filled in is escaped, and
+no sentence is markup; which language a page is in follows from the browser's own word alone, never from an address.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from markupsafe import Markup, escape
+
+FOLDER = Path(__file__).parent / "words"
+ENGLISH = "en"
+VARIES = (b"vary", b"accept-language")
+
+_RANGE = re.compile(r"([a-z]{1,8}(?:-[a-z0-9]{1,8})*|\*)(?:;q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?")
+_MOST = 300  # characters of a header that are looked at
+
+
+class Words:
+    """The sentences of one language."""
+
+    def __init__(self, tag: str, sentences: Mapping[str, str]) -> None:
+        self.tag = tag
+        self._sentences = sentences
+
+    def phrase(self, english: str, **facts: object) -> Markup:
+        """A sentence for a page, with its placeholders filled in; escaped, but for facts that are markup."""
+        return escape(self._sentences.get(english, english)).format(**facts)
+
+    def module(self) -> bytes:
+        """The table as scripts import it."""
+        return b"export default " + json.dumps(self._sentences, ensure_ascii=False).encode() + b";\n"
+
+
+def load(folder: Path = FOLDER) -> dict[str, Words]:
+    """Every language there is, by its tag."""
+    tables: dict[str, dict[str, str]] = {ENGLISH: {}}
+    tables |= {path.stem: tomllib.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.toml"))}
+    return {tag: Words(tag, sentences) for tag, sentences in tables.items()}
+
+
+class Chooser:
+    """Chooses the language of a page."""
+
+    def __init__(self, tags: frozenset[str]) -> None:
+        self._tags = tags
+        self.choose = lru_cache(maxsize=256)(self._choose)  # browsers say the same thing every time
+
+    def _choose(self, header: bytes | None) -> str:
+        """The best of what a browser asks for by ``Accept-Language`` (RFC 9110, 12.5.4; RFC 4647, 3.4); or English.
+
+        What cannot be read is skipped.
+        """
+        best, weight = ENGLISH, 0.0
+        for part in (header or b"").decode("latin-1")[:_MOST].lower().replace(" ", "").split(","):
+            wanted = _RANGE.fullmatch(part)
+            share = float(wanted[2] or 1) if wanted else 0.0
+            if wanted and share > weight and (found := self._nearest(wanted[1])):
+                best, weight = found, share
+        return best
+
+    def _nearest(self, wanted: str) -> str:
+        """``de-at``, then ``de``; '' where there is nothing near."""
+        while wanted and wanted not in self._tags:
+            wanted = wanted.rpartition("-")[0]
+        return wanted

@@ -1,0 +1,134 @@
+"""Pages for people are in their browser's language, and every language is whole."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.site import Site
+from watchword.core import device
+from watchword.web import words
+
+WEB = Path(words.__file__).parent
+LANGUAGES = {tag: spoken for tag, spoken in words.load().items() if tag != words.ENGLISH}
+ID = "A" * 22
+
+_TEXT = r'"((?:[^"\\\n]|\\.)+)"'
+_SENTENCE = re.compile(r"[A-Z“{].* .*|[A-Z“][a-z]+…?")  # beside names of keys, classes and events
+
+
+def _spoken_by_templates() -> set[str]:
+    found: set[str] = set()
+    for path in (WEB / "templates").glob("*.jinja"):
+        found |= set(re.findall(r"\bphrase\(\s*" + _TEXT, path.read_text("utf-8")))
+    return found
+
+
+def _spoken_by_scripts() -> set[str]:
+    """What is given to ``phrase``, and every sentence that stands in a module which does that."""
+    found: set[str] = set()
+    for path in (WEB / "static").glob("*.js"):
+        script = path.read_text("utf-8")
+        if "./words.js" in script:
+            code = re.sub(r"/\*.*?\*/|(?<!:)//[^\n]*|throw new Error\([^)]*\)", "", script, flags=re.DOTALL)
+            found |= {text for text in re.findall(_TEXT, code) if _SENTENCE.fullmatch(text)}
+            found |= set(re.findall(r"\bphrase\(" + _TEXT, code))
+    element = (WEB / "static" / "watchword-code.js").read_text("utf-8")
+    sentences = element.partition("export const TEXTS = {")[2].partition("\n};")[0]
+    return found | set(re.findall(r"^  \w+: " + _TEXT + ",$", sentences, re.MULTILINE))
+
+
+def _spoken() -> set[str]:
+    devices = {name for _, name in device._SYSTEMS if name.startswith("a")} | {"a browser"}
+    return (_spoken_by_templates() | _spoken_by_scripts() | devices) - NAMES
+
+
+# What stands in those modules beside sentences: headers, keys and names that are the same in every language.
+NAMES = {"Content-Type", "Authorization", "Date", "Retry-After", "Bearer", "Refused", "Escape", "Enter", "Tab", "Error"}
+
+
+def test_there_is_a_second_language() -> None:
+    assert "de" in LANGUAGES
+
+
+@pytest.mark.parametrize("tag", LANGUAGES)
+def test_a_language_has_every_sentence_and_no_other(tag: str) -> None:
+    table = json.loads(LANGUAGES[tag].module().removeprefix(b"export default ").removesuffix(b";\n"))
+
+    assert [] == sorted(_spoken() - table.keys()), "missing"
+    assert [] == sorted(table.keys() - _spoken()), "nowhere said"
+
+
+@pytest.mark.parametrize("tag", LANGUAGES)
+def test_a_sentence_has_the_placeholders_of_the_english_one(tag: str) -> None:
+    table = json.loads(LANGUAGES[tag].module().removeprefix(b"export default ").removesuffix(b";\n"))
+
+    assert [] == [
+        english
+        for english, own in table.items()
+        if set(re.findall(r"\{\w*\}", own)) != set(re.findall(r"\{\w*\}", english))
+    ]
+
+
+def test_a_sentence_is_no_markup_and_neither_is_what_is_filled_in() -> None:
+    spoken = words.Words("xx", {"Hello {app}": "<b>Hallo</b> {app}"})
+
+    assert "&lt;b&gt;Hallo&lt;/b&gt; &lt;script&gt;" == spoken.phrase("Hello {app}", app="<script>")
+    assert "An &amp; {nothing}" == words.Words("xx", {}).phrase("An & {nothing}", nothing="{nothing}")
+
+
+@pytest.mark.parametrize(
+    ("header", "tag"),
+    [
+        (None, "en"),
+        (b"", "en"),
+        (b"de", "de"),
+        (b"de-AT", "de"),
+        (b"DE-at-1996, en;q=0.5", "de"),
+        (b"en-GB,en;q=0.9,de;q=0.8", "en"),
+        (b"fr, de;q=0.7, en;q=0.3", "de"),
+        (b"fr", "en"),
+        (b"*", "en"),
+        (b"de;q=0", "en"),
+        (b"de;q=nan, de ; q=0.5", "de"),
+        (b"deutsch", "en"),
+        (b"de;q=7", "en"),
+        (b"\xff\xfe;q=1,,;,de;;q=1", "en"),
+        (b"fr," * 1_000 + b"de", "en"),
+    ],
+)
+def test_a_page_is_in_the_language_that_the_browser_asks_for_first(header: bytes | None, tag: str) -> None:
+    assert tag == words.Chooser(frozenset({"en", "de"})).choose(header)
+
+
+@pytest.mark.parametrize(
+    "page", ["/", f"/s/sc_{ID}", f"/s/sc_{ID}/status", f"/l/vf_{ID}", f"/v/vf_{ID}", f"/a/au_{ID}"]
+)
+def test_every_page_for_people_says_so_and_what_it_depends_on(site: Site, page: str) -> None:
+    english = site.call("GET", page)
+    german = site.call("GET", page, headers=[(b"accept-language", b"de-DE,de;q=0.9,en;q=0.8")])
+
+    assert '<html lang="en">' in english.text
+    assert "words-" not in english.text
+    assert '<html lang="de">' in german.text
+    assert 'href="/static/words-de.js"' in german.text
+    assert "accept-language" == english.header("vary") == german.header("vary")
+
+
+def test_an_address_where_there_is_nothing_says_so_in_the_browsers_language(site: Site) -> None:
+    reply = site.call("GET", "/lost", headers=[(b"accept", b"text/html"), (b"accept-language", b"de")])
+
+    assert 404 == reply.status
+    assert "Unter dieser Adresse ist nichts" in reply.text
+
+
+def test_scripts_get_the_same_sentences(site: Site) -> None:
+    reply = site.call("GET", "/static/words-de.js")
+
+    assert 200 == reply.status
+    assert "text/javascript; charset=utf-8" == reply.header("content-type")
+    assert '"Continue here": "Hier fortfahren"' in reply.text
+    assert 404 == site.call("GET", "/static/words-fr.js").status
