@@ -93,6 +93,22 @@ def test_both_words_are_shown_and_the_mail_has_the_second_alone(place: Place, pa
         assert first not in text
 
 
+def test_the_page_speaks_the_browsers_language(place: Place, page: Page, to: str) -> None:
+    page.set_extra_http_headers({"accept-language": "de"})
+    verification = sign_in(page, place, to, hosted=True)
+    expect(page.get_by_role("heading", name="Geben Sie den Code aus Ihrer Mail ein")).to_be_visible()
+    expect(page.get_by_text("Um sich bei Harbour Shop anzumelden, geben Sie den Code ein")).to_be_visible()
+    type_code(page, "12345")
+    expect(page.get_by_role("alert")).to_have_text(
+        "Der Code hat 6 Ziffern. Es wurde nichts gesendet und kein Versuch gezählt."
+    )
+    place.call("POST", f"/v1/verifications/{verification}/cancel")
+    type_code(page, "123456")
+    ends_with(page, "canceled")
+    expect(page.locator("main")).to_contain_text("Dies wurde zurückgezogen")
+    expect(page.locator("watchword-code")).to_contain_text("Brauchen Sie sie noch, gehen Sie zurück zur App")
+
+
 def test_a_whole_mail_is_pasted_and_its_code_is_taken(place: Place, page: Page, to: str) -> None:
     sign_in(page, place, to, hosted=True)
     mail = place.mail(to)

@@ -14,6 +14,7 @@ from tests.e2e.conftest import on
 from tests.e2e.link_people import (
     Place,
     at_the_shop,
+    check,
     confirm,
     ends_with,
     go_on,
@@ -102,6 +103,21 @@ def test_the_page_says_who_asks_from_where_and_when_and_shows_the_second_word_al
     expect(page.locator("#countersign")).to_have_text(second)
     assert first not in page.content()
     assert to not in page.content()
+
+
+def test_the_page_speaks_the_browsers_language(place: Place, page: Page, to: str) -> None:
+    sign_in(page, place, to)
+    page.set_extra_http_headers({"accept-language": "de-AT,de;q=0.9,en;q=0.8"})
+    open_link(page, place.mail(to).link)
+    expect(page.get_by_role("heading", name="Bei Harbour Shop anmelden?")).to_be_visible()
+    expect(page.locator("dt")).to_have_text(["Für", "Angefordert mit", "Angefordert am", "Gültig bis"])
+    check(page)
+    page.get_by_role("button", name="Ich habe auf einem anderen Gerät angefragt").click()
+    page.get_by_label("Erstes Wort").fill("no-such-word")
+    page.get_by_role("button", name="Bestätigen").click()
+    expect(page.locator("#word-said")).to_have_text(re.compile("Es wurde kein Versuch gezählt"))
+    page.get_by_role("button", name="Hier fortfahren").click()
+    is_signed_in(page, to)
 
 
 def test_the_fragment_leaves_address_and_history_and_a_reload_says_to_open_the_link_again(

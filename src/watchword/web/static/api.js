@@ -11,7 +11,7 @@
 
 import { phrase } from "./words.js";
 
-const OFFLINE = "The server cannot be reached. Nothing is lost: try again.";
+const OFFLINE = "The server cannot be reached. Nothing was lost: try again.";
 const ODD = "The server did not understand this page. Load it again.";
 
 /** The service said no, or said nothing. `code` is its stable word, `unreachable` where nothing came back. */
