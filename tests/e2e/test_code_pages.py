@@ -312,3 +312,17 @@ def test_a_service_that_cannot_be_reached_loses_nothing(place: Place, page: Page
     page.context.set_offline(False)
     page.keyboard.press("Enter")
     is_signed_in(page, to)
+
+
+def test_a_page_whose_first_look_was_lost_looks_again_by_itself(place: Place, page: Page, to: str) -> None:
+    page.clock.install()
+    page.route("**/v1/pages/*/open", lambda route: route.abort())
+    page.goto(place.shop)
+    page.get_by_label("Your email address").fill(to)
+    page.get_by_role("button", name="Sign in on the hosted page").click()
+    expect(page.get_by_role("alert")).to_have_text("The server cannot be reached. Nothing is lost: try again.")
+    page.unroute_all()
+    page.clock.run_for(6_000)
+    expect(page.get_by_label("Code", exact=True)).to_be_focused()
+    type_code(page, place.mail(to).code)
+    is_signed_in(page, to)

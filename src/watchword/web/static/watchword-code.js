@@ -269,7 +269,7 @@ export class WatchwordCode extends HTMLElement {
     if (status === 404) return this.end("unknown");
     if (this.#seen) return; // a later look may find more
     this.#show("stuck");
-    this.#parts.stuck.textContent = this.#trouble(status, retryAfter);
+    put(this.#parts.stuck, this.#trouble(status, retryAfter));
   }
 
   /** @param {Seen} seen */
@@ -298,15 +298,15 @@ export class WatchwordCode extends HTMLElement {
     if (this.hasAttribute("autofocus")) field.focus();
   }
 
-  /** Once a second: what is left to wait. */
+  /** Once a second: what is left to wait, and now and then another look. */
   #tick() {
+    if (!document.hidden && !this.#busy && Date.now() - this.#looked >= LOOK) void this.#look();
     if (!this.#seen || this.#parts.form.hidden) return;
     const { resend } = this.#parts;
     const wait = Math.ceil((Date.parse(this.#seen.resend_at) - Date.now() + this.#ahead) / 1000);
     const spent = this.#seen.sends_remaining === 0;
     resend.disabled = spent || wait > 0 || this.#busy;
     put(resend, spent ? this.#say("spent") : wait > 0 ? this.#say("resend_in", { time: minutes(wait) }) : this.#say(this.#seen.challenge ? "send" : "resend"));
-    if (!document.hidden && !this.#busy && Date.now() - this.#looked >= LOOK) void this.#look();
   }
 
   #returned = () => {
