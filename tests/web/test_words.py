@@ -73,6 +73,23 @@ def test_a_sentence_has_the_placeholders_of_the_english_one(tag: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("tag", LANGUAGES)
+def test_a_sentence_is_one_line_of_text_without_a_link(tag: str) -> None:
+    table = json.loads(LANGUAGES[tag].module().removeprefix(b"export default ").removesuffix(b";\n"))
+
+    assert [] == [own for own in table.values() if "://" in own or not own.strip() or not own.isprintable()]
+
+
+def test_a_language_that_is_written_from_the_right_is_shown_so(tmp_path: Path) -> None:
+    (tmp_path / "ar.toml").write_text('[meta]\ndir = "rtl"\n[page]\n"Open" = "افتح"\n', encoding="utf-8")
+    (tmp_path / "fr.toml").write_text('[meta]\ndir = "ltr"\n', encoding="utf-8")
+
+    spoken = words.load(tmp_path)
+
+    assert {"en", "ar"} == spoken.keys(), "one without sentences for pages has none"
+    assert ("rtl", "افتح") == (spoken["ar"].direction, spoken["ar"].phrase("Open"))
+
+
 def test_a_sentence_is_no_markup_and_neither_is_what_is_filled_in() -> None:
     spoken = words.Words("xx", {"Hello {app}": "<b>Hallo</b> {app}"})
 
@@ -111,9 +128,9 @@ def test_every_page_for_people_says_so_and_what_it_depends_on(site: Site, page: 
     english = site.call("GET", page)
     german = site.call("GET", page, headers=[(b"accept-language", b"de-DE,de;q=0.9,en;q=0.8")])
 
-    assert '<html lang="en">' in english.text
+    assert '<html lang="en" dir="ltr">' in english.text
     assert "words-" not in english.text
-    assert '<html lang="de">' in german.text
+    assert '<html lang="de" dir="ltr">' in german.text
     assert 'href="/static/words-de.js"' in german.text
     assert "accept-language" == english.header("vary") == german.header("vary")
 

@@ -1,4 +1,4 @@
-"""The words of mails, one file a language: ``locales/<tag>.toml``. Adding a language is adding a file.
+"""The words of messages, one file a language: ``locales/<tag>.toml``. Adding a language is adding a file.
 
 Not handled here: how a letter looks and is put together (``adapters/letter.py``).
 
@@ -122,10 +122,12 @@ class _CatalogueFile:
     def read(cls, path: Path) -> Self:
         """Read one file; every value must be one line of text that holds no link."""
         try:
-            entries = dict(_flattened(tomllib.loads(path.read_text("utf-8"))))
+            tables = tomllib.loads(path.read_text("utf-8"))
         except (OSError, ValueError) as error:
             detail = f"{path.name} cannot be read as TOML: {error}"
             raise SettingsError(detail, setting=path.name) from error
+        tables.pop("page", None)  # the sentences of pages, which are read where they are shown (web/words.py)
+        entries = dict(_flattened(tables))
         forms = {key: text for key, text in entries.items() if key.startswith(_UNITS)}
         texts = {key: text for key, text in entries.items() if key not in forms}
         file = cls(name=path.name, texts=texts, forms=forms)

@@ -62,8 +62,10 @@ class Pages:
     def render(self, template: str, language: str = words.ENGLISH, **facts: object) -> bytes:
         """Fill in a template."""
         page = self._templates.get_template(template)
-        phrase = self._words[language].phrase
-        return page.render(development=self._config.development, phrase=phrase, language=language, **facts).encode()
+        spoken = self._words[language]
+        return page.render(
+            development=self._config.development, phrase=spoken.phrase, language=spoken, **facts
+        ).encode()
 
     def shell(self, template: str) -> Shell:
         """Fill in a template once for each language."""

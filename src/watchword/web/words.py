@@ -1,9 +1,10 @@
-"""The words of pages in the reader's language, one file a language: ``words/<tag>.toml``. Adding one is adding a file.
+"""The words of pages in the reader's language: ``[page]`` of ``locales/<tag>.toml``, one file a language.
 
-A file is a table from the English sentences, which stand in templates and scripts, to that language's. The scripts of
-a page get the same table as a module (``static/words.js``).
+It is a table from the English sentences, which stand in templates and scripts, to that language's. The scripts of a
+page get the same table as a module (``static/words.js``).
 
-Not handled here: the words of messages (``adapters/catalogue.py``), pages for developers, which are in English.
+Not handled here: the words of messages, in the same files (``adapters/catalogue.py``), pages for developers, which are
+in English.
 
 Rules: a sentence that a file lacks stays English, and a test lets no file lack one; what is filled in is escaped, and
 no sentence is markup; which language a page is in follows from the browser's own word alone, never from an address.
@@ -20,7 +21,7 @@ from pathlib import Path
 
 from markupsafe import Markup, escape
 
-FOLDER = Path(__file__).parent / "words"
+LOCALES = Path(__file__).parents[1] / "locales"
 ENGLISH = "en"
 VARIES = (b"vary", b"accept-language")
 
@@ -29,10 +30,11 @@ _MOST = 300  # characters of a header that are looked at
 
 
 class Words:
-    """The sentences of one language."""
+    """The sentences of one language. ``direction`` is ``ltr`` or ``rtl``."""
 
-    def __init__(self, tag: str, sentences: Mapping[str, str]) -> None:
+    def __init__(self, tag: str, sentences: Mapping[str, str], direction: str = "ltr") -> None:
         self.tag = tag
+        self.direction = direction
         self._sentences = sentences
 
     def phrase(self, english: str, **facts: object) -> Markup:
@@ -44,11 +46,11 @@ class Words:
         return b"export default " + json.dumps(self._sentences, ensure_ascii=False).encode() + b";\n"
 
 
-def load(folder: Path = FOLDER) -> dict[str, Words]:
-    """Every language there is, by its tag."""
-    tables: dict[str, dict[str, str]] = {ENGLISH: {}}
-    tables |= {path.stem: tomllib.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.toml"))}
-    return {tag: Words(tag, sentences) for tag, sentences in tables.items()}
+def load(folder: Path = LOCALES) -> dict[str, Words]:
+    """Every language there is, by its tag in lower case."""
+    files = {path.stem.lower(): tomllib.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.toml"))}
+    spoken = {tag: Words(tag, file["page"], file["meta"]["dir"]) for tag, file in files.items() if "page" in file}
+    return {ENGLISH: Words(ENGLISH, {})} | spoken
 
 
 class Chooser:
