@@ -19,6 +19,6 @@ export const LANGUAGE = !tag || tag === "en" ? "en-GB" : tag;
  * @param {Record<string, string | number>} [facts]
  */
 export function phrase(english, facts = {}) {
-  const sentence = table[english] ?? english;
+  const sentence = Object.hasOwn(table, english) ? String(table[english]) : english;
   return sentence.replace(/\{(\w+)\}/g, (whole, name) => String(facts[name] ?? whole));
 }
