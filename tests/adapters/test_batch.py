@@ -51,6 +51,47 @@ def test_what_arrives_during_a_round_trip_travels_together_in_the_next() -> None
     asyncio.run(journey())
 
 
+def test_what_arrives_while_a_round_trip_waits_to_begin_travels_along() -> None:
+    async def journey() -> None:
+        trips = RoundTrips()
+        trips.go.set()
+        asked, may_begin = asyncio.Event(), asyncio.Event()
+
+        async def begin() -> None:
+            asked.set()
+            await may_begin.wait()
+
+        batcher = Batcher(trips.execute, begin=begin)
+        first = batcher.submit(1)
+        await asked.wait()
+        second = batcher.submit(2)
+        may_begin.set()
+        assert [await first, await second] == [10, 20]
+        assert trips.batches == [[1, 2]]
+
+    asyncio.run(journey())
+
+
+def test_a_round_trip_that_cannot_begin_fails_everybody_who_waits_and_the_next_one_begins_anew() -> None:
+    async def journey() -> None:
+        trips = RoundTrips()
+        trips.go.set()
+        refusals = [StoreError("locked")]
+
+        async def begin() -> None:
+            if refusals:
+                raise refusals.pop()
+
+        batcher = Batcher(trips.execute, begin=begin)
+        answers = await asyncio.gather(batcher.submit(1), batcher.submit(2), return_exceptions=True)
+        assert [str(answer) for answer in answers] == ["locked"] * 2
+        assert await batcher.submit(3) == 30
+        assert trips.batches == [[3]]
+        assert (batcher.batches, batcher.operations) == (2, 3)
+
+    asyncio.run(journey())
+
+
 def test_an_operation_that_fails_harms_no_neighbour() -> None:
     async def journey() -> None:
         trips = RoundTrips()

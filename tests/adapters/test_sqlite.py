@@ -184,6 +184,7 @@ def test_a_batch_makes_no_cursor(tmp_path: Path) -> None:
 
     async def journey() -> None:
         for together in (1, 2, 3):
+            await owner.begin()
             assert await owner.execute([SqliteTables.beat] * together) == [None] * together
 
     run(journey())

@@ -3,6 +3,9 @@
 No timer and no artificial delay: a lone operation leaves at once, and under load the batch grows by itself.
 The stores share this module; what a round trip is, they say (``execute``).
 
+What must be waited for before a round trip may start (``begin``) is waited for before its operations are chosen, so
+that those which arrive meanwhile travel along.
+
 Rules:
 
 * the queue is bounded, and full means ``OverloadedError`` at once;
@@ -36,10 +39,12 @@ class Batcher(Generic[Operation]):
         self,
         execute: Callable[[Sequence[Operation]], Awaitable[Results]],
         *,
+        begin: Callable[[], Awaitable[None]] | None = None,
         most: int = 256,
         waiting: int = 10_000,
     ) -> None:
         self._execute = execute
+        self._begin = begin
         self._most = most
         self._waiting = waiting
         self._loop = asyncio.get_running_loop()
@@ -84,15 +89,16 @@ class Batcher(Generic[Operation]):
             self._worker = None
 
     async def _round_trip(self) -> None:
-        queue = self._queue
-        batch = [queue.popleft() for _ in range(min(len(queue), self._most))]
-        self.batches += 1
-        self.operations += len(batch)
         began = self._loop.time()
+        batch: list[tuple[Operation, asyncio.Future[Any]]] = []
         try:
+            if self._begin is not None:
+                await self._begin()
+            batch = self._take()
             results = await self._execute([operation for operation, _ in batch])
         except Exception as error:  # noqa: BLE001 - whatever it is, every caller must hear of it
             failure = error if isinstance(error, StoreError) else StoreError(f"a batch failed: {type(error).__name__}")
+            batch = batch or self._take()
             results = [failure] * len(batch)
         milliseconds = (self._loop.time() - began) * 1_000
         self.took[bisect_left(ENDS, milliseconds)] += 1
@@ -104,6 +110,13 @@ class Batcher(Generic[Operation]):
                 future.set_exception(result)
             else:
                 future.set_result(result)
+
+    def _take(self) -> list[tuple[Operation, asyncio.Future[Any]]]:
+        queue = self._queue
+        batch = [queue.popleft() for _ in range(min(len(queue), self._most))]
+        self.batches += 1
+        self.operations += len(batch)
+        return batch
 
 
 def figures(*batchers: Batcher[Any]) -> dict[str, float]:

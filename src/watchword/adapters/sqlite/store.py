@@ -62,7 +62,7 @@ class SqliteStore:
             self._reader = connect(self._path, patience=GLANCE)
             self._reader.execute("PRAGMA query_only = ON")
         self._read = SqliteTables(self._reader)
-        self._batcher: Batcher[Step] = Batcher(self._writer.execute, waiting=self._waiting)
+        self._batcher: Batcher[Step] = Batcher(self._writer.execute, begin=self._writer.begin, waiting=self._waiting)
         with our_words():
             self._checkpointer = Checkpointer(self._path, lambda: self._batcher.batches, self._writer)
         self._checkpointer.start()

@@ -36,7 +36,7 @@ class _NotBegunError(StoreError):
 
 
 class Writer:
-    """Owns the writing connection; ``execute`` is what a Batcher calls."""
+    """Owns the writing connection; ``begin`` and ``execute`` are what a Batcher calls, one after the other."""
 
     def __init__(self, connection: apsw.Connection, path: Path) -> None:
         self._path = path
@@ -51,17 +51,32 @@ class Writer:
         self._turn = asyncio.Lock()
         self._patience = PATIENCE
 
+    async def begin(self) -> None:
+        """Begin a transaction. Which steps it is for is decided after the wait for other processes.
+
+        Raises:
+            StoreError: there is none to be had.
+        """
+        await self._turn.acquire()
+        try:
+            await self._begin()
+        except BaseException as error:
+            self._turn.release()
+            if isinstance(error, _NotBegunError):
+                raise StoreError(error.detail) from None
+            raise
+
     async def execute(self, steps: Sequence[Step]) -> Sequence[Any]:
-        """Run a batch. Returns each step's result or exception, in order."""
-        async with self._turn:
+        """Run a batch in the transaction that was begun. Returns each step's result or exception, in order."""
+        try:
             try:
                 return await self._together(steps)
-            except _NotBegunError as error:
-                return [StoreError(error.detail) for _ in steps]
             except (apsw.Error, StoreError) as error:
                 if len(steps) == 1:
                     return [_told(error)]
             return await self._one_by_one(steps)
+        finally:
+            self._turn.release()
 
     async def maintain(self, work: Callable[[apsw.Connection], Result]) -> Result:
         """Do something with the connection between two batches, outside any transaction, on the writer's thread."""
@@ -77,7 +92,6 @@ class Writer:
         self._connection.close()
 
     async def _together(self, steps: Sequence[Step]) -> list[Any]:
-        await self._begin()
         try:
             results = [self._run(step) for step in steps]
             self._tables.guard.flush()
@@ -94,6 +108,7 @@ class Writer:
         results: list[Any] = []
         for step in steps:
             try:
+                await self._begin()
                 results += await self._together([step])
             except _NotBegunError as error:
                 return results + [StoreError(error.detail) for _ in steps[len(results) :]]
