@@ -247,6 +247,15 @@ def test_rotating_keeps_earlier_keys_the_index_and_the_mode(path: Path) -> None:
     assert 0o400 == path.stat().st_mode & 0o777
 
 
+def test_rotating_through_a_link_changes_the_file_behind_it(tmp_path: Path, path: Path) -> None:
+    link = tmp_path / "link.json"
+    link.symlink_to(path)
+
+    assert 2 == key_file.rotate(link, LoadedDice(2).draw, START)
+    assert link.is_symlink()
+    assert (1, 2) == key_file.load(path).numbers
+
+
 def test_rotations_at_once_each_add_a_key(path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         numbers = list(pool.map(lambda seed: key_file.rotate(path, LoadedDice(seed).draw, START), range(10, 18)))

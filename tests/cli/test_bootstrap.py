@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.sms import SMS
 from tests.support.world import Journal
 from watchword import bootstrap
 from watchword.adapters import key_file
@@ -244,6 +245,16 @@ def test_rules_that_cannot_be_read_change_nothing(tmp_path: Path, lines: Lines) 
     service.reload(read)
 
     assert before is service.verifications.rules
+    assert ["rules.refused"] == journal.names()
+
+
+def test_sms_is_not_switched_on_where_nobody_delivers_it(tmp_path: Path, lines: Lines) -> None:
+    service = built(tmp_path, lines)
+    service.audit = journal = Journal()
+
+    service.reload(lambda: Rules(sms=SMS))
+
+    assert service.verifications.rules.sms is None
     assert ["rules.refused"] == journal.names()
 
 

@@ -169,6 +169,13 @@ def test_purposes_share_the_bucket_of_their_recipient() -> None:
     assert rules.guess_key(a_verification()) == rules.guess_key(a_verification(purpose="recovery", id=b"j" * 16))
 
 
+def test_a_wait_written_by_a_clock_that_leapt_keeps_nobody_from_a_resend() -> None:
+    waiting = a_verification(resend_at=NOW + MINUTE)
+    assert rules.resend(waiting, SCHEDULE, NOW)[0] is Resend.EARLY
+    answer, resent = rules.resend(waiting, SCHEDULE, NOW - HOUR)
+    assert (answer, resent.resend_at) == (Resend.SENT, NOW - HOUR + MINUTE)
+
+
 def test_a_resend_moves_to_the_next_wait() -> None:
     answer, resent = rules.resend(a_verification(), SCHEDULE, NOW + 30 * SECOND)
     assert answer is Resend.SENT

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from tests.contract.test_enrolment_store import a_page
 from tests.flows.journeys import journey
+from tests.support.authenticator import bind, code
+from tests.support.link import CHALLENGE, REDIRECT, VERIFIER
 from tests.support.world import FrozenClock, World, a_keyring
 from watchword.core import ids
-from watchword.core.instant import HOUR, SECOND
+from watchword.core.handoff import Kind, write_handoff
+from watchword.core.instant import HOUR, MINUTE, SECOND
 from watchword.core.keyring import Keyring
+from watchword.core.magic_link import LinkWanted
 from watchword.core.verification import Status
 from watchword.errors import KeyringError, UnknownError
 from watchword.flows.keys import Keys
@@ -129,6 +134,53 @@ async def test_a_made_up_id_that_names_a_made_up_key_is_unknown(world: World) ->
 
 
 @journey()
+async def test_what_cannot_be_shown_for_want_of_its_key_is_not_done_either(world: World) -> None:
+    world.app = await world.apps.update(world.app, redirect_uris=[REDIRECT])
+    world.keys.ring = a_keyring(2)
+    raw = (await world.create(link=LinkWanted(REDIRECT, None, CHALLENGE, "S256"))).verification.id
+    await world.courier.drain()
+    await world.store.confirm_word(world.app.id, raw, matches=True, now=world.clock.now())
+    world.clock.move(MINUTE)
+    world.keys.ring = a_keyring(1)
+    for act in (world.verifications.resend, world.verifications.cancel):
+        with pytest.raises(KeyringError):
+            await act(world.app, raw)
+    with pytest.raises(KeyringError):
+        await world.magic_links.exchange(world.app, raw, None, VERIFIER)
+    world.keys.ring = a_keyring(1, 2)
+    found = (await world.verifications.get(world.app, raw)).verification
+    assert (Status.CONFIRMED, 1) == (found.status, found.sends)
+    assert (await world.magic_links.exchange(world.app, raw, None, VERIFIER)).status is Status.APPROVED
+
+
+@journey()
+async def test_what_is_canceled_under_a_made_up_key_is_unknown(world: World) -> None:
+    made_up = ids.verification_id(world.clock.now(), 200, bytes(9))
+    with pytest.raises(UnknownError):
+        await world.verifications.cancel(world.app, made_up)
+    with pytest.raises(UnknownError):
+        await world.magic_links.exchange(world.app, made_up, None, VERIFIER)
+
+
+@journey()
+async def test_an_authenticator_whose_key_is_missing_is_not_collected_but_removed(world: World) -> None:
+    world.keys.ring = a_keyring(2)
+    page = await a_page(world)
+    await page.confirm(code(world, page.key))
+    bound, _, _ = await bind(world, "bob")
+    world.keys.ring = a_keyring(2, 1)
+    handed = write_handoff(
+        world.keys.ring, world.app.id, Kind.ENROLMENT, page.raw, expires_at=world.clock.now() + SECOND, nonce=bytes(12)
+    )
+    world.keys.ring = a_keyring(1)
+    assert "KeyringError" == await page.collected(handed)
+    assert "revoked" == (await world.authenticators.revoke(world.app, bound)).status.value
+    world.keys.ring = a_keyring(2, 1)
+    assert "confirmed" == await page.status()
+    assert "active" == await page.collected(handed)
+
+
+@journey()
 async def test_a_message_whose_key_is_missing_waits_for_it(world: World) -> None:
     world.keys.ring = a_keyring(2)
     shown = await world.create()
@@ -149,3 +201,15 @@ def test_a_file_that_holds_another_key_under_the_same_number_changes_nothing() -
     with pytest.raises(KeyringError):
         keys.reload()
     assert mine is keys.ring
+
+
+def test_a_file_from_before_a_rotation_does_not_take_the_key_in_use_away() -> None:
+    file = KeyFile(1, 2)
+    keys = Keys(file.read, FrozenClock())
+    file.write(1)
+    with pytest.raises(KeyringError):
+        keys.reload()
+    assert (1, 2) == keys.ring.numbers
+    file.write(2, 3)  # an old key that was retired
+    keys.reload()
+    assert (2, 3) == keys.ring.numbers

@@ -7,10 +7,12 @@ import asyncio
 import pytest
 
 from tests.flows.journeys import generous, journey
+from tests.support.secret import LINK, nonce, share
 from tests.support.world import World, wrong
 from watchword.adapters.memory import MemoryStore
 from watchword.core.instant import DAY, HOUR, MINUTE
-from watchword.errors import MismatchError, StoreError, UnknownError
+from watchword.core.secret import State
+from watchword.errors import LapsedError, MismatchError, StoreError, UnknownError
 from watchword.flows.purge import RETENTION, STEP, Purge
 from watchword.flows.secret_file import SecretFiles
 
@@ -134,6 +136,17 @@ async def test_a_purge_under_a_clock_that_leapt_forgets_no_streak(world: World) 
     await world.purge.once()
     assert isinstance(world.store, MemoryStore)
     assert [guesses.streak for guesses in world.store.tables.guess_buckets.values()] == [1]
+
+
+@journey()
+async def test_what_a_purge_erased_under_a_clock_that_leapt_has_expired(world: World) -> None:
+    shared = await share(world)
+    world.clock.move(DAY)
+    await world.purge.once()
+    world.clock.move(-DAY)
+    assert State.EXPIRED is (await world.secrets.status(shared.secret.id, shared.token)).state
+    with pytest.raises(LapsedError):
+        await world.secrets.claim(shared.secret.id, LINK, None, nonce(1))
 
 
 @journey()

@@ -10,6 +10,7 @@ import pytest
 from tests.flows.journeys import journey
 from tests.support.secret import LINK, nonce, share
 from tests.support.world import World
+from watchword.adapters.blobs import DiskBlobs
 from watchword.core.instant import HOUR
 from watchword.core.secret import LEASE, State
 from watchword.errors import BurntError, UnknownError
@@ -95,6 +96,32 @@ async def test_a_burnt_secret_takes_no_file_and_loses_those_it_had(world: World)
     await world.secrets.burn(shared.secret.id, shared.token)
     with pytest.raises(BurntError):
         await upload(world, shared, b"end")
+    assert [] == list(await world.blobs.names())
+
+
+@pytest.mark.parametrize("begun", [False, True])
+@journey()
+async def test_a_secret_that_is_burnt_under_an_upload_says_so_and_keeps_no_file(world: World, *, begun: bool) -> None:
+    shared = await share(world, sizes=(3,))
+
+    async def burn() -> None:
+        await world.secrets.burn(shared.secret.id, shared.token)
+
+    class Late(DiskBlobs):
+        async def received(self, secret: bytes, number: int) -> tuple[int, bool]:
+            await burn()
+            return await super().received(secret, number)
+
+    async def burning() -> AsyncIterator[bytes]:
+        await burn()
+        yield b"end"
+
+    if not begun:
+        world.secret_files._blobs = Late(world.blobs._folder)
+    with pytest.raises(BurntError):
+        await world.secret_files.upload(
+            shared.secret.id, shared.token, 0, offset=0, pieces=burning() if begun else pieces(b"end")
+        )
     assert [] == list(await world.blobs.names())
 
 

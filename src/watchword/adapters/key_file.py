@@ -106,6 +106,7 @@ def rotate(path: Path, draw: Callable[[int], bytes], now: Instant) -> int:
         SettingsError: the file cannot be read or written, or has no number left.
     """
     _read(path)  # first, so that a mistyped folder is not made to hold a lock
+    path = path.resolve()  # a link stays one: whoever reads the file by another name gets the key, and one lock holds
     with _locked(path):
         document = _read(path)
         number = _keyring(document).numbers[-1] + 1

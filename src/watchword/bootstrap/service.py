@@ -133,12 +133,19 @@ class Service(Wiring):
         """Take new rules and the key file as it is now. What cannot be read leaves everything as it was."""
         try:
             rules = read()
+            self._demand_telephony(rules)
             self.keys.reload()
         except (SettingsError, KeyringError) as error:
             self.audit.record("rules.refused", detail=error.detail)
             return
         self.take(rules)
         self.audit.record("rules.reloaded", profile=rules.profile.name, current_key=self.keys.ring.current)
+
+    def _demand_telephony(self, rules: Rules) -> None:
+        """Who delivers is wired at the start. A text must not go the way of mail, to whoever has that local name."""
+        if rules.sms is not None and self.telephony.mailer is None:
+            detail = "SMS is switched on at a start, since who delivers is read then: restart the service."
+            raise SettingsError(detail, setting="sms")
 
     def asgi(self) -> Gate:
         """The web application of this service; its lifespan starts and stops it."""

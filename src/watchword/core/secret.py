@@ -148,7 +148,8 @@ class Secret(msgspec.Struct, frozen=True):
             return State.OPENED
         if not self.is_whole:
             return State.UPLOADING
-        return State.EXPIRED if now >= self.expires_at else State.WAITING
+        # What a purge erased has expired, also where its clock leapt and came back: there is nothing to hand out.
+        return State.EXPIRED if self.erased or now >= self.expires_at else State.WAITING
 
     def over_at(self, now: Instant) -> Instant | None:
         """When it ended; None while it has not."""

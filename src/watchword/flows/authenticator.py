@@ -35,6 +35,7 @@ from watchword.errors import (
     ExhaustedError,
     ExpiredError,
     InvalidInputError,
+    KeyringError,
     MismatchError,
     NotAcceptedError,
     NotEnrolledError,
@@ -250,7 +251,7 @@ class Authenticators:
         self._wake()
         try:
             names = self._names(row)
-        except TamperedError:
+        except (TamperedError, KeyringError):
             names = Names("", "")  # what cannot be opened can be removed all the same
         return Shown(row, names, Status.REVOKED)
 

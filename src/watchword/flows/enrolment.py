@@ -130,6 +130,9 @@ class Enrolments:
         challenge, now = pkce.challenge_of(verifier), self._clock.now()
         who = seal.subject_key(self._keys.ring, app, subject)
         raw = self._read_handoff(app, code, now)
+        # Opened first: what has become active cannot be shown in a second answer.
+        named = await self._store.find(app.id, raw)
+        names = self._keys.with_ring(lambda ring: seal.open_names(ring, named))
         (outcome, row), coded = await self._store.collect(
             app.id, raw, subject=who, challenge=challenge, notice=draw_notice(self._entropy, now), now=now
         )
@@ -138,7 +141,6 @@ class Enrolments:
             raise _not_exchanged(outcome, row)
         self._record("authenticator.confirmed", row, codes=coded)
         self._wake()
-        names = self._keys.with_ring(lambda ring: seal.open_names(ring, row))
         return Shown(row, names, Status.ACTIVE)
 
     async def _by_ticket(self, raw: bytes, proof: bytes, source: str) -> tuple[Authenticator, App]:

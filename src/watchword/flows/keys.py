@@ -3,14 +3,16 @@
 Rotation writes a key file with one more key; processes that run meet its number and reload. A number that the
 file does not hold either is a ``KeyringError`` (503): nothing was checked and nothing was counted.
 
-Rule: a file with other keys under the numbers in use is never taken up. Right codes would count as wrong ones.
+Rule: a file with other keys under the numbers in use is never taken up, nor one without the current key, as a copy
+from before a rotation is. Right codes would count as wrong ones, or could not be checked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from watchword.core import ids
 from watchword.core.instant import SECOND, Instant
 from watchword.core.keyring import Keyring
 from watchword.errors import KeyringError
@@ -36,9 +38,23 @@ class Keys:
         """
         self._loaded_at = self._clock.now()
         ring = self._load()
-        if ring.contradicts(self.ring):
+        if ring.contradicts(self.ring) or self.ring.current not in ring.numbers:
             raise KeyringError("The key file holds other keys than those in use. They stay: bring the right file back.")
         self.ring = ring
+
+    async def hold(self, verification: bytes, find: Callable[[], Awaitable[object]]) -> Keyring:
+        """The keyring with the key that an id names, before a step that cannot be taken back and is told with it.
+
+        Raises:
+            KeyringError: it is not in the file either. Where ``find`` raises, that comes instead: what nobody made is
+                unknown, whatever key it names.
+        """
+        try:
+            self.with_ring(lambda ring: ring.root(ids.key_number(verification)))
+        except KeyringError:
+            await find()
+            raise
+        return self.ring
 
     def with_ring(self, work: Callable[[Keyring], Result]) -> Result:
         """Do something with the keyring, once more after a reload where it named an unknown key.

@@ -268,6 +268,7 @@ class MagicLinks:
             raise InvalidInputError("Give the hand-off code, or the id of what was confirmed.", field="code")
         now = self._clock.now()
         raw = verification if verification is not None else self._read_handoff(app, code or "", now)
+        await self._keys.hold(raw, lambda: self._store.find(app.id, raw))
         judgement = await self._store.exchange(
             app.id,
             raw,

@@ -21,7 +21,7 @@ from watchword.core import ids
 from watchword.core import secret as rules
 from watchword.core.instant import MINUTE
 from watchword.core.secret import Secret
-from watchword.errors import BurntError, UnknownError
+from watchword.errors import BurntError, StoreError, UnknownError
 from watchword.flows.secret import Secrets
 from watchword.ports import Audit, Clock
 from watchword.ports_secret import Blobs, SecretStore
@@ -71,7 +71,11 @@ class SecretFiles:
         size = secret.sizes[number]
         there = await self._there(secret, number)
         if there != size:
-            there = await self._blobs.write(raw, number, offset=offset, size=size, pieces=pieces)
+            try:
+                there = await self._blobs.write(raw, number, offset=offset, size=size, pieces=pieces)
+            except StoreError:
+                await self._coming(raw, token, number)  # its folder is gone where the secret ended meanwhile
+                raise
         return await self._noted(secret, token, number, there)
 
     async def size(self, raw: bytes, claim: bytes, number: int) -> int:
@@ -139,6 +143,9 @@ class SecretFiles:
         size = secret.sizes[number]
         if received == size and rules.arrive(secret, number) != secret:
             whole = await self._store.arrive(secret.id, self._secrets.manage_mark(secret.id, token), number)
+            if whole.erased:  # burnt before the folder was made anew: nobody else removes it until the next sweep
+                await self.erase([secret.id])
+                raise BurntError
             name = ids.to_text(ids.SECRET, secret.id)
             self._audit.record("secret.uploaded", secret=name, number=number, whole=whole.is_whole)
         return Arrived(received, size)

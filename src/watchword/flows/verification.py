@@ -247,9 +247,8 @@ class Verifications:
         Raises:
             ChallengeError, UnknownError, EndedError, SendsSpentError, ChannelClosedError, RateLimitedError, StoreError.
         """
-        now = self._clock.now()
-        ring = self._keys.ring
-        network = None if source is None else network_of(source)
+        ring = await self._keys.hold(verification, lambda: self._store.find(app.id, verification))
+        now, network = self._clock.now(), None if source is None else network_of(source)
         found, _ = await self._store.find(app.id, verification)
         resending = self._store.resend(
             app.id,
@@ -270,12 +269,12 @@ class Verifications:
         """Withdraw a verification for good. Messages that still wait are not sent.
 
         Raises:
-            UnknownError, EndedError, StoreError.
+            UnknownError, EndedError, StoreError, KeyringError.
         """
-        now = self._clock.now()
-        canceled = await self._store.cancel(app.id, verification, now=now)
+        await self._keys.hold(verification, lambda: self._store.find(app.id, verification))
+        canceled = await self._store.cancel(app.id, verification, now=self._clock.now())
         self._record("verification.canceled", canceled)
-        return self._show(canceled, now)
+        return self.show(canceled)
 
     async def get(self, app: App, verification: bytes) -> Shown:
         """Show a verification and its deliveries.
