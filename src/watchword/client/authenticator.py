@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from watchword.client.lifetime import whole_seconds
 from watchword.client.protocol import Ask, Reply, Steps, once, persistently
 from watchword.client.session import BrowserSession
 from watchword.core import ids
@@ -36,7 +37,11 @@ _Shape = TypeVar("_Shape")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authenticator:
-    """An authenticator as its app may see it. ``recovery_codes`` are filled by a subject's first ``confirm`` alone."""
+    """An authenticator as its app may see it. ``recovery_codes`` are filled by a subject's first ``confirm`` alone.
+
+    ``status`` is ``pending``, ``confirmed`` (at the hosted page, and not exchanged yet), ``active``, ``expired``,
+    ``exhausted`` or ``revoked``.
+    """
 
     id: str
     status: str
@@ -190,7 +195,7 @@ def hand_over(
         "label": label,
         "issuer": issuer,
         "account": account,
-        "expires_in": None if expires_in is None else int(expires_in / timedelta(seconds=1)),
+        "expires_in": None if expires_in is None else whole_seconds(expires_in),
         "passphrase": None if passphrase is None else _text("passphrase", passphrase),
         "rotate_by": None if rotate_by is None else rotate_by.isoformat(),
     }

@@ -21,6 +21,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from watchword.client.lifetime import whole_seconds
 from watchword.client.protocol import RETRIES, Ask, Read, Reply, Steps, once, pause, persistently
 from watchword.core import binary, ids
 from watchword.core.envelope import Sealed
@@ -30,7 +31,6 @@ PIECE = 1 << 20  # bytes of a file in one request
 
 _PATH = "/v1/secrets"
 _JSON = {"Content-Type": "application/json"}
-_SECOND = timedelta(seconds=1)
 
 _Aware = Annotated[datetime, msgspec.Meta(tz=True)]
 _Answer = TypeVar("_Answer")
@@ -72,7 +72,10 @@ class GrantedSecret:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretStatus:
-    """A secret as its maker sees it. ``outcome`` is ``read`` or ``enrolled`` once a reader said so."""
+    """A secret as its maker sees it. ``outcome`` is ``read`` or ``enrolled`` once a reader said so.
+
+    ``state`` is ``uploading``, ``waiting``, ``opened``, ``expired`` or ``burnt``.
+    """
 
     id: str
     state: str
@@ -103,7 +106,7 @@ def create(
     blobs = [{"size": size} for size in sizes]
     asked = sealed.to_wire()
     asked |= {"blobs": blobs} if blobs else {}
-    asked |= {} if expires_in is None else {"expires_in": _whole_seconds(expires_in)}
+    asked |= {} if expires_in is None else {"expires_in": whole_seconds(expires_in)}
     asked |= {} if views is None else {"views": views}
     return once(Ask("POST", _PATH, msgspec.json.encode(asked), _JSON), _reader(MadeSecret))
 
@@ -233,9 +236,3 @@ def _status_of(secret: str) -> Read[SecretStatus]:
         return found
 
     return read
-
-
-def _whole_seconds(span: timedelta) -> int:
-    if span % _SECOND:
-        raise InvalidInputError("A lifetime is a whole number of seconds.", field="expires_in")
-    return span // _SECOND

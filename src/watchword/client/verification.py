@@ -20,6 +20,7 @@ from typing import Annotated
 import msgspec
 
 from watchword.client.allowance import Allowance
+from watchword.client.lifetime import whole_seconds
 from watchword.client.protocol import Ask, Read, Reply, Steps, once, persistently
 from watchword.client.session import BrowserSession
 from watchword.core import ids
@@ -28,7 +29,6 @@ from watchword.errors import InvalidInputError, UnavailableError
 _PATH = "/v1/verifications"
 _EXCHANGE = "/v1/exchange"
 _APPROVED = "approved"
-_SECOND = timedelta(seconds=1)
 _LONGEST_KEY = 255
 _JSON = {"Content-Type": "application/json"}
 
@@ -46,7 +46,10 @@ class Tls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """What became of one send. ``transport`` is the level that was proven: T0 no network, T1 verified TLS."""
+    """What became of one send. ``transport`` is the level that was proven: T0 no network, T1 verified TLS.
+
+    ``status`` is ``queued``, ``sent``, ``delivered``, ``failed``, ``dropped`` or ``superseded``.
+    """
 
     at: _Aware
     channel: str
@@ -60,8 +63,9 @@ class Delivery:
 class Verification:
     """One request to prove control of an address, as its app may see it.
 
-    ``to`` is masked. ``watchword`` is for the page of whoever asked: show both words, the message has the second.
-    ``deliveries`` are filled by ``get`` alone.
+    ``status`` is ``pending``, ``confirmed`` (by its link, and not collected yet), ``approved``, ``expired``,
+    ``exhausted``, ``canceled`` or ``failed``. ``to`` is masked. ``watchword`` is for the page of whoever asked: show
+    both words, the message has the second. ``deliveries`` are filled by ``get`` alone.
     """
 
     id: str
@@ -114,7 +118,7 @@ def create(  # noqa: PLR0913 - one argument a field of the request
         "to": _text("to", to),
         "purpose": _text("purpose", purpose),
         "locale": locale,
-        "expires_in": _whole_seconds(expires_in),
+        "expires_in": None if expires_in is None else whole_seconds(expires_in),
         "digits": digits,
         "requester": _given({"ip": requester_ip, "user_agent": user_agent, "known_device": known_device}) or None,
         "methods": None if methods is None else list(methods),
@@ -230,16 +234,8 @@ def _text(name: str, value: object) -> str:
     return value
 
 
-def _whole_seconds(span: timedelta | None) -> int | None:
-    if span is None:
-        return None
-    if span % _SECOND:
-        raise InvalidInputError("A lifetime is a whole number of seconds.", field="expires_in")
-    return span // _SECOND
-
-
-def _key(text: str) -> str:
-    if not 1 <= len(text) <= _LONGEST_KEY or not text.isascii() or not text.isprintable():
+def _key(text: object) -> str:
+    if not isinstance(text, str) or not 1 <= len(text) <= _LONGEST_KEY or not text.isascii() or not text.isprintable():
         raise InvalidInputError(
             f"An idempotency key has 1 to {_LONGEST_KEY} printable ASCII characters.", field="Idempotency-Key"
         )
