@@ -137,6 +137,12 @@ def test_what_cannot_be_shared_is_refused_in_words(content: Any) -> None:
         pack_content(content, label=None, note=None, passphrase=None, draw=bytes)
 
 
+@pytest.mark.parametrize("content", ["", []])
+def test_nothing_is_not_shared(content: Content) -> None:
+    with pytest.raises(InvalidInputError, match="There is nothing to share"):
+        pack_content(content, label=None, note=None, passphrase=None, draw=bytes)
+
+
 def test_a_passphrase_is_asked_for_told_apart_and_never_costs_a_view(shell: Shell) -> None:
     shared = shell.call("share", "x", passphrase="right")
 

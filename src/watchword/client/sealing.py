@@ -104,6 +104,8 @@ def pack_content(
         InvalidInputError, TooLargeError.
     """
     bodies: Sequence[Body] = ()
+    if content in ("", [], ()):  # most likely a variable that was not set, and its reader would lose a link to nothing
+        raise InvalidInputError("There is nothing to share.", field="content")
     if isinstance(content, str | AuthenticatorKey | Login):
         document = secret_content.to_document(content)
     else:
