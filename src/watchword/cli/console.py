@@ -132,7 +132,8 @@ def complain_usage(error: Exception, *, as_json: bool) -> None:
         text = text.replace(theirs, ours)
     complain(InvalidInputError(text), as_json=as_json)
     if not as_json:
-        say("`watchword --help` shows what there is.")
+        command = getattr(getattr(error, "ctx", None), "command_path", "watchword")
+        say(f"`{command} --help` shows what there is.")
 
 
 def secret(name: str, file: Path | None = None) -> str:
@@ -144,8 +145,9 @@ def secret(name: str, file: Path | None = None) -> str:
     if file is not None:
         try:
             text = file.read_text("utf-8")
-        except (OSError, UnicodeDecodeError):
-            raise InvalidInputError(f"The file with the {name} cannot be read.", field=name) from None
+        except (OSError, UnicodeDecodeError) as error:
+            detail = f"The file with the {name}, {file}, cannot be read: {trouble(error)}."
+            raise InvalidInputError(detail, field=name) from None
     elif sys.stdin.isatty():
         text = getpass(f"{name}: ", stream=sys.stderr)
     else:
@@ -170,8 +172,8 @@ def passphrase(file: Path | None = None, asked: str = "Passphrase: ") -> str:
             text = getpass(asked, stream=sys.stderr)
         else:
             text = sys.stdin.readline()
-    except (OSError, UnicodeDecodeError):
-        raise InvalidInputError("The passphrase cannot be read.", field="passphrase") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInputError(f"The passphrase cannot be read: {trouble(error)}.", field="passphrase") from None
     text = text.removesuffix("\n").removesuffix("\r")
     if not text:
         raise InvalidInputError(
@@ -179,6 +181,11 @@ def passphrase(file: Path | None = None, asked: str = "Passphrase: ") -> str:
             field="passphrase",
         )
     return text
+
+
+def trouble(error: OSError | UnicodeDecodeError) -> str:
+    """Why a file cannot be read, without a byte of it."""
+    return error.strerror or "it is no file" if isinstance(error, OSError) else "it is not in UTF-8"
 
 
 def _advice(error: WatchwordError) -> str:
