@@ -58,13 +58,15 @@ class WatchwordError(Exception):
 
     code: ClassVar[str] = "internal"
     sentence: ClassVar[str] = "Something went wrong."
+    aside: str = ""  # for a log, and apart from ``detail``, which an app may show to people
 
     def __init__(self, detail: str = "") -> None:
         self.detail = detail or self.sentence
         super().__init__(self.detail)
 
     def __str__(self) -> str:
-        return ": ".join(filter(None, (getattr(self, "field", ""), getattr(self, "setting", ""), self.detail)))
+        told = ": ".join(filter(None, (getattr(self, "field", ""), getattr(self, "setting", ""), self.detail)))
+        return f"{told} ({self.aside})" if self.aside else told
 
 
 class RefusedError(WatchwordError):
@@ -296,10 +298,8 @@ class RateLimitedError(RefusedError):
     def __init__(self, detail: str = "", *, retry_after: int = 1) -> None:
         super().__init__(detail)
         self.retry_after = max(1, retry_after)
+        self.aside = f"again in {self.retry_after} s"
         self.policy: tuple[str, tuple[tuple[int, int], ...]] = ("", ())
-
-    def __str__(self) -> str:
-        return f"{self.detail} Try again in {self.retry_after} s."
 
 
 class BlockedError(RateLimitedError):

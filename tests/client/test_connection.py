@@ -160,7 +160,7 @@ def test_why_no_connection_came_about_is_said(cause: Exception, expected: Failur
     error = httpx.ConnectError("no")
     error.__cause__ = cause
 
-    assert Connection(HERE, KEY).broken(error) == Break(expected, f"{HERE}: {reason}" if reason else HERE)
+    assert Connection(HERE, KEY).broken(error) == Break(expected, f"{HERE}, {reason}" if reason else HERE)
 
 
 def test_the_key_is_in_no_repr() -> None:

@@ -40,7 +40,7 @@ def test_an_approval_over_a_real_connection_is_returned(shell: Shell, raw_server
 
 @both
 def test_a_service_that_is_down_is_unavailable(shell: Shell, closed_port: Callable[[], str]) -> None:
-    with pytest.raises(UnavailableError, match=r"Nothing was sent\. \(http://127\.0\.0\.1:\d+: Connection refused\)$"):
+    with pytest.raises(UnavailableError, match=r"Nothing was sent\. \(http://127\.0\.0\.1:\d+, Connection refused\)$"):
         shell(closed_port()).call("check", ID, "123456", **CHECKED)
 
 

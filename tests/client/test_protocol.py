@@ -94,8 +94,10 @@ def test_an_error_carries_no_other_exception_along() -> None:
 
 
 def test_an_error_says_what_the_network_said() -> None:
-    with pytest.raises(UnavailableError, match=r"Nothing was sent\. \(https://codes\.example: Connection refused\)$"):
-        walk(once(ASK, said), [Break(Failure.UNREACHED, "https://codes.example: Connection refused")])
+    with pytest.raises(UnavailableError, match=r"Nothing was sent\. \(https://codes\.example, refused\)$") as caught:
+        walk(once(ASK, said), [Break(Failure.UNREACHED, "https://codes.example, refused")])
+
+    assert Failure.UNREACHED.value == caught.value.detail  # an app may show that to people
 
 
 def test_what_goes_over_the_wire_is_in_no_repr() -> None:

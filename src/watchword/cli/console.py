@@ -111,7 +111,7 @@ def complain(error: WatchwordError, *, as_json: bool) -> None:
 def problem(error: WatchwordError) -> Mapping[str, object]:
     """The error as a document, with the same words as the API's problems."""
     facts = {"code": error.code, "detail": error.detail}
-    names = ("reason", "field", "setting", "retry_after", "attempts_remaining", "status", "at")
+    names = ("reason", "field", "setting", "retry_after", "attempts_remaining", "status", "at", "aside")
     return facts | {name: value for name in names if (value := getattr(error, name, None)) not in {None, ""}}
 
 
@@ -195,6 +195,8 @@ def _advice(error: WatchwordError) -> str:
         return f" Reason: {error.reason}. Tries left: {error.attempts_remaining}."
     if isinstance(error, NotAcceptedError):
         return f" Reason: {error.reason}."
+    if isinstance(error, UnavailableError) and error.aside:
+        return f" ({error.aside})"
     if isinstance(error, SettingsError) and error.setting in _SETTINGS and error.setting not in error.detail:
         return f" ({error.setting})"
     return ""

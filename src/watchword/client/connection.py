@@ -89,7 +89,7 @@ class Connection:
     def broken(self, error: httpx.HTTPError) -> Break:
         """Put what went wrong into our words. Of the error itself nothing is kept, because it holds the request."""
         failure, reason = _judge(error)
-        return Break(failure, f"{self.address}: {reason}" if reason else self.address)
+        return Break(failure, f"{self.address}, {reason}" if reason else self.address)
 
     def options(self) -> Options:
         """What to open httpx with."""

@@ -122,7 +122,10 @@ def _was_not_there(outcome: Outcome) -> bool:
 def _conclude(outcome: Outcome, read: Read[_Result]) -> _Result:
     if not isinstance(outcome, Reply):
         broken = outcome or Break(Failure.LOST)
-        raise UnavailableError(f"{broken.failure.value} ({broken.because})" if broken.because else broken.failure.value)
+        # Apart from the detail, which an app may show to people: where its service is, is none of their business.
+        error = UnavailableError(broken.failure.value)
+        error.aside = broken.because
+        raise error
     if outcome.status not in _OK:
         raise problems.read(outcome.status, outcome.body, outcome.retry_after, outcome.allowance)
     return read(outcome)
