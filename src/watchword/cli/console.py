@@ -31,7 +31,11 @@ _VISIBLE = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)
 _SETTINGS = {setting.name for setting in (*settings_table.ENVIRONMENT, *settings_table.FILE)}
 
 # How the command line parser begins what it says of a value, and how a person would.
-_PARSER_WORDS = (("Value error, ", ""), ("Input should be", "it must be"))
+_PARSER_WORDS = (
+    ("Value error, ", ""),
+    ("Input should be a valid integer, unable to parse string as an integer", "it must be a whole number"),
+    ("Input should be", "it must be"),
+)
 
 
 def stand_in() -> None:
@@ -149,7 +153,7 @@ def secret(name: str, file: Path | None = None) -> str:
             detail = f"The file with the {name}, {file}, cannot be read: {trouble(error)}."
             raise InvalidInputError(detail, field=name) from None
     elif sys.stdin.isatty():
-        text = getpass(f"{name}: ", stream=sys.stderr)
+        text = getpass(f"{name[:1].upper()}{name[1:]} (not shown): ", stream=sys.stderr)
     else:
         text = sys.stdin.readline()
     if not text.strip():
@@ -157,7 +161,7 @@ def secret(name: str, file: Path | None = None) -> str:
     return text.strip()
 
 
-def passphrase(file: Path | None = None, asked: str = "Passphrase: ") -> str:
+def passphrase(file: Path | None = None, asked: str = "Passphrase (not shown): ") -> str:
     """Read a passphrase as it was typed, but for a line end: blanks at its ends belong to it.
 
     From a file, or one line of standard input; at a terminal it is asked for without being shown.
