@@ -80,6 +80,8 @@ class AsyncShell:
 class AsyncClient(AsyncShell):
     """Sends passcodes and checks them. Use it in an ``async with`` block, or ``aclose`` it.
 
+    It belongs to the event loop that it is first used on, because its connections do.
+
     ``timeout`` holds for each wait of a request; ``ca_file`` replaces the system's certificate authorities.
     ``unsafe_transport`` replaces the network, for tests: TLS is then no longer this client's doing.
 

@@ -22,6 +22,8 @@ from watchword.client.session import BrowserSession
 class AsyncAuthenticatorClient(AsyncShell):
     """Enrols authenticators and checks their codes. Use it in an ``async with`` block, or ``aclose`` it.
 
+    It belongs to the event loop that it is first used on, because its connections do.
+
     ``timeout`` holds for each wait of a request; ``ca_file`` replaces the system's certificate authorities.
     ``unsafe_transport`` replaces the network, for tests: TLS is then no longer this client's doing.
 
