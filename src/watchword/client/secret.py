@@ -21,7 +21,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from watchword.client.lifetime import whole_seconds
+from watchword.client import given
 from watchword.client.protocol import RETRIES, Ask, Read, Reply, Steps, once, pause, persistently
 from watchword.core import binary, ids
 from watchword.core.envelope import Sealed
@@ -106,7 +106,7 @@ def create(
     blobs = [{"size": size} for size in sizes]
     asked = sealed.to_wire()
     asked |= {"blobs": blobs} if blobs else {}
-    asked |= {} if expires_in is None else {"expires_in": whole_seconds(expires_in)}
+    asked |= {} if expires_in is None else {"expires_in": given.whole_seconds(expires_in)}
     asked |= {} if views is None else {"views": views}
     return once(Ask("POST", _PATH, msgspec.json.encode(asked), _JSON), _reader(MadeSecret))
 
@@ -199,7 +199,7 @@ def _send(path: str, token: str, piece: bytes, place: tuple[int, int], jitter: _
 
 def _path(secret: str, verb: str = "") -> str:
     # Only the one spelling of an id can become part of a path.
-    ids.from_text(ids.SECRET, secret)
+    ids.from_text(ids.SECRET, given.text("id", secret))
     return f"{_PATH}/{secret}{verb}"
 
 
@@ -208,7 +208,8 @@ def _post(secret: str, verb: str, asked: Mapping[str, object]) -> Ask:
 
 
 def _bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
+    # None would be sent as a word, and a line end would break the header.
+    return {"Authorization": f"Bearer {given.token('manage_token', token)}"}
 
 
 def _reader(kind: type[_Answer]) -> Read[_Answer]:
