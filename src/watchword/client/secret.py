@@ -72,7 +72,7 @@ class GrantedSecret:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretStatus:
-    """A secret as its maker sees it. ``outcome`` is ``read`` or ``enrolled`` once a reader said so.
+    """A secret as its maker sees it. ``outcome`` is ``read``, ``enrolled`` or ``void`` once it is known.
 
     ``state`` is ``uploading``, ``waiting``, ``opened``, ``expired`` or ``burnt``.
     """
