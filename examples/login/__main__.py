@@ -23,13 +23,15 @@ from watchword.client import AsyncClient
 
 CONFIG = Path(__file__).with_name("watchword.toml")
 DATA = Path("watchword-example")
+# A port of its own, because `make serve` may be running, and a log that leaves the addresses in sight.
+DEFAULTS = {"WATCHWORD_BIND": "127.0.0.1:8081", "WATCHWORD_LOG_LEVEL": "warning"}
 WATCHWORD = str(Path(sys.executable).with_name("watchword"))
 
 
 @contextmanager
 def service(origin: str) -> Iterator[tuple[str, str]]:
     """A service in development mode, and the key of an app in it."""
-    environment = os.environ | {"WATCHWORD_CONFIG": str(CONFIG), "WATCHWORD_DATA": str(DATA)}
+    environment = DEFAULTS | os.environ | {"WATCHWORD_CONFIG": str(CONFIG), "WATCHWORD_DATA": str(DATA)}
     kept = DATA / "example.key"
     if not kept.exists():
         made = [WATCHWORD, "app", "create", "Harbour Shop", "--redirect-uri", f"{origin}/callback"]
@@ -49,6 +51,16 @@ def service(origin: str) -> Iterator[tuple[str, str]]:
             process.terminate()
 
 
+def listening(port: int) -> socket.socket:
+    """The shop's own socket."""
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError as error:
+        sys.exit(
+            f"The shop cannot listen on port {port}: {os.strerror(error.errno or 0)}. EXAMPLE_PORT names another one."
+        )
+
+
 def serve(address: str, key: str, origin: str, listener: socket.socket) -> None:
     """Run the shop. Its access log is off: a callback's address holds a hand-off code, if one of a minute."""
     app = create_app(AsyncClient(address, key), address, origin)
@@ -59,7 +71,7 @@ def serve(address: str, key: str, origin: str, listener: socket.socket) -> None:
 def main() -> None:
     """Use the service that there is, or start one, which ends with the shop."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    with socket.create_server(("127.0.0.1", int(os.environ.get("EXAMPLE_PORT", "8080")))) as listener:
+    with listening(int(os.environ.get("EXAMPLE_PORT", "8080"))) as listener:
         # Not the service's 127.0.0.1: cookies do not know ports, and it is not to be sent those of the shop.
         origin = f"http://localhost:{listener.getsockname()[1]}"
         if address := os.environ.get("EXAMPLE_SERVICE"):

@@ -26,7 +26,15 @@ from jinja2 import Environment, FileSystemLoader
 import watchword.web
 from examples.login.cookies import read_cookie, set_cookie
 from watchword.client import AsyncClient, BrowserSession
-from watchword.errors import InvalidInputError, MismatchError, NotAcceptedError, NotConfirmedError, WatchwordError
+from watchword.errors import (
+    InvalidInputError,
+    MismatchError,
+    NotAcceptedError,
+    NotConfirmedError,
+    UnavailableError,
+    UnknownError,
+    WatchwordError,
+)
 
 HERE = Path(__file__).parent
 ELEMENT = Path(watchword.web.__path__[0]) / "static" / "watchword-code.js"
@@ -117,7 +125,9 @@ class Shop:
             return to("/waiting")
         except (InvalidInputError, MismatchError):  # not what this browser asked for: a reload, or another browser
             return to("/" if session else "/elsewhere")
-        except NotAcceptedError:
+        except UnavailableError as error:  # treat it as not approved; what binds the browser is kept, to try again
+            return self.page("home.html", "That did not work", session=session, problem=error.detail)
+        except (NotAcceptedError, UnknownError):
             response = to("/over")
         else:
             response = self._approve(request, session, browser.to)

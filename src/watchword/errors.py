@@ -44,9 +44,8 @@
     ├─ TamperedError                 stored or sealed bytes do not verify
     └─ SettingsError                 the operator must act
 
-Rules: every class ends in Error and has a stable ``code``, the word that API, SDK and CLI share. Exceptions
-carry facts, never secrets. A verify raises; it does not return False. ``web/problems.py`` and
-``cli/exits.py`` hold one table each, and a test fails when a class is missing from either.
+Rules: every class ends in Error and has a stable ``code``, the word that API, SDK and CLI share. Exceptions carry
+facts, never secrets. ``web/problems.py`` and ``cli/exits.py`` hold one table each; a test misses no class.
 """
 
 from __future__ import annotations
@@ -59,10 +58,15 @@ class WatchwordError(Exception):
 
     code: ClassVar[str] = "internal"
     sentence: ClassVar[str] = "Something went wrong."
+    aside: str = ""  # for a log, and apart from ``detail``, which an app may show to people
 
     def __init__(self, detail: str = "") -> None:
         self.detail = detail or self.sentence
         super().__init__(self.detail)
+
+    def __str__(self) -> str:
+        told = ": ".join(filter(None, (getattr(self, "field", ""), getattr(self, "setting", ""), self.detail)))
+        return f"{told} ({self.aside})" if self.aside else told
 
 
 class RefusedError(WatchwordError):
@@ -226,13 +230,13 @@ class ConflictError(RefusedError):
 
 
 class EndedError(ConflictError):
-    """The verification is over. ``status`` says how it ended."""
+    """The verification is over. ``status`` says how it ended; to those who are far away, ``detail`` does."""
 
     code = "ended"
     sentence = "This verification is over."
 
     def __init__(self, detail: str = "", *, status: str = "") -> None:
-        super().__init__(detail)
+        super().__init__(detail or (f"This verification is over: it is {status}." if status else ""))
         self.status = status
 
 
@@ -294,6 +298,7 @@ class RateLimitedError(RefusedError):
     def __init__(self, detail: str = "", *, retry_after: int = 1) -> None:
         super().__init__(detail)
         self.retry_after = max(1, retry_after)
+        self.aside = f"again in {self.retry_after} s"
         self.policy: tuple[str, tuple[tuple[int, int], ...]] = ("", ())
 
 

@@ -242,6 +242,7 @@ def test_a_port_where_nobody_listens_is_unreachable(authority: Authority, run: R
             with pytest.raises(DeliveryError) as caught:
                 await smtp.send(LETTER)
         assert ("unreachable", False) == (caught.value.reason, caught.value.permanent)
+        assert "The relay cannot be reached: Connection refused." == caught.value.detail
 
     run(scenario())
 

@@ -122,10 +122,12 @@ def test_a_certificate_that_does_not_verify_is_refused(
         "wrong name": authority.wrong_name,
         "unknown authority": Authority(tmp_path).valid,
     }[flaw]()
+    why = {"expired": "certificate has expired", "wrong name": "not valid for"}.get(flaw, "certificate")
 
     async def scenario() -> None:
         error, relay = await failed(authority, scripted_relay(served, implicit=implicit), login=True)
         assert ("tls_certificate", False) == (error.reason, error.permanent)
+        assert why in error.detail.partition("does not verify: ")[2]
         assert set() == SECRET_VERBS & set(relay.verbs)
 
     run(scenario())

@@ -38,7 +38,7 @@ def test_at_a_terminal_a_secret_is_asked_for_and_not_shown(
     monkeypatch.setattr(console, "getpass", ask)
 
     assert "123456" == console.secret("code")
-    assert [("code: ", True)] == asked
+    assert [("Code (not shown): ", True)] == asked
     assert ("", "") == capsys.readouterr()
 
 

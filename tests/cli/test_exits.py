@@ -168,6 +168,7 @@ def test_usage_names_arguments_plainly(command: Command, name: str) -> None:
     [
         ("send ann@example.com", "Missing option '--purpose'. Choose from: login, step_up,"),
         ("send ann@example.com --purpose logon", "Invalid value for '--purpose': 'logon' is not one of 'login', "),
+        ("share --views some", "Invalid value for '--views': it must be a whole number"),
         ("share --views 0", "Invalid value for '--views': it must be greater than or equal to 1"),
     ],
 )
@@ -176,7 +177,20 @@ def test_a_wrong_word_is_named_in_a_sentence(command: Command, line: str, said: 
 
     assert 2 == ran.code
     assert ran.err.startswith(f"watchword: {said}")
-    assert "`watchword --help` shows what there is." == ran.err.splitlines()[1]
+    assert f"`watchword {line.split(maxsplit=1)[0]} --help` shows what there is." == ran.err.splitlines()[1]
+
+
+def test_a_wrong_word_of_a_command_below_another_points_at_the_help_of_that_one(command: Command) -> None:
+    ran = command("limits", "show", "ann@example.com")
+
+    assert "`watchword limits show --help` shows what there is." == ran.err.splitlines()[1]
+
+
+@pytest.mark.parametrize("group", ["", "app", "totp", "keys", "limits"])
+def test_no_line_of_a_list_of_commands_is_cut_off(command: Command, group: str) -> None:
+    _usage, *lines = command(*group.split(), "--help").out.splitlines()
+
+    assert [] == [line for line in lines if line.endswith("...")]
 
 
 def test_a_settings_file_that_is_not_there_is_named(command: Command) -> None:

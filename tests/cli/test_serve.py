@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import signal
 import socket
 import stat
@@ -253,7 +254,10 @@ def test_without_a_key_nothing_is_sent(command: Command, given: str) -> None:
 
 
 def test_a_key_file_that_is_missing_is_told(command: Command) -> None:
-    assert 2 == command("send", "you@example.com", "--purpose", "login", "--key-file", "none").code
+    ran = command("send", "you@example.com", "--purpose", "login", "--key-file", "none")
+
+    assert 2 == ran.code
+    assert "API key, none, cannot be read: No such file or directory." in ran.err
 
 
 def test_a_service_that_is_not_there_is_unavailable(command: Command) -> None:
@@ -271,7 +275,12 @@ def test_a_service_that_is_not_there_is_unavailable(command: Command) -> None:
 def test_doctor_proves_the_relay(command: Command, post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     import dns.resolver  # noqa: PLC0415
 
-    records = {("acme.example", "MX"): ["10 mx.acme.example."], ("acme.example", "TXT"): ['"v=spf1 -all"']}
+    records = {
+        ("acme.example", "MX"): ["10 mx.acme.example."],
+        ("acme.example", "TXT"): ['"v=spf1 -all"'],
+        ("_dmarc.sub.org.example", "TXT"): ['"something else"'],
+        ("_dmarc.org.example", "TXT"): ['"v=DMARC1; p=reject"'],
+    }
 
     class Record:
         def __init__(self, text: str) -> None:
@@ -295,6 +304,9 @@ def test_doctor_proves_the_relay(command: Command, post: Post, monkeypatch: pyte
     assert "TLSv1.3" in next(finding["text"] for finding in ran.document if finding["subject"] == "relay")
     assert "s3cret" not in ran.out + ran.err
 
+    below = command("doctor", "--json", **post.settings | {"WATCHWORD_MAIL_FROM": "codes@mail.sub.org.example"})
+    assert "_dmarc.org.example: DMARC1 found" in [finding["text"] for finding in below.document]
+
 
 def test_doctor_says_why_a_relay_cannot_be_used(command: Command, post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     import dns.resolver  # noqa: PLC0415
@@ -308,7 +320,7 @@ def test_doctor_says_why_a_relay_cannot_be_used(command: Command, post: Post, mo
     ran = command("doctor", "--json", **trusting_nobody_we_know)
     found = {(finding["verdict"], finding["subject"]): finding["text"] for finding in ran.document}
     assert 4 == ran.code
-    assert "tls_certificate" in found["error", "relay"]
+    assert re.match(r"localhost:[0-9]+: tls_certificate: .* verify: .*issuer certificate", found["error", "relay"])
     assert "cannot be looked up from here" in found["note", "dns"]
 
 

@@ -77,6 +77,25 @@ def test_a_dry_run_writes_nothing(command: Command) -> None:
     assert 1 == command("totp", "import", "Shop", "--json", given=table).document["imported"]
 
 
+def test_a_dry_run_ends_as_the_real_one_would(command: Command) -> None:
+    table = f"subject,secret\nann,{B32}\nbob,018901890189\n"
+    dry = command("totp", "import", "Shop", "--dry-run", given=table)
+    skipping = command("totp", "import", "Shop", "--dry-run", "--skip-bad", given=table)
+
+    assert (2, "would import 0, there already 0, cannot be used 1\n") == (dry.code, dry.out)
+    assert "1 row cannot be used, so nothing would be imported" in dry.err
+    assert (0, "would import 1, there already 0, cannot be used 1\n") == (skipping.code, skipping.out)
+
+
+@pytest.mark.parametrize(("name", "why"), [("none.csv", "No such file or directory"), (".", "Is a directory")])
+def test_a_table_that_cannot_be_read_is_told_apart_from_one_in_another_encoding(
+    command: Command, name: str, why: str
+) -> None:
+    ran = command("totp", "import", "Shop", "--file", name)
+
+    assert f"watchword: The table cannot be read: {why}.\n" == ran.err
+
+
 def test_a_bad_row_keeps_all_out_unless_it_is_skipped(command: Command) -> None:
     table = f"subject,secret\nann,{B32}\nbob,018901890189\n{'x' * 257},{B32}\n"
     ran = command("totp", "import", "Shop", given=table)

@@ -6,6 +6,7 @@ import inspect
 import ssl
 from datetime import timedelta
 from pathlib import Path
+from socket import gaierror
 from typing import Any
 
 import httpx
@@ -13,8 +14,8 @@ import pytest
 
 from tests.client.answers import KEY
 from watchword.client import AsyncClient, Client
-from watchword.client.connection import Connection, failure, read_address
-from watchword.client.protocol import Failure
+from watchword.client.connection import Connection, read_address
+from watchword.client.protocol import Break, Failure
 from watchword.errors import SettingsError
 
 HERE = "http://127.0.0.1:8000"
@@ -94,6 +95,12 @@ def test_a_timeout_of_nothing_is_refused() -> None:
     assert caught.value.setting == "timeout"
 
 
+def test_a_timeout_without_a_unit_is_refused() -> None:
+    seconds: Any = 5
+    with pytest.raises(SettingsError, match=r"^timeout: A timeout is a timedelta"):
+        Connection(HERE, KEY, timeout=seconds)
+
+
 @pytest.mark.parametrize("content", [None, b"", b"not a certificate"])
 def test_a_file_of_authorities_that_cannot_be_read_is_refused(tmp_path: Path, content: bytes | None) -> None:
     file = tmp_path / "ca.pem"
@@ -124,8 +131,8 @@ def test_certificates_are_verified_and_nothing_can_turn_that_off() -> None:
     ("error", "expected"),
     [
         (httpx.ConnectError("no"), Failure.UNREACHED),
-        (httpx.ConnectTimeout("no"), Failure.LATE),
-        (httpx.PoolTimeout("no"), Failure.LATE),
+        (httpx.ConnectTimeout("no"), Failure.UNCONNECTED),
+        (httpx.PoolTimeout("no"), Failure.UNCONNECTED),
         (httpx.ReadTimeout("no"), Failure.LATE),
         (httpx.ReadError("no"), Failure.LOST),
         (httpx.RemoteProtocolError("no"), Failure.LOST),
@@ -133,7 +140,27 @@ def test_certificates_are_verified_and_nothing_can_turn_that_off() -> None:
     ],
 )
 def test_what_httpx_raises_is_put_into_our_words(error: httpx.HTTPError, expected: Failure) -> None:
-    assert failure(error) is expected
+    assert Connection(HERE, KEY).broken(error) == Break(expected, HERE)
+
+
+@pytest.mark.parametrize(
+    ("cause", "expected", "reason"),
+    [
+        (ConnectionRefusedError(111, "Connection refused"), Failure.UNREACHED, "Connection refused"),
+        (gaierror(-2, "Name or service not known"), Failure.UNREACHED, "Name or service not known"),
+        (ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong"), Failure.UNSECURED, ""),
+        (
+            ExceptionGroup("all of them", [ConnectionRefusedError(111, "Connection refused")]),
+            Failure.UNREACHED,
+            "Connection refused",
+        ),
+    ],
+)
+def test_why_no_connection_came_about_is_said(cause: Exception, expected: Failure, reason: str) -> None:
+    error = httpx.ConnectError("no")
+    error.__cause__ = cause
+
+    assert Connection(HERE, KEY).broken(error) == Break(expected, f"{HERE}, {reason}" if reason else HERE)
 
 
 def test_the_key_is_in_no_repr() -> None:

@@ -40,7 +40,7 @@ def test_an_approval_over_a_real_connection_is_returned(shell: Shell, raw_server
 
 @both
 def test_a_service_that_is_down_is_unavailable(shell: Shell, closed_port: Callable[[], str]) -> None:
-    with pytest.raises(UnavailableError, match="Nothing was sent"):
+    with pytest.raises(UnavailableError, match=r"Nothing was sent\. \(http://127\.0\.0\.1:\d+, Connection refused\)$"):
         shell(closed_port()).call("check", ID, "123456", **CHECKED)
 
 
@@ -139,7 +139,7 @@ def test_a_certificate_of_an_unknown_authority_gets_no_request(
 ) -> None:
     server = raw_server(http("200 OK", APPROVED), server_tls(authority, "127.0.0.1"))
 
-    with pytest.raises(UnavailableError, match="certificate"):
+    with pytest.raises(UnavailableError, match=r"certificate.*issuer certificate"):
         shell(server.address).call("check", ID, "123456", **CHECKED)
 
     assert server.asked == []
@@ -152,7 +152,7 @@ def test_a_certificate_of_another_name_gets_no_request(
     server = raw_server(http("200 OK", APPROVED), server_tls(authority, "example.org"))
     client = shell(server.address, ca_file=ca_file)
 
-    with pytest.raises(UnavailableError, match="certificate"):
+    with pytest.raises(UnavailableError, match=r"certificate.*not valid for"):
         client.call("create", to="maria@example.org", purpose="login")
 
     assert server.asked == []

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from tests.client.answers import problem
-from watchword.client.protocol import Ask, Failure, Outcome, Pause, Reply, Steps, once, persistently
+from watchword.client.protocol import Ask, Break, Failure, Outcome, Pause, Reply, Steps, once, persistently
 from watchword.errors import MismatchError, OverloadedError, UnavailableError
 
 ASK = Ask("POST", "/there", b'{"code":"123456"}', {"Idempotency-Key": "once"})
@@ -39,13 +39,13 @@ def test_a_good_answer_is_read() -> None:
     assert walk(once(ASK, said), [OK]) == ("yes", [ASK])
 
 
-@pytest.mark.parametrize("outcome", [*Failure, GONE])
+@pytest.mark.parametrize("outcome", [*map(Break, Failure), GONE])
 def test_once_asks_once_whatever_comes_of_it(outcome: Outcome) -> None:
     with pytest.raises(UnavailableError):
         walk(once(ASK, said), [outcome, OK])
 
 
-@pytest.mark.parametrize("outcome", [Failure.UNREACHED, Failure.LOST, GONE])
+@pytest.mark.parametrize("outcome", [Break(Failure.UNREACHED), Break(Failure.UNSECURED), Break(Failure.LOST), GONE])
 def test_a_service_that_was_not_there_is_asked_again_with_the_very_same_request(outcome: Outcome) -> None:
     found, taken = walk(persistently(ASK, said, lambda: 0.0), [outcome, outcome, OK])
 
@@ -61,10 +61,12 @@ def test_jitter_spreads_a_wait_over_half_of_itself() -> None:
 
 def test_the_third_failure_is_the_last() -> None:
     with pytest.raises(OverloadedError):
-        walk(persistently(ASK, said, lambda: 0.0), [GONE, Failure.LOST, GONE, OK])
+        walk(persistently(ASK, said, lambda: 0.0), [GONE, Break(Failure.LOST), GONE, OK])
 
 
-@pytest.mark.parametrize("outcome", [Failure.LATE, Failure.DISTRUSTED, Reply(500, b""), Reply(502, b"<html>")])
+@pytest.mark.parametrize(
+    "outcome", [Break(Failure.LATE), Break(Failure.DISTRUSTED), Reply(500, b""), Reply(502, b"<html>")]
+)
 def test_what_another_try_cannot_help_is_not_tried_again(outcome: Outcome) -> None:
     with pytest.raises(UnavailableError):
         walk(persistently(ASK, said, lambda: 0.0), [outcome, OK])
@@ -85,10 +87,17 @@ def test_only_a_2xx_is_read_as_a_success(status: int) -> None:
 
 def test_an_error_carries_no_other_exception_along() -> None:
     with pytest.raises(UnavailableError) as caught:
-        walk(once(ASK, said), [Failure.LOST])
+        walk(once(ASK, said), [Break(Failure.LOST)])
 
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
+
+
+def test_an_error_says_what_the_network_said() -> None:
+    with pytest.raises(UnavailableError, match=r"Nothing was sent\. \(https://codes\.example, refused\)$") as caught:
+        walk(once(ASK, said), [Break(Failure.UNREACHED, "https://codes.example, refused")])
+
+    assert Failure.UNREACHED.value == caught.value.detail  # an app may show that to people
 
 
 def test_what_goes_over_the_wire_is_in_no_repr() -> None:

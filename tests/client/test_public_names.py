@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
+from collections.abc import Iterable
+from importlib.metadata import requires
 from types import ModuleType
 
 import pytest
 
 import watchword.client
-from watchword.client import AsyncClient, AsyncSecretClient, Client, SecretClient
+from watchword.client import (
+    AsyncClient,
+    AsyncSecretClient,
+    Authenticator,
+    Client,
+    Delivery,
+    SecretClient,
+    SecretStatus,
+    Verification,
+)
+from watchword.core import authenticator, verification
+from watchword.core.delivery import DeliveryStatus
+from watchword.core.policy import PURPOSES
+from watchword.core.secret import State
 
 VERBS = ("create", "check", "resend", "cancel", "get")
 SECRET_VERBS = ("share", "reveal", "create", "open", "claim", "ack", "status", "burn", "unlock", "upload")
@@ -37,6 +54,29 @@ def test_every_public_name_is_re_exported_under_its_own_name() -> None:
     for line in imports:
         original, _, exported = line.partition(" import ")[2].partition(" as ")
         assert original == exported
+
+
+@pytest.mark.parametrize(
+    ("shown", "words"),
+    [
+        (Verification, verification.Status),
+        (Delivery, DeliveryStatus),
+        (Authenticator, authenticator.Status),
+        (SecretStatus, State),
+        (Client.create, PURPOSES),
+    ],
+)
+def test_what_an_editor_shows_names_every_word_that_a_value_can_be(shown: object, words: Iterable[str]) -> None:
+    assert [word for word in words if f"``{word}``" not in (inspect.getdoc(shown) or "")] == []
+
+
+def test_the_client_takes_nothing_that_only_the_service_s_systems_have() -> None:
+    lacking = "import sys; sys.modules |= dict.fromkeys(('fcntl', 'grp', 'pwd', 'resource', 'termios', 'uvloop'))\n"
+    used = "import watchword.client, watchword.totp, watchword.cli.share, watchword.cli.reveal, watchword.cli.passcode"
+    subprocess.run([sys.executable, "-c", lacking + used], check=True)
+
+    (uvloop,) = [line for line in requires("watchword") or () if line.startswith("uvloop")]
+    assert uvloop.endswith(("sys_platform != 'win32'", 'sys_platform != "win32"'))
 
 
 @pytest.mark.parametrize("verb", VERBS)

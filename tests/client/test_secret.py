@@ -13,6 +13,7 @@ import pytest
 
 from tests.client.running import RunningApp
 from watchword.client import AsyncSecretClient, File, Login, MadeSecret, SecretClient
+from watchword.client.sealing import pack_content
 from watchword.client.secret import PIECE, spans
 from watchword.core import envelope
 from watchword.core.envelope import Sealed
@@ -128,6 +129,18 @@ def test_whatever_is_shared_is_revealed_as_it_was_once(shell: Shell, content: Co
     assert ("opened", "read", 2) == (status.state, status.outcome, shared.views)
     with pytest.raises(OpenedError):
         shell.call("reveal", shared.link)
+
+
+@pytest.mark.parametrize("content", [None, b"hunter2", 7, File("a.txt", b""), [File("a.txt", b""), "b.txt"]])
+def test_what_cannot_be_shared_is_refused_in_words(content: Any) -> None:
+    with pytest.raises(InvalidInputError, match=r"^content: What is shared is"):
+        pack_content(content, label=None, note=None, passphrase=None, draw=bytes)
+
+
+@pytest.mark.parametrize("content", ["", []])
+def test_nothing_is_not_shared(content: Content) -> None:
+    with pytest.raises(InvalidInputError, match="There is nothing to share"):
+        pack_content(content, label=None, note=None, passphrase=None, draw=bytes)
 
 
 def test_a_passphrase_is_asked_for_told_apart_and_never_costs_a_view(shell: Shell) -> None:

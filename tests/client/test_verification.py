@@ -105,6 +105,12 @@ def test_a_lifetime_of_half_a_second_more_is_refused_and_not_cut_off() -> None:
     assert caught.value.field == "expires_in"
 
 
+@pytest.mark.parametrize("field", ["expires_in", "idempotency_key"])
+def test_a_number_where_something_else_belongs_is_refused(field: str) -> None:
+    with pytest.raises(InvalidInputError):
+        create(**{field: 300})
+
+
 @pytest.mark.parametrize("key", ["", "a\r\nX-Evil: 1", "ключ", "k" * 256])
 def test_an_idempotency_key_that_is_no_header_is_refused_before_anything_is_sent(key: str) -> None:
     with pytest.raises(InvalidInputError) as caught:

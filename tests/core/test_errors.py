@@ -11,9 +11,11 @@ from watchword import errors
 from watchword.errors import (
     DeliveryError,
     EndedError,
+    InvalidInputError,
     MismatchError,
     NotAcceptedError,
     RateLimitedError,
+    SettingsError,
     WatchwordError,
 )
 
@@ -54,6 +56,20 @@ def test_every_reason_of_a_refused_proof_is_another() -> None:
 @pytest.mark.parametrize(("asked", "told"), [(-5, 1), (0, 1), (1, 1), (30, 30)])
 def test_a_wait_is_at_least_a_second(asked: int, told: int) -> None:
     assert told == RateLimitedError(retry_after=asked).retry_after
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (InvalidInputError("This is not an email address.", field="to"), "to: This is not an email address."),
+        (SettingsError("Use https.", setting="base_url"), "base_url: Use https."),
+        (InvalidInputError("There is no such member."), "There is no such member."),
+        (RateLimitedError("Too many.", retry_after=7), "Too many. (again in 7 s)"),
+        (EndedError(status="canceled"), "This verification is over: it is canceled."),
+    ],
+)
+def test_a_traceback_says_what_a_developer_looks_for_first(error: WatchwordError, told: str) -> None:
+    assert str(error) == told
 
 
 def test_errors_carry_their_facts() -> None:

@@ -86,6 +86,15 @@ def test_the_script_makes_every_secret_once_and_certificates_that_verify(tmp_pat
     assert files["database_password"].read_text() not in made.stdout + made.stderr
 
 
+@pytest.mark.parametrize("secret", ["deploy/secrets/", "keys.json", "watchword-data/", "watchword-example/"])
+def test_what_a_checkout_is_told_to_make_and_holds_secrets_is_no_business_of_git_nor_of_an_image(secret: str) -> None:
+    by_git = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    by_image = (DEPLOY / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
+
+    assert secret in [line.removeprefix("/") for line in by_git]
+    assert secret.removesuffix("/") in by_image
+
+
 @needs("openssl", "sh")
 def test_the_addresses_that_the_script_writes_are_read_and_name_the_services(tmp_path: Path) -> None:
     folder = tmp_path / "secrets"

@@ -81,6 +81,11 @@ class SmtpRelay:
             self._open, Circuit(now), size=max_connections, idle=idle, recheck_after=recheck_after
         )
 
+    @property
+    def place(self) -> str:
+        """Where the relay is, for an operator: host and port."""
+        return f"{self._address.host}:{self._address.port}"
+
     async def send(self, envelope: Envelope) -> Receipt:
         """Hand over one message.
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import re
 import socket
 import ssl
@@ -58,15 +59,16 @@ def refusal(code: int) -> DeliveryError:
 # aiosmtplib raises the last two for what it cannot read, and uvloop for a transport that was closed meanwhile.
 _ESCAPES: Final = (aiosmtplib.SMTPException, OSError, ValueError, RuntimeError)
 
-# The first row that fits any error of the chain wins, so the order matters.
+# The first row that fits any error of the chain wins, so the order matters. What ends without a full stop goes on with
+# what this machine or OpenSSL says of it; the relay has no word in that.
 _FAILURES: Final[tuple[tuple[type[Exception], str, str], ...]] = (
     (aiosmtplib.SMTPServerDisconnected, "connection_lost", "The relay closed the connection."),
-    (ssl.SSLCertVerificationError, "tls_certificate", "The relay's certificate does not verify."),
+    (ssl.SSLCertVerificationError, "tls_certificate", "The relay's certificate does not verify"),
     (ssl.SSLError, "tls_handshake", "The TLS handshake with the relay failed."),
     (TimeoutError, "timeout", "The relay did not answer in time."),
     (ConnectionAbortedError, "timeout", "The relay did not finish the TLS handshake in time."),
     (ConnectionResetError, "tls_handshake", "The relay closed the connection during the TLS handshake."),
-    (OSError, "unreachable", "The relay cannot be reached."),
+    (OSError, "unreachable", "The relay cannot be reached"),
 )
 
 
@@ -83,9 +85,20 @@ def failure(error: BaseException, *, uncertain: bool = False) -> DeliveryError:
         chain.append(cause)
         cause = cause.__cause__
     for kind, reason, detail in _FAILURES:
-        if any(isinstance(link, kind) for link in chain):
-            return DeliveryError(detail, reason=reason, uncertain=uncertain)
+        found = [link for link in chain if isinstance(link, kind)]
+        if found:
+            sentence = detail if detail.endswith(".") else f"{detail}{_why(found[-1])}."
+            return DeliveryError(sentence, reason=reason, uncertain=uncertain)
     return DeliveryError("The relay did not behave as SMTP asks.", reason="relay_garbled", uncertain=uncertain)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f": {error.verify_message.rstrip('.')}"
+    if isinstance(error, socket.gaierror):
+        return f": {error.strerror}"
+    number = error.errno if isinstance(error, OSError) else None
+    return f": {os.strerror(number)}" if number else ""
 
 
 class _Client(aiosmtplib.SMTP):

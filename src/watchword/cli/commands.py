@@ -57,6 +57,7 @@ PassphraseFile = Annotated[Path | None, Option("--passphrase-file", metavar="PAT
 Purposes = Literal["login", "step_up", "address_confirmation", "recovery", "binding"]
 Purpose = Annotated[Purposes, Option("--purpose", metavar="PURPOSE", help=f"What it is for: {', '.join(PURPOSES)}.")]
 Name = Annotated[str, Argument(metavar="NAME", help="The app's name or id.")]
+NewName = Annotated[str, Argument(metavar="NAME", help="What the app is called, in its mails and pages, too.")]
 Recipient = Annotated[str, Argument(metavar="RECIPIENT", help="The email address, or a number as +49….")]
 RedirectUris = Annotated[
     list[str] | None, Option("--redirect-uri", metavar="URI", help="An address people may be sent back to. Repeatable.")
@@ -112,7 +113,7 @@ def serve(
     run(_settings(data, bind), data=data, workers=workers, delivers=not no_courier, as_json=as_json)
 
 
-@_root.command()
+@_root.command(short_help="Deliver what is to be sent, in a process of its own.")
 def courier(data: Directory = None, as_json: Json = False) -> None:
     """Deliver what is to be sent, apart from the processes that answer requests."""
     from watchword.cli.courier import courier as run  # noqa: PLC0415
@@ -150,7 +151,7 @@ def check(
     passcode.check(url, key_file, verification, purpose=purpose, to=to, as_json=as_json)
 
 
-@_root.command()
+@_root.command(short_help="Seal a secret and print a link that opens it.")
 def share(  # noqa: PLR0913, PLR0917 - one argument an option
     ttl: Annotated[
         str | None, Option("--ttl", metavar="TIME", help="How long it can be opened: 30m, 24h, 7d. Else a day.")
@@ -245,7 +246,7 @@ def migrate(data: Directory = None, as_json: Json = False) -> None:
 
 
 @_app.command("create", cls=_Plain)
-def app_create(name: Name, redirect_uri: RedirectUris = None, data: Directory = None, as_json: Json = False) -> None:
+def app_create(name: NewName, redirect_uri: RedirectUris = None, data: Directory = None, as_json: Json = False) -> None:
     """Make an app and print its first API key, alone."""
     from watchword.cli import app  # noqa: PLC0415
 
@@ -300,7 +301,7 @@ def app_update(
     app.update(_settings(data), name, new_name=new_name, redirect_uris=redirect_uri, as_json=as_json)
 
 
-@_totp.command("import", cls=_Plain)
+@_totp.command("import", cls=_Plain, short_help="Import authenticators out of a table.")
 def totp_import(
     name: Name,
     file: Annotated[
@@ -317,7 +318,7 @@ def totp_import(
     totp.import_table(_settings(data), name, file, dry_run=dry_run, skip_bad=skip_bad, as_json=as_json)
 
 
-@_totp.command("handover", cls=_Plain)
+@_totp.command("handover", cls=_Plain, short_help="Print a link at which somebody sets one up.")
 def totp_handover(  # noqa: PLR0913, PLR0917 - one argument an option
     subject: Annotated[str, Argument(metavar="SUBJECT", help="Whose authenticator it will be: your app's own name.")],
     label: Annotated[str | None, Option("--label", metavar="TEXT", help="What it is listed as.")] = None,
@@ -360,7 +361,7 @@ def keys_list(data: Directory = None, as_json: Json = False) -> None:
     keys.show(_settings(data), as_json=as_json)
 
 
-@_limits.command("show", cls=_Plain)
+@_limits.command("show", cls=_Plain, short_help="Print every limit that a recipient meets in an app.")
 def limits_show(name: Name, to: Recipient, data: Directory = None, as_json: Json = False) -> None:
     """Print every limit that a recipient meets in an app, and how long it still refuses."""
     from watchword.cli import limits  # noqa: PLC0415

@@ -31,7 +31,11 @@ _VISIBLE = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)
 _SETTINGS = {setting.name for setting in (*settings_table.ENVIRONMENT, *settings_table.FILE)}
 
 # How the command line parser begins what it says of a value, and how a person would.
-_PARSER_WORDS = (("Value error, ", ""), ("Input should be", "it must be"))
+_PARSER_WORDS = (
+    ("Value error, ", ""),
+    ("Input should be a valid integer, unable to parse string as an integer", "it must be a whole number"),
+    ("Input should be", "it must be"),
+)
 
 
 def stand_in() -> None:
@@ -111,7 +115,7 @@ def complain(error: WatchwordError, *, as_json: bool) -> None:
 def problem(error: WatchwordError) -> Mapping[str, object]:
     """The error as a document, with the same words as the API's problems."""
     facts = {"code": error.code, "detail": error.detail}
-    names = ("reason", "field", "setting", "retry_after", "attempts_remaining", "status", "at")
+    names = ("reason", "field", "setting", "retry_after", "attempts_remaining", "status", "at", "aside")
     return facts | {name: value for name in names if (value := getattr(error, name, None)) not in {None, ""}}
 
 
@@ -132,7 +136,8 @@ def complain_usage(error: Exception, *, as_json: bool) -> None:
         text = text.replace(theirs, ours)
     complain(InvalidInputError(text), as_json=as_json)
     if not as_json:
-        say("`watchword --help` shows what there is.")
+        command = getattr(getattr(error, "ctx", None), "command_path", "watchword")
+        say(f"`{command} --help` shows what there is.")
 
 
 def secret(name: str, file: Path | None = None) -> str:
@@ -144,10 +149,11 @@ def secret(name: str, file: Path | None = None) -> str:
     if file is not None:
         try:
             text = file.read_text("utf-8")
-        except (OSError, UnicodeDecodeError):
-            raise InvalidInputError(f"The file with the {name} cannot be read.", field=name) from None
+        except (OSError, UnicodeDecodeError) as error:
+            detail = f"The file with the {name}, {file}, cannot be read: {trouble(error)}."
+            raise InvalidInputError(detail, field=name) from None
     elif sys.stdin.isatty():
-        text = getpass(f"{name}: ", stream=sys.stderr)
+        text = getpass(f"{name[:1].upper()}{name[1:]} (not shown): ", stream=sys.stderr)
     else:
         text = sys.stdin.readline()
     if not text.strip():
@@ -155,7 +161,7 @@ def secret(name: str, file: Path | None = None) -> str:
     return text.strip()
 
 
-def passphrase(file: Path | None = None, asked: str = "Passphrase: ") -> str:
+def passphrase(file: Path | None = None, asked: str = "Passphrase (not shown): ") -> str:
     """Read a passphrase as it was typed, but for a line end: blanks at its ends belong to it.
 
     From a file, or one line of standard input; at a terminal it is asked for without being shown.
@@ -170,8 +176,8 @@ def passphrase(file: Path | None = None, asked: str = "Passphrase: ") -> str:
             text = getpass(asked, stream=sys.stderr)
         else:
             text = sys.stdin.readline()
-    except (OSError, UnicodeDecodeError):
-        raise InvalidInputError("The passphrase cannot be read.", field="passphrase") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInputError(f"The passphrase cannot be read: {trouble(error)}.", field="passphrase") from None
     text = text.removesuffix("\n").removesuffix("\r")
     if not text:
         raise InvalidInputError(
@@ -181,6 +187,11 @@ def passphrase(file: Path | None = None, asked: str = "Passphrase: ") -> str:
     return text
 
 
+def trouble(error: OSError | UnicodeDecodeError) -> str:
+    """Why a file cannot be read, without a byte of it."""
+    return error.strerror or "it is no file" if isinstance(error, OSError) else "it is not in UTF-8"
+
+
 def _advice(error: WatchwordError) -> str:
     if isinstance(error, RateLimitedError):
         return f" Try again in {error.retry_after} s."
@@ -188,6 +199,8 @@ def _advice(error: WatchwordError) -> str:
         return f" Reason: {error.reason}. Tries left: {error.attempts_remaining}."
     if isinstance(error, NotAcceptedError):
         return f" Reason: {error.reason}."
+    if isinstance(error, UnavailableError) and error.aside:
+        return f" ({error.aside})"
     if isinstance(error, SettingsError) and error.setting in _SETTINGS and error.setting not in error.detail:
         return f" ({error.setting})"
     return ""

@@ -188,18 +188,19 @@ async def _relay(settings: Settings) -> list[Finding]:
         return [Finding("note", "relay", "none: set WATCHWORD_SMTP to send mail")]
     try:
         relay = bootstrap.open_relay(settings)
-        assert relay is not None  # noqa: S101 (not development)
-        try:
-            receipt = await relay.ping()
-        finally:
-            await relay.aclose()
     except SettingsError as error:
         return [Finding("error", "relay", error.detail, exits.USAGE)]
+    assert relay is not None  # noqa: S101 (not development)
+    place = relay.place
+    try:
+        receipt = await relay.ping()
     except DeliveryError as error:
-        return [Finding("error", "relay", f"{error.reason}: {error.detail}", exits.UNAVAILABLE)]
+        return [Finding("error", "relay", f"{place}: {error.reason}: {error.detail}", exits.UNAVAILABLE)]
+    finally:
+        await relay.aclose()
     tls = receipt.tls
     proven = f"{tls.version}, {tls.cipher}, certificate {tls.fingerprint[:16]}…" if tls else receipt.transport
-    return [Finding("ok", "relay", f"{receipt.relay}: {proven}")]
+    return [Finding("ok", "relay", f"{place}: {proven}")]
 
 
 # --- the sender's domain ---------------------------------------------------------------------------
@@ -216,7 +217,19 @@ def _sender(settings: Settings) -> Iterator[Finding]:
         return
     yield _record(domain, "MX", "", "no MX record: answers and bounces have nowhere to go")
     yield _record(domain, "TXT", "v=spf1", "no SPF record: receivers may refuse the mail")
-    yield _record(f"_dmarc.{domain}", "TXT", "v=DMARC1", "no DMARC record: anybody may pretend to be the sender")
+    yield _dmarc(domain)
+
+
+def _dmarc(domain: str) -> Finding:
+    """What the domain says of mail that only pretends to be from it, or a domain above it says for it (RFC 9989)."""
+    missing = "no DMARC record: anybody may pretend to be the sender"
+    found = _record(f"_dmarc.{domain}", "TXT", "v=DMARC1", missing)
+    above = domain.partition(".")[2]
+    while found.verdict == "warning" and "." in above:
+        higher = _record(f"_dmarc.{above}", "TXT", "v=DMARC1", missing)
+        found = found if higher.verdict == "warning" else higher
+        above = above.partition(".")[2]
+    return found
 
 
 def _record(name: str, kind: str, begins: str, missing: str) -> Finding:

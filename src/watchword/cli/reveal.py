@@ -128,7 +128,9 @@ def _keys(link: secret_link.SharedLink, nonce: bytes, seen: SeenSecret, asked: A
     if seen.kdf is None:
         return envelope.derive_keys(link.key, nonce)
     # The address is named, because a passphrase is meant for one service and a link may lead to another.
-    passphrase = console.passphrase(asked.passphrase_file, f"Passphrase of the secret at {link.public_url}: ")
+    passphrase = console.passphrase(
+        asked.passphrase_file, f"Passphrase of the secret at {link.public_url} (not shown): "
+    )
     return envelope.derive_keys(link.key, nonce, seen.kdf, passphrase)
 
 

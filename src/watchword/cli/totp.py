@@ -53,9 +53,12 @@ def import_table(
             return plan, 0 if stays else await flow.carry_out(plan)
 
     plan, written = asyncio.run(run())
-    _tell(plan, written, dry_run=dry_run, as_json=as_json)
-    if plan.bad and not skip_bad and not dry_run:
-        detail = f"{len(plan.bad)} rows cannot be used, so nothing was imported: mend them, or say --skip-bad."
+    good = 0 if plan.bad and not skip_bad else len(plan.rows)
+    _tell(plan, good, written, dry_run=dry_run, as_json=as_json)
+    if plan.bad and not skip_bad:
+        rows = "1 row" if len(plan.bad) == 1 else f"{len(plan.bad)} rows"
+        did = "would be" if dry_run else "was"
+        detail = f"{rows} cannot be used, so nothing {did} imported: mend them, or say --skip-bad."
         raise InvalidInputError(detail, field="file")
 
 
@@ -65,8 +68,8 @@ def _read(file: Path | None) -> str:
         if len(raw) > MOST_BYTES:
             raise InvalidInputError(f"A table has at most {MOST_BYTES >> 20} MiB.", field="file")
         return raw.decode("utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise InvalidInputError("The table cannot be read: it is a file in UTF-8.", field="file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInputError(f"The table cannot be read: {console.trouble(error)}.", field="file") from None
 
 
 def _shown(table: Sequence[Found | Bad], size: int) -> Iterator[Found | Bad]:
@@ -77,10 +80,10 @@ def _shown(table: Sequence[Found | Bad], size: int) -> Iterator[Found | Bad]:
         yield row
 
 
-def _tell(plan: Plan, written: int, *, dry_run: bool, as_json: bool) -> None:
+def _tell(plan: Plan, good: int, written: int, *, dry_run: bool, as_json: bool) -> None:
     document = {
         "imported": written,
-        "would_import": len(plan.rows),
+        "would_import": good,
         "known": plan.known,
         "bad": [{"row": row.number, "reason": row.reason} for row in plan.bad],
         "dry_run": dry_run,
@@ -90,5 +93,5 @@ def _tell(plan: Plan, written: int, *, dry_run: bool, as_json: bool) -> None:
             console.say(f"row {row.number}: {row.reason}")
         if len(plan.bad) > MOST_TOLD:
             console.say(f"and {len(plan.bad) - MOST_TOLD} more; --json lists all")
-    did = f"would import {len(plan.rows)}" if dry_run else f"imported {written}"
+    did = f"would import {good}" if dry_run else f"imported {written}"
     console.result(f"{did}, there already {plan.known}, cannot be used {len(plan.bad)}", document, as_json=as_json)

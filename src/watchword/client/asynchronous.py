@@ -73,12 +73,14 @@ class AsyncShell:
         try:
             answer = await self._http.request(step.method, url, content=step.content, headers=step.headers)
         except httpx.HTTPError as error:
-            return connection.failure(error)
+            return self._connection.broken(error)
         return connection.reply(answer)
 
 
 class AsyncClient(AsyncShell):
     """Sends passcodes and checks them. Use it in an ``async with`` block, or ``aclose`` it.
+
+    It belongs to the event loop that it is first used on, because its connections do.
 
     ``timeout`` holds for each wait of a request; ``ca_file`` replaces the system's certificate authorities.
     ``unsafe_transport`` replaces the network, for tests: TLS is then no longer this client's doing.
@@ -120,8 +122,9 @@ class AsyncClient(AsyncShell):
     ) -> Verification:
         """Send a code, or with the session that asks a ``link``, too. Tried up to three times; one message goes out.
 
-        ``methods`` are ``code`` and ``link``, both without it; ``action`` is what a ``step_up`` approves. ``decoy`` is
-        for an account that does not exist: the same answer, but nothing is sent and nothing matches.
+        ``purpose`` is ``login``, ``step_up``, ``address_confirmation``, ``recovery`` or ``binding``. ``requester_ip``
+        and ``user_agent`` are those of the person's device. ``methods`` are ``code`` and ``link``, ``action`` is what a
+        ``step_up`` approves. With ``decoy``, for an account that does not exist, nothing is sent and nothing matches.
         ``subject`` is your own name for the person: once approved, notices about their authenticators go to ``to``.
 
         Raises:

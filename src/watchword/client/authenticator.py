@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from watchword.client import given
 from watchword.client.protocol import Ask, Reply, Steps, once, persistently
 from watchword.client.session import BrowserSession
 from watchword.core import ids
@@ -36,7 +37,11 @@ _Shape = TypeVar("_Shape")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authenticator:
-    """An authenticator as its app may see it. ``recovery_codes`` are filled by a subject's first ``confirm`` alone."""
+    """An authenticator as its app may see it. ``recovery_codes`` are filled by a subject's first ``confirm`` alone.
+
+    ``status`` is ``pending``, ``confirmed`` (at the hosted page, and not exchanged yet), ``active``, ``expired``,
+    ``exhausted`` or ``revoked``.
+    """
 
     id: str
     status: str
@@ -156,7 +161,7 @@ def enrol(
 ) -> Steps[Enrolment]:
     """Ask for a pending authenticator. Not asked twice: a lost answer leaves one that lapses by itself."""
     asked = {
-        "subject": _text("subject", subject),
+        "subject": given.text("subject", subject),
         "label": label,
         "issuer": issuer,
         "account": account,
@@ -183,15 +188,15 @@ def hand_over(
     rotate_by: datetime | None,
 ) -> Steps[Handover]:
     """Ask for a hand-over. Not asked twice: a lost answer leaves a link that nobody has, which ends by itself."""
-    if rotate_by is not None and rotate_by.tzinfo is None:
-        raise InvalidInputError("A time needs its zone.", field="rotate_by")
+    if rotate_by is not None:
+        given.instant("rotate_by", rotate_by)
     asked = {
-        "subject": _text("subject", subject),
+        "subject": given.text("subject", subject),
         "label": label,
         "issuer": issuer,
         "account": account,
-        "expires_in": None if expires_in is None else int(expires_in / timedelta(seconds=1)),
-        "passphrase": None if passphrase is None else _text("passphrase", passphrase),
+        "expires_in": None if expires_in is None else given.whole_seconds(expires_in),
+        "passphrase": None if passphrase is None else given.text("passphrase", passphrase),
         "rotate_by": None if rotate_by is None else rotate_by.isoformat(),
     }
 
@@ -207,14 +212,18 @@ def confirm(authenticator: str, code: str) -> Steps[Authenticator]:
     def read(reply: Reply) -> Authenticator:
         return _in_state("active", _named(authenticator, _read(_shown, reply)))
 
-    return once(_post(_path(authenticator, "/confirm"), {"code": _text("code", code)}), read)
+    return once(_post(_path(authenticator, "/confirm"), {"code": given.text("code", code)}), read)
 
 
 def exchange(session: BrowserSession, subject: str, *, code: str, state: str) -> Steps[Authenticator]:
     """Ask to make active what the hosted page confirmed. Never asked twice: a lost answer may have been the one yes."""
-    ids.from_text(ids.AUTHENTICATOR, _text("id", session.id))
+    ids.from_text(ids.AUTHENTICATOR, given.text("id", session.id))
     session.check_state(state)
-    asked = {"subject": _text("subject", subject), "code": _text("code", code), "code_verifier": session.verifier}
+    asked = {
+        "subject": given.text("subject", subject),
+        "code": given.text("code", code),
+        "code_verifier": session.verifier,
+    }
 
     def read(reply: Reply) -> Authenticator:
         return _in_state("active", _named(session.id, _about(subject, _read(_shown, reply))))
@@ -225,8 +234,8 @@ def exchange(session: BrowserSession, subject: str, *, code: str, state: str) ->
 def check(subject: str, code: str, *, known_device: bool) -> Steps[Authenticator]:
     """Ask whether a code is right. Never asked twice: a lost answer may have been the one approval."""
     asked = {
-        "subject": _text("subject", subject),
-        "code": _text("code", code),
+        "subject": given.text("subject", subject),
+        "code": given.text("code", code),
         "requester": {"known_device": True} if known_device else None,
     }
 
@@ -278,7 +287,7 @@ def renew_codes(subject: str) -> Steps[tuple[str, ...]]:
     def read(reply: Reply) -> tuple[str, ...]:
         return _about(subject, _read(_code_set, reply)).codes
 
-    return once(_post(_CODES, {"subject": _text("subject", subject)}), read)
+    return once(_post(_CODES, {"subject": given.text("subject", subject)}), read)
 
 
 def check_code(subject: str, code: str) -> Steps[int]:
@@ -290,7 +299,9 @@ def check_code(subject: str, code: str) -> Steps[int]:
             raise UnavailableError("The answer to the check does not say that this was approved, so it is not.")
         return found.remaining
 
-    return once(_post(_CODES + "/check", {"subject": _text("subject", subject), "code": _text("code", code)}), read)
+    return once(
+        _post(_CODES + "/check", {"subject": given.text("subject", subject), "code": given.text("code", code)}), read
+    )
 
 
 def addresses(subject: str, jitter: Callable[[], float]) -> Steps[tuple[ConfirmedAddress, ...]]:
@@ -301,13 +312,13 @@ def addresses(subject: str, jitter: Callable[[], float]) -> Steps[tuple[Confirme
 
 def remove_address(subject: str, to: str | None) -> Steps[int]:
     """Ask to untie an address, or all."""
-    asked = {"subject": _text("subject", subject), "to": None if to is None else _text("to", to)}
+    asked = {"subject": given.text("subject", subject), "to": None if to is None else given.text("to", to)}
     return once(_post(_ADDRESSES + "/remove", asked), lambda reply: _read(_removed, reply).removed)
 
 
 def _query(subject: str) -> str:
     try:
-        query = urlencode({"subject": _text("subject", subject)})
+        query = urlencode({"subject": given.text("subject", subject)})
     except UnicodeEncodeError:
         query = ""  # the error holds the text, so ours is raised out of its reach
     if not query:
@@ -317,7 +328,7 @@ def _query(subject: str) -> str:
 
 def _path(authenticator: str, verb: str = "") -> str:
     # An id may have come through a browser. Only the one spelling of an id can become part of a path.
-    ids.from_text(ids.AUTHENTICATOR, _text("id", authenticator))
+    ids.from_text(ids.AUTHENTICATOR, given.text("id", authenticator))
     return f"{_PATH}/{authenticator}{verb}"
 
 
@@ -364,9 +375,3 @@ def _post(path: str, asked: Mapping[str, object]) -> Ask:
     if not content:
         raise InvalidInputError("A field holds characters that cannot be sent.")
     return Ask("POST", path, content, _JSON)
-
-
-def _text(name: str, value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise InvalidInputError("This must be a text that is not empty.", field=name)
-    return value

@@ -22,6 +22,8 @@ from watchword.client.session import BrowserSession
 class AsyncAuthenticatorClient(AsyncShell):
     """Enrols authenticators and checks their codes. Use it in an ``async with`` block, or ``aclose`` it.
 
+    It belongs to the event loop that it is first used on, because its connections do.
+
     ``timeout`` holds for each wait of a request; ``ca_file`` replaces the system's certificate authorities.
     ``unsafe_transport`` replaces the network, for tests: TLS is then no longer this client's doing.
 
@@ -55,6 +57,9 @@ class AsyncAuthenticatorClient(AsyncShell):
     ) -> Enrolment:
         """Begin an enrolment. Show its QR code and key to the person, once, and ``confirm`` what they type.
 
+        ``subject`` is your own name for the person, one that never changes. ``issuer`` and ``account`` are what their
+        authenticator app shows, ``label`` what your list of theirs shows. Leave ``algorithm``, ``digits`` and
+        ``period`` alone: many apps ignore them.
         With the session that asks as ``link``, send the browser to ``page_url`` instead, and ``exchange``.
 
         Raises:

@@ -55,6 +55,9 @@ class AuthenticatorClient(Shell):
     ) -> Enrolment:
         """Begin an enrolment. Show its QR code and key to the person, once, and ``confirm`` what they type.
 
+        ``subject`` is your own name for the person, one that never changes. ``issuer`` and ``account`` are what their
+        authenticator app shows, ``label`` what your list of theirs shows. Leave ``algorithm``, ``digits`` and
+        ``period`` alone: many apps ignore them.
         With the session that asks as ``link``, send the browser to ``page_url`` instead, and ``exchange``.
 
         Raises:

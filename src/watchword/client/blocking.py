@@ -70,7 +70,7 @@ class Shell:
         try:
             answer = self._http.request(step.method, url, content=step.content, headers=step.headers)
         except httpx.HTTPError as error:
-            return connection.failure(error)
+            return self._connection.broken(error)
         return connection.reply(answer)
 
 
@@ -117,8 +117,9 @@ class Client(Shell):
     ) -> Verification:
         """Send a code, or with the session that asks a ``link``, too. Tried up to three times; one message goes out.
 
-        ``methods`` are ``code`` and ``link``, both without it; ``action`` is what a ``step_up`` approves. ``decoy`` is
-        for an account that does not exist: the same answer, but nothing is sent and nothing matches.
+        ``purpose`` is ``login``, ``step_up``, ``address_confirmation``, ``recovery`` or ``binding``. ``requester_ip``
+        and ``user_agent`` are those of the person's device. ``methods`` are ``code`` and ``link``, ``action`` is what a
+        ``step_up`` approves. With ``decoy``, for an account that does not exist, nothing is sent and nothing matches.
         ``subject`` is your own name for the person: once approved, notices about their authenticators go to ``to``.
 
         Raises:

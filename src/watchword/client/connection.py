@@ -13,18 +13,21 @@ Rules:
 
 from __future__ import annotations
 
+import os
 import re
 import ssl
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from socket import gaierror
 from typing import TypedDict
 
 import httpx
 
 from watchword.client import allowance
-from watchword.client.protocol import Failure, Reply
+from watchword.client.protocol import Break, Failure, Reply
 from watchword.errors import SettingsError
 
 TIMEOUT = timedelta(seconds=10)
@@ -74,12 +77,19 @@ class Connection:
         object.__setattr__(self, "address", read_address(self.address))
         if not self.anonymous and not _match(_KEY, self.api_key):
             raise SettingsError("This is not an API key: wk_ and letters, digits, - and _.", setting="api_key")
+        if not isinstance(self.timeout, timedelta):
+            raise SettingsError("A timeout is a timedelta, timedelta(seconds=5) say.", setting="timeout")
         if self.timeout <= timedelta(0):
             raise SettingsError("A timeout is longer than nothing.", setting="timeout")
 
     def url(self, path: str) -> str:
         """The whole address of a path."""
         return self.address + path
+
+    def broken(self, error: httpx.HTTPError) -> Break:
+        """Put what went wrong into our words. Of the error itself nothing is kept, because it holds the request."""
+        failure, reason = _judge(error)
+        return Break(failure, f"{self.address}, {reason}" if reason else self.address)
 
     def options(self) -> Options:
         """What to open httpx with."""
@@ -122,16 +132,34 @@ def reply(response: httpx.Response) -> Reply:
     return Reply(response.status_code, response.content, headers.get("Retry-After"), left)
 
 
-def failure(error: httpx.HTTPError) -> Failure:
-    """Put what went wrong into our words; nothing of the error is kept, it holds the request."""
+def _judge(error: httpx.HTTPError) -> tuple[Failure, str]:
+    if isinstance(error, (httpx.ConnectTimeout, httpx.PoolTimeout)):
+        return Failure.UNCONNECTED, ""
     if isinstance(error, httpx.TimeoutException):
-        return Failure.LATE
-    if not isinstance(error, httpx.ConnectError):
-        return Failure.LOST
+        return Failure.LATE, ""
+    return _unconnected(error) if isinstance(error, httpx.ConnectError) else (Failure.LOST, "")
+
+
+def _unconnected(error: httpx.ConnectError) -> tuple[Failure, str]:
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return Failure.DISTRUSTED, cause.verify_message.rstrip(".")
+        if isinstance(cause, ssl.SSLError):
+            return Failure.UNSECURED, str(getattr(cause, "reason", None) or "").replace("_", " ").lower()
+        if isinstance(cause, gaierror):
+            return Failure.UNREACHED, cause.strerror or ""
+        if isinstance(cause, OSError) and cause.errno:  # asyncio puts words of its own in the place of the system's
+            return Failure.UNREACHED, os.strerror(cause.errno)
+    return Failure.UNREACHED, ""
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """What an error came of, the last first; of several at once, the first."""
     cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
-        cause = cause.__cause__ or cause.__context__
-    return Failure.UNREACHED if cause is None else Failure.DISTRUSTED
+    while cause is not None:
+        yield cause
+        several = cause.exceptions if isinstance(cause, BaseExceptionGroup) else ()
+        cause = several[0] if several else cause.__cause__ or cause.__context__
 
 
 def _match(pattern: re.Pattern[str], value: object) -> re.Match[str] | None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from watchword.client import given
 from watchword.client.secret import GrantedSecret, SeenSecret
 from watchword.core import binary, envelope, ids, records, secret_content, secret_link
 from watchword.core.envelope import Keys
@@ -52,7 +53,7 @@ def read_link(address: str, text: str) -> tuple[str, SharedLink]:
     Raises:
         InvalidInputError: it is damaged, incomplete, or another service's.
     """
-    link = secret_link.read_link(text)
+    link = secret_link.read_link(given.text("link", text))
     # A proof, once at another service, could open the secret where it is kept.
     if link.public_url.lower() != address.lower():
         raise InvalidInputError("This link belongs to another service than this client's.", field="link")

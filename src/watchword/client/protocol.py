@@ -1,7 +1,7 @@
 """The conversation with the service, as steps that somebody else takes.
 
 A call is a generator: it yields what is to be done (``Ask`` or ``Pause``), is sent what came of it (``Reply``,
-``Failure``, or None after a pause) and returns the result or raises. So retries, fail-closed reading and errors
+``Break``, or None after a pause) and returns the result or raises. So retries, fail-closed reading and errors
 exist once, and are tested without a network.
 
 Not handled here: what is asked and answered (``client/verification.py``), problem documents
@@ -65,12 +65,25 @@ class Failure(Enum):
 
     UNREACHED = "The service cannot be reached. Nothing was sent."
     DISTRUSTED = "The service's TLS certificate was not accepted. Nothing was sent."
+    UNSECURED = "The service does not speak TLS as this client does. Nothing was sent."
+    UNCONNECTED = "No connection to the service came about in time. Nothing was sent."
     LATE = "The service did not answer in time. Whether it acted on the request is not known."
     LOST = "The connection broke before the whole answer was here. Whether the service acted is not known."
 
 
+@dataclass(frozen=True, slots=True)
+class Break:
+    """A request that has no complete answer, and what the network said of it: an address, a reason, no secret."""
+
+    failure: Failure
+    because: str = ""
+
+
+# A handshake that breaks off may have met a proxy that is being replaced.
+_WORTH_ANOTHER_TRY = {Failure.UNREACHED, Failure.UNSECURED, Failure.LOST}
+
 _Result = TypeVar("_Result")
-Outcome: TypeAlias = Reply | Failure | None
+Outcome: TypeAlias = Reply | Break | None
 Steps: TypeAlias = Generator[Ask | Pause, Outcome, _Result]
 Read: TypeAlias = Callable[[Reply], _Result]
 
@@ -103,12 +116,16 @@ def _was_not_there(outcome: Outcome) -> bool:
     # A timeout is not tried again: whoever waits has waited long enough, and a slow service needs no more work.
     if isinstance(outcome, Reply):
         return outcome.status == _UNAVAILABLE
-    return outcome in {Failure.UNREACHED, Failure.LOST}
+    return outcome is not None and outcome.failure in _WORTH_ANOTHER_TRY
 
 
 def _conclude(outcome: Outcome, read: Read[_Result]) -> _Result:
     if not isinstance(outcome, Reply):
-        raise UnavailableError((outcome or Failure.LOST).value)
+        broken = outcome or Break(Failure.LOST)
+        # Apart from the detail, which an app may show to people: where its service is, is none of their business.
+        error = UnavailableError(broken.failure.value)
+        error.aside = broken.because
+        raise error
     if outcome.status not in _OK:
         raise problems.read(outcome.status, outcome.body, outcome.retry_after, outcome.allowance)
     return read(outcome)

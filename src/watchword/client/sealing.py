@@ -19,6 +19,7 @@ from watchword.core.envelope import Sealed
 from watchword.core.otpauth import AuthenticatorKey
 from watchword.core.secret_content import Content, File, Login
 from watchword.core.secret_document import Document
+from watchword.errors import InvalidInputError
 
 INLINE = 32 * 1024  # bytes of files that travel inside the document
 
@@ -103,12 +104,22 @@ def pack_content(
         InvalidInputError, TooLargeError.
     """
     bodies: Sequence[Body] = ()
+    if content in ("", [], ()):  # most likely a variable that was not set, and its reader would lose a link to nothing
+        raise InvalidInputError("There is nothing to share.", field="content")
     if isinstance(content, str | AuthenticatorKey | Login):
         document = secret_content.to_document(content)
     else:
-        document, bodies = _of_files(content)
+        document, bodies = _of_files(_files(content))
     document |= {name: text for name, text in (("label", label), ("note", note)) if text is not None}
     return pack(document, bodies, passphrase=passphrase, draw=draw)
+
+
+def _files(content: object) -> Sequence[File]:
+    files = [file for file in content if isinstance(file, File)] if isinstance(content, Sequence) else []
+    # Bytes are a sequence, too; and what is no file must not be left out in silence.
+    if not isinstance(content, Sequence) or len(files) != len(content):
+        raise InvalidInputError("What is shared is a text, a Login, a list of Files, or a key.", field="content")
+    return files
 
 
 def _of_files(files: Sequence[File]) -> tuple[Document, Sequence[Body]]:

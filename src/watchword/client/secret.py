@@ -21,6 +21,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from watchword.client import given
 from watchword.client.protocol import RETRIES, Ask, Read, Reply, Steps, once, pause, persistently
 from watchword.core import binary, ids
 from watchword.core.envelope import Sealed
@@ -30,7 +31,6 @@ PIECE = 1 << 20  # bytes of a file in one request
 
 _PATH = "/v1/secrets"
 _JSON = {"Content-Type": "application/json"}
-_SECOND = timedelta(seconds=1)
 
 _Aware = Annotated[datetime, msgspec.Meta(tz=True)]
 _Answer = TypeVar("_Answer")
@@ -72,7 +72,10 @@ class GrantedSecret:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretStatus:
-    """A secret as its maker sees it. ``outcome`` is ``read`` or ``enrolled`` once a reader said so."""
+    """A secret as its maker sees it. ``outcome`` is ``read``, ``enrolled`` or ``void`` once it is known.
+
+    ``state`` is ``uploading``, ``waiting``, ``opened``, ``expired`` or ``burnt``.
+    """
 
     id: str
     state: str
@@ -103,7 +106,7 @@ def create(
     blobs = [{"size": size} for size in sizes]
     asked = sealed.to_wire()
     asked |= {"blobs": blobs} if blobs else {}
-    asked |= {} if expires_in is None else {"expires_in": _whole_seconds(expires_in)}
+    asked |= {} if expires_in is None else {"expires_in": given.whole_seconds(expires_in)}
     asked |= {} if views is None else {"views": views}
     return once(Ask("POST", _PATH, msgspec.json.encode(asked), _JSON), _reader(MadeSecret))
 
@@ -196,7 +199,7 @@ def _send(path: str, token: str, piece: bytes, place: tuple[int, int], jitter: _
 
 def _path(secret: str, verb: str = "") -> str:
     # Only the one spelling of an id can become part of a path.
-    ids.from_text(ids.SECRET, secret)
+    ids.from_text(ids.SECRET, given.text("id", secret))
     return f"{_PATH}/{secret}{verb}"
 
 
@@ -205,7 +208,8 @@ def _post(secret: str, verb: str, asked: Mapping[str, object]) -> Ask:
 
 
 def _bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
+    # None would be sent as a word, and a line end would break the header.
+    return {"Authorization": f"Bearer {given.token('manage_token', token)}"}
 
 
 def _reader(kind: type[_Answer]) -> Read[_Answer]:
@@ -233,9 +237,3 @@ def _status_of(secret: str) -> Read[SecretStatus]:
         return found
 
     return read
-
-
-def _whole_seconds(span: timedelta) -> int:
-    if span % _SECOND:
-        raise InvalidInputError("A lifetime is a whole number of seconds.", field="expires_in")
-    return span // _SECOND

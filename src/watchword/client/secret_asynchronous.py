@@ -29,6 +29,8 @@ from watchword.errors import WatchwordError
 class AsyncSecretClient(AsyncShell):
     """Shares and reveals secrets; keeps and ends sealed ones. Use it in an ``async with`` block, or ``aclose`` it.
 
+    It belongs to the event loop that it is first used on, because its connections do.
+
     Without ``api_key`` it is anonymous, which most services allow for secrets. ``timeout`` holds for each wait of a
     request; ``ca_file`` replaces the system's certificate authorities. ``unsafe_transport`` replaces the network, for
     tests: TLS is then no longer this client's doing.

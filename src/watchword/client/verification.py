@@ -19,6 +19,7 @@ from typing import Annotated
 
 import msgspec
 
+from watchword.client import given
 from watchword.client.allowance import Allowance
 from watchword.client.protocol import Ask, Read, Reply, Steps, once, persistently
 from watchword.client.session import BrowserSession
@@ -28,7 +29,6 @@ from watchword.errors import InvalidInputError, UnavailableError
 _PATH = "/v1/verifications"
 _EXCHANGE = "/v1/exchange"
 _APPROVED = "approved"
-_SECOND = timedelta(seconds=1)
 _LONGEST_KEY = 255
 _JSON = {"Content-Type": "application/json"}
 
@@ -46,7 +46,10 @@ class Tls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """What became of one send. ``transport`` is the level that was proven: T0 no network, T1 verified TLS."""
+    """What became of one send. ``transport`` is the level that was proven: T0 no network, T1 verified TLS.
+
+    ``status`` is ``queued``, ``sent``, ``delivered``, ``failed``, ``dropped`` or ``superseded``.
+    """
 
     at: _Aware
     channel: str
@@ -60,8 +63,9 @@ class Delivery:
 class Verification:
     """One request to prove control of an address, as its app may see it.
 
-    ``to`` is masked. ``watchword`` is for the page of whoever asked: show both words, the message has the second.
-    ``deliveries`` are filled by ``get`` alone.
+    ``status`` is ``pending``, ``confirmed`` (by its link, and not collected yet), ``approved``, ``expired``,
+    ``exhausted``, ``canceled`` or ``failed``. ``to`` is masked. ``watchword`` is for the page of whoever asked: show
+    both words, the message has the second. ``deliveries`` are filled by ``get`` alone.
     """
 
     id: str
@@ -110,18 +114,18 @@ def create(  # noqa: PLR0913 - one argument a field of the request
 ) -> Steps[Verification]:
     """Ask for a verification."""
     asked = {
-        "channel": _text("channel", channel),
-        "to": _text("to", to),
-        "purpose": _text("purpose", purpose),
+        "channel": given.text("channel", channel),
+        "to": given.text("to", to),
+        "purpose": given.text("purpose", purpose),
         "locale": locale,
-        "expires_in": _whole_seconds(expires_in),
+        "expires_in": None if expires_in is None else given.whole_seconds(expires_in),
         "digits": digits,
         "requester": _given({"ip": requester_ip, "user_agent": user_agent, "known_device": known_device}) or None,
         "methods": None if methods is None else list(methods),
         "link": None if link is None else link.link,
         "action": action,
         "decoy": decoy or None,
-        "subject": None if subject is None else _text("subject", subject),
+        "subject": None if subject is None else given.text("subject", subject),
     }
     ask = Ask("POST", _PATH, _encode(_given(asked)), _JSON | {"Idempotency-Key": _key(idempotency_key)})
     return persistently(ask, _read, jitter)
@@ -132,9 +136,9 @@ def check(
 ) -> Steps[Verification]:
     """Ask whether a code is right. Never asked twice: a lost answer may have been the one approval."""
     asked = {
-        "code": _text("code", code),
-        "purpose": _text("purpose", purpose),
-        "to": _text("to", to),
+        "code": given.text("code", code),
+        "purpose": given.text("purpose", purpose),
+        "to": given.text("to", to),
         "action": action,
     }
     path = _path(verification, "/check")
@@ -154,17 +158,17 @@ def exchange(
     Never asked twice: a lost answer may have been the one approval.
     """
     asked = {
-        "code_verifier": _text("code_verifier", session.verifier),
-        "purpose": _text("purpose", purpose),
-        "to": _text("to", session.to),
+        "code_verifier": given.text("code_verifier", session.verifier),
+        "purpose": given.text("purpose", purpose),
+        "to": given.text("to", session.to),
         "action": action,
     }
-    ids.from_text(ids.VERIFICATION, _text("id", session.id))
+    ids.from_text(ids.VERIFICATION, given.text("id", session.id))
     if code is None:
         asked["id"] = session.id
     else:
         session.check_state(state)
-        asked["code"] = _text("code", code)
+        asked["code"] = given.text("code", code)
     return once(Ask("POST", _EXCHANGE, _encode(_given(asked)), _JSON), _approval(session.id, purpose))
 
 
@@ -195,7 +199,7 @@ def get(verification: str) -> Steps[Verification]:
 
 def _path(verification: str, verb: str = "") -> str:
     # An id may have come through a browser. Only the one spelling of an id can become part of a path.
-    ids.from_text(ids.VERIFICATION, _text("id", verification))
+    ids.from_text(ids.VERIFICATION, given.text("id", verification))
     return f"{_PATH}/{verification}{verb}"
 
 
@@ -224,22 +228,8 @@ def _given(values: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _text(name: str, value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise InvalidInputError("This must be a text that is not empty.", field=name)
-    return value
-
-
-def _whole_seconds(span: timedelta | None) -> int | None:
-    if span is None:
-        return None
-    if span % _SECOND:
-        raise InvalidInputError("A lifetime is a whole number of seconds.", field="expires_in")
-    return span // _SECOND
-
-
-def _key(text: str) -> str:
-    if not 1 <= len(text) <= _LONGEST_KEY or not text.isascii() or not text.isprintable():
+def _key(text: object) -> str:
+    if not isinstance(text, str) or not 1 <= len(text) <= _LONGEST_KEY or not text.isascii() or not text.isprintable():
         raise InvalidInputError(
             f"An idempotency key has 1 to {_LONGEST_KEY} printable ASCII characters.", field="Idempotency-Key"
         )
