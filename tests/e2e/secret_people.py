@@ -127,9 +127,9 @@ def behind(folder: Path, **how: Any) -> Iterator[tuple[Site, Tap]]:
 
 
 @contextmanager
-def somebody(browser: Browser) -> Iterator[BrowserContext]:
+def somebody(browser: Browser, **how: Any) -> Iterator[BrowserContext]:
     """Another person, with a browser profile of their own."""
-    context = browser.new_context()
+    context = browser.new_context(**how)
     try:
         yield context
     finally:

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.link_people import Place, at_the_shop, check
+from tests.e2e.secret_people import somebody
 from tests.e2e.test_handover import by_oathtool
 from tests.support.png import read_codes
 from watchword.client import AuthenticatorClient, BrowserSession
@@ -110,6 +111,28 @@ def test_a_person_scans_confirms_keeps_recovery_codes_and_the_app_collects(
 def tmp_path_of(place: Place) -> Path:
     """Where the service has its log."""
     return place.hands.file.parent
+
+
+def test_the_page_speaks_the_browsers_language(place: Place, browser: Browser) -> None:
+    _, made = begun(place, "cem")
+    with somebody(browser, locale="de-DE", viewport={"width": 320, "height": 640}) as other:
+        theirs = other.new_page()
+        key = opened(theirs, made)
+        expect(theirs.get_by_role("heading", name="Richten Sie Ihre Authenticator-App ein")).to_be_visible()
+        field = theirs.get_by_label("Geben Sie den Code ein, den Ihre App zeigt")
+        field.fill(by_oathtool(key, ahead=1000))
+        theirs.get_by_role("button", name="Bestätigen").click()
+        expect(theirs.locator("#typed-said")).to_contain_text("Das ist nicht der aktuelle Code.")
+        expect(theirs.locator("#typed-said")).to_contain_text("Noch 9 Versuche.")
+        check(theirs)
+        field.fill(by_oathtool(key))
+        theirs.get_by_role("button", name="Bestätigen").click()
+        expect(theirs.get_by_role("heading", name="Bewahren Sie diese Codes auf")).to_be_focused()
+        with theirs.expect_download() as saved:
+            theirs.get_by_role("link", name="Herunterladen").click()
+        assert "recovery-codes.txt" == saved.value.suggested_filename
+        check(theirs)
+        assert come_back(theirs, place, "Ich habe sie aufbewahrt: fertig")[0]
 
 
 def test_a_reload_loses_nothing_and_shows_the_key_only_while_a_code_is_awaited(place: Place, page: Page) -> None:
