@@ -6,10 +6,22 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import Site, serving
-from tests.e2e.secret_people import KEY, KEY_URI, choose, complaints, made, paste, reveal, share, status_link
+from tests.e2e.secret_people import (
+    KEY,
+    KEY_URI,
+    choose,
+    complaints,
+    ends_with,
+    made,
+    paste,
+    reveal,
+    share,
+    somebody,
+    status_link,
+)
 
 pytestmark = pytest.mark.xdist_group(__name__)
 
@@ -94,6 +106,48 @@ def test_the_page_that_tells_what_became_of_it_is_for_everybody(place: Site, pag
     page.reload()
     expect(page.locator("#unknown-text")).to_be_visible()
     check(page)
+
+
+def test_the_pages_speak_the_browsers_language(place: Site, browser: Browser) -> None:
+    narrow = {"width": 320, "height": 640}
+    with somebody(browser, locale="de-DE", viewport=narrow) as other:
+        page = other.new_page()
+        page.goto(place.url)
+        page.get_by_role("button", name="Link erstellen").click()
+        expect(page.get_by_role("alert")).to_have_text(
+            "Fügen Sie ein, was Sie teilen möchten, oder wählen Sie eine Datei."
+        )
+        page.locator("#options summary").click()
+        expect(page.locator("#expiry option").first).to_have_text("1 Stunde")
+        page.get_by_label("Passphrase").fill("velvet-lantern")
+        page.fill("#secret", KEY_URI)
+        expect(page.locator("#recognised")).to_have_text("Ein Schlüssel für eine Authenticator-App.")
+        check(page)
+        page.get_by_role("button", name="Link erstellen").click()
+        link = made(page)
+        expect(page.locator("#made")).to_contain_text(
+            re.compile(r"Er lässt sich bis \d+\. \S+, \d\d:\d\d \w+ einmal öffnen")
+        )
+        check(page)
+        page.goto(page.get_by_role("link", name="Statusseite").get_attribute("href") or "")
+        expect(page.locator("#state")).to_have_text("Wartet")
+        expect(page.locator("dt")).to_have_text(["Erstellt am", "Endet am", "Aufrufe übrig"])
+        check(page)
+
+        theirs = other.new_page()
+        theirs.goto(link)
+        theirs.get_by_label("Passphrase").fill("velvet")
+        theirs.get_by_role("button", name="Aufdecken").click()
+        expect(theirs.get_by_role("alert")).to_contain_text("Das ist nicht die Passphrase.")
+        theirs.get_by_label("Passphrase").fill("velvet-lantern")
+        theirs.get_by_role("button", name="Aufdecken").click()
+        theirs.get_by_label("Geben Sie den Code ein, den Ihre App zeigt").fill("12345")
+        theirs.get_by_role("button", name="Es funktioniert").click()
+        expect(theirs.locator("#shown")).to_contain_text("Das ist nicht der aktuelle Code.")
+        check(theirs)
+        theirs.get_by_role("button", name="Fertig ohne Code").click()
+        ends_with(theirs, "done")
+        expect(theirs.locator("#over-title")).to_have_text("Fertig")
 
 
 def test_the_pages_read_from_right_to_left(place: Site, page: Page) -> None:
