@@ -142,7 +142,7 @@ def test_the_pages_speak_the_browsers_language(place: Site, browser: Browser) ->
         theirs.get_by_label("Passphrase").fill("velvet-lantern")
         theirs.get_by_role("button", name="Aufdecken").click()
         theirs.get_by_label("Geben Sie den Code ein, den Ihre App zeigt").fill("12345")
-        theirs.get_by_role("button", name="Es funktioniert").click()
+        theirs.get_by_role("button", name="Es klappt").click()
         expect(theirs.locator("#shown")).to_contain_text("Das ist nicht der aktuelle Code.")
         check(theirs)
         theirs.get_by_role("button", name="Fertig ohne Code").click()
