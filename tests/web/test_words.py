@@ -17,7 +17,7 @@ LANGUAGES = {tag: spoken for tag, spoken in words.load().items() if tag != words
 ID = "A" * 22
 
 _TEXT = r'"((?:[^"\\\n]|\\.)+)"'
-_SENTENCE = re.compile(r"[A-Z“{].* .*|[A-Z“][a-z]+…?")  # beside names of keys, classes and events
+_SENTENCE = re.compile(r"[A-Z“{].* .*|[A-Z“][a-z]+[….]?")  # beside names of keys, classes and events
 
 
 def _spoken_by_templates() -> set[str]:

@@ -7,6 +7,7 @@
  */
 
 import { copyButton, element, make } from "./dom.js";
+import { phrase } from "./words.js";
 
 let file = "";
 
@@ -17,10 +18,10 @@ let file = "";
 export function showCodes(codes, app) {
   clearCodes();
   element("codes", HTMLElement).replaceChildren(...codes.map((code) => make("li", {}, make("code", {}, code))));
-  const text = `Recovery codes for ${app}\nEach opens your account once.\n\n${codes.join("\n")}\n`;
+  const text = `${phrase("Recovery codes for {app}", { app })}\n${phrase("Each opens your account once.")}\n\n${codes.join("\n")}\n`;
   file = URL.createObjectURL(new Blob([text], { type: "text/plain;charset=utf-8" }));
   element("save", HTMLAnchorElement).href = file;
-  element("copy-place", HTMLElement).replaceChildren(copyButton("recovery codes", () => codes.join("\n")));
+  element("copy-place", HTMLElement).replaceChildren(copyButton(phrase("recovery codes"), () => codes.join("\n")));
 }
 
 /** Take them off the page. */

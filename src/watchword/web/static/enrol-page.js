@@ -17,6 +17,7 @@ import { copyButton, element, forgetOnLeaving, make, show, timeOf } from "./dom.
 import { clearCodes, showCodes } from "./enrol-codes.js";
 import { groupsOfFour } from "./base32.js";
 import { proofOf } from "./token.js";
+import { phrase } from "./words.js";
 
 /** @typedef {{secret: string, otpauth_uri: string, issuer: string, account: string, algorithm: string, digits: number, period: number}} Key */
 /** @typedef {{status: string, app: string, expires_at?: string, key?: Key, redirect_to?: string}} Seen */
@@ -68,11 +69,12 @@ function arrange(seen) {
   if (seen.status !== "pending" || !seen.key) return over(seen.status);
   const { key } = seen;
   const lines = [];
-  if (key.issuer) lines.push(line("Service", key.issuer));
-  if (key.account) lines.push(line("Account", key.account));
-  lines.push(line("Key", groupsOfFour(key.secret), key.secret));
+  if (key.issuer) lines.push(line(phrase("Service"), key.issuer));
+  if (key.account) lines.push(line(phrase("Account"), key.account));
+  lines.push(line(phrase("Key"), groupsOfFour(key.secret), key.secret));
   if (key.algorithm !== "SHA1" || key.digits !== 6 || key.period !== 30) {
-    lines.push(line("Set it to", `${key.algorithm}, ${key.digits} digits, ${key.period} seconds`));
+    const { algorithm, digits, period } = key;
+    lines.push(line(phrase("Set it to"), phrase("{algorithm}, {digits} digits, {period} seconds", { algorithm, digits, period })));
   }
   element("lines", HTMLElement).replaceChildren(...lines);
   element("open-app", HTMLAnchorElement).href = key.otpauth_uri;
@@ -84,7 +86,7 @@ function arrange(seen) {
 /** @param {string} uri */
 async function draw(uri) {
   const { drawQr } = await import("./qr.js");
-  element("qr", HTMLElement).replaceChildren(drawQr(uri, { title: "QR code of the key", description: "The same key stands beside it as text." }));
+  element("qr", HTMLElement).replaceChildren(drawQr(uri, { title: phrase("QR code of the key"), description: phrase("The same key stands beside it as text.") }));
 }
 
 /**
@@ -94,7 +96,7 @@ async function draw(uri) {
  */
 function line(name, text, copied) {
   const value = make("bdi", { class: copied ? "mono grouped" : null, translate: "no" }, text);
-  const more = copied ? [copyButton("key", () => copied)] : [];
+  const more = copied ? [copyButton(phrase("key"), () => copied)] : [];
   return make("div", {}, make("dt", {}, name), make("dd", {}, value, ...more));
 }
 
@@ -139,8 +141,8 @@ function refused(error, said) {
   } else if (error.reason !== "mismatch" || error.remaining === 0) {
     return over(error.reason === "mismatch" ? "exhausted" : error.reason);
   } else {
-    const tries = error.remaining === 1 ? "One more try." : `${error.remaining} more tries.`;
-    said.textContent = `That is not the code of now. Wait for the next one. ${tries}`;
+    const tries = error.remaining === 1 ? phrase("One more try.") : phrase("{n} more tries.", { n: error.remaining ?? 0 });
+    said.textContent = `${phrase("That is not the code of now. Wait for the next one.")} ${tries}`;
   }
   field.select();
 }
@@ -148,7 +150,7 @@ function refused(error, said) {
 /** @param {string} words */
 function confirmed(words) {
   clear();
-  element("confirmed-lead", HTMLElement).textContent = words;
+  element("confirmed-lead", HTMLElement).textContent = phrase(words);
   show("confirmed");
 }
 
@@ -180,8 +182,8 @@ async function leave(pressed, place) {
 function over(reason) {
   end();
   const [title, text] = ENDS.get(reason) ?? ["This is over", "Go back to the app and begin again."];
-  element("over-title", HTMLElement).textContent = title;
-  element("over-text", HTMLElement).textContent = text;
+  element("over-title", HTMLElement).textContent = phrase(title);
+  element("over-text", HTMLElement).textContent = phrase(text);
   element("main", HTMLElement).dataset["end"] = reason;
   show("over");
 }

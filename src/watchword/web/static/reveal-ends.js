@@ -5,6 +5,7 @@
  */
 
 import { button, element, make, show, timeOf } from "./dom.js";
+import { phrase, pieces } from "./words.js";
 
 /** @type {Record<string, {title: string, text: string}>} */
 const ENDS = {
@@ -42,18 +43,19 @@ const ENDS = {
  */
 export function sayOver(end, { at = "", retry, words } = {}) {
   const { title, text } = ENDS[end] ?? { title: "This did not work", text: "Nothing was lost." };
-  element("over-title", HTMLElement).textContent = title;
-  const when = at ? [verb_of(end), timeOf(at), ". "] : [];
-  element("over-text", HTMLElement).replaceChildren(...when, words ?? text);
-  element("over-more", HTMLElement).replaceChildren(...(retry ? [make("p", { class: "act" }, button("Try again", retry))] : []));
+  element("over-title", HTMLElement).textContent = phrase(title);
+  const when = at ? [...pieces(WHEN.get(end) ?? "{time}.", { time: timeOf(at) }), " "] : [];
+  element("over-text", HTMLElement).replaceChildren(...when, words ?? phrase(text));
+  element("over-more", HTMLElement).replaceChildren(...(retry ? [make("p", { class: "act" }, button(phrase("Try again"), retry))] : []));
   element("main", HTMLElement).dataset["end"] = end;
   show("over");
 }
 
-/** @param {string} end */
-function verb_of(end) {
-  return { opened: "Opened ", expired: "It ended ", burnt: "Erased " }[end] ?? "";
-}
+const WHEN = new Map([
+  ["opened", "Opened {time}."],
+  ["expired", "It ended {time}."],
+  ["burnt", "Erased {time}."],
+]);
 
 /**
  * @param {"missing" | "damaged"} problem
@@ -61,11 +63,11 @@ function verb_of(end) {
  */
 export function sayIncomplete(problem, mine) {
   const title = mine ? "Open the link once more" : "This link is not complete";
-  const lost = problem === "missing" ? "The part behind the # is missing" : "The part behind the # is damaged";
+  const lost = problem === "missing" ? "The part behind the # is missing." : "The part behind the # is damaged.";
   const text = mine
-    ? "You opened it in this tab. For your safety the key was not kept: paste the whole link, or open it again here."
-    : `${lost}. Some mail programs cut links. Nothing was opened: copy the whole link and paste it here.`;
-  element("incomplete-title", HTMLElement).textContent = title;
-  element("incomplete-text", HTMLElement).textContent = text;
+    ? ["You opened it in this tab. For your safety the key was not kept: paste the whole link, or open it again here."]
+    : [lost, "Some mail programs cut links. Nothing was opened: copy the whole link and paste it here."];
+  element("incomplete-title", HTMLElement).textContent = phrase(title);
+  element("incomplete-text", HTMLElement).textContent = text.map((sentence) => phrase(sentence)).join(" ");
   show("incomplete");
 }

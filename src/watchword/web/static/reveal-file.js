@@ -13,6 +13,7 @@ import { watched } from "./create-seal.js";
 import { make, say, sizeOf } from "./dom.js";
 import { openRecords } from "./records.js";
 import { download } from "./transfer.js";
+import { phrase } from "./words.js";
 
 /** @typedef {import("./document.js").File} Sealed */
 /** @typedef {{path: string, size: number}} Place */
@@ -27,14 +28,14 @@ const LONGEST = 180; // characters of a saved name
  */
 export function fileParts(files, under) {
   const lines = files.map((file) => {
-    const press = make("button", { type: "button", class: "plain", "aria-label": `Save ${saneName(file.name)}` }, "Save");
-    const bar = make("progress", { max: "1", hidden: true, "aria-label": `Progress of ${saneName(file.name)}` });
+    const press = make("button", { type: "button", class: "plain", "aria-label": phrase("Save {name}", { name: saneName(file.name) }) }, phrase("Save"));
+    const bar = make("progress", { max: "1", hidden: true, "aria-label": phrase("Progress of {name}", { name: saneName(file.name) }) });
     const said = make("p", { class: "small wrong" });
     press.addEventListener("click", () => void save(file, under, { press, bar, said }));
     const about = make("span", { class: "small" }, sizeOf(file.size));
     return make("li", {}, make("bdi", { class: "name" }, saneName(file.name)), about, press, bar, said);
   });
-  const help = make("p", { class: "small" }, "Save what you need before you press Done. Open only files that you expect.");
+  const help = make("p", { class: "small" }, phrase("Save what you need before you press Done. Open only files that you expect."));
   return [make("ul", { class: "files" }, ...lines), help];
 }
 
@@ -52,10 +53,10 @@ async function save(file, under, { press, bar, said }) {
       bar.value = done / Math.max(1, file.size);
     });
     give(content, saneName(file.name));
-    press.textContent = "Save again";
-    say(`${saneName(file.name)} was saved.`);
+    press.textContent = phrase("Save again");
+    say(phrase("{name} was saved.", { name: saneName(file.name) }));
   } catch (error) {
-    said.textContent = error instanceof Refused ? error.message : "This file did not arrive whole. Nothing was saved: try again.";
+    said.textContent = error instanceof Refused ? error.message : phrase("This file did not arrive whole. Nothing was saved: try again.");
   } finally {
     press.disabled = false;
     if (document.activeElement === document.body) press.focus(); // switched off, it lost the focus

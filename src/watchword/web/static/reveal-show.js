@@ -11,6 +11,7 @@ import { button, copyButton, element, make, say, timeOf } from "./dom.js";
 import { decodeBase32, groupsOfFour, writeKeyUri } from "./otpauth.js";
 import { fileParts } from "./reveal-file.js";
 import { isCurrent, liveCode } from "./totp-card.js";
+import { phrase, pieces } from "./words.js";
 
 /** @typedef {import("./document.js").Secret} Secret */
 /** @typedef {import("./document.js").Totp} Totp */
@@ -41,15 +42,15 @@ export function showSecret(secret, context) {
   const title = secret.label || title_of(secret);
   const heading = make("h1", { tabindex: "-1", class: title.length > LONG ? "long" : null }, make("bdi", {}, title));
   const parts = parts_of(secret, context);
-  const note = secret.note ? [text_part("Note", secret.note)] : [];
+  const note = secret.note ? [text_part(phrase("Note"), secret.note, phrase("note"))] : [];
   element("shown", HTMLElement).replaceChildren(heading, ...parts, ...note, acts_of(secret, context));
   hide_after_a_while(context.hide);
 }
 
 /** @param {Secret} secret */
 function title_of(secret) {
-  if (secret.type === "totp") return secret.issuer || "An authenticator key";
-  return { text: "Your secret", login: "Your login", file: "Your files" }[secret.type];
+  if (secret.type === "totp") return secret.issuer || phrase("An authenticator key");
+  return phrase({ text: "Your secret", login: "Your login", file: "Your files" }[secret.type]);
 }
 
 /**
@@ -60,33 +61,35 @@ function title_of(secret) {
 function parts_of(secret, context) {
   if (secret.type === "totp") return key_parts(secret, context);
   if (secret.type === "file") return fileParts(secret.files, context);
-  if (secret.type === "text") return [text_part("", secret.text)];
+  if (secret.type === "text") return [text_part("", secret.text, phrase("secret"))];
   const lines = [];
-  if (secret.url) lines.push(line_part("Website", secret.url));
-  if (secret.username) lines.push(line_part("User name", secret.username));
-  lines.push(line_part("Password", secret.password, { mono: "mono" }));
-  const second = secret.totp ? [make("h2", {}, "Authenticator key"), ...key_parts(secret.totp, context)] : [];
+  if (secret.url) lines.push(line_part(phrase("Website"), secret.url, phrase("website")));
+  if (secret.username) lines.push(line_part(phrase("User name"), secret.username, phrase("user name")));
+  lines.push(line_part(phrase("Password"), secret.password, phrase("password"), { mono: "mono" }));
+  const second = secret.totp ? [make("h2", {}, phrase("Authenticator key")), ...key_parts(secret.totp, context)] : [];
   return [make("dl", { class: "lines" }, ...lines), ...second];
 }
 
 /**
- * @param {string} name
+ * @param {string} name its heading
  * @param {string} text
+ * @param {string} what it is, in the middle of a sentence
  */
-function text_part(name, text) {
-  const shown = make("pre", { class: "secret", tabindex: "0", dir: "auto", translate: "no", "aria-label": name || "Secret" }, text);
+function text_part(name, text, what) {
+  const shown = make("pre", { class: "secret", tabindex: "0", dir: "auto", translate: "no", "aria-label": name || phrase("Secret") }, text);
   const head = name ? [make("h2", {}, name)] : [];
-  return make("div", { class: "part" }, ...head, shown, copyButton(name.toLowerCase() || "secret", () => text, "plain"));
+  return make("div", { class: "part" }, ...head, shown, copyButton(what, () => text, "plain"));
 }
 
 /**
  * @param {string} name
  * @param {string} text
+ * @param {string} what it is, in the middle of a sentence
  * @param {{mono?: string, copied?: string}} [how]
  */
-function line_part(name, text, { mono = "", copied = text } = {}) {
+function line_part(name, text, what, { mono = "", copied = text } = {}) {
   const value = make("bdi", { class: mono, translate: "no" }, text);
-  return make("div", {}, make("dt", {}, name), make("dd", {}, value, copyButton(name.toLowerCase(), () => copied)));
+  return make("div", {}, make("dt", {}, name), make("dd", {}, value, copyButton(what, () => copied)));
 }
 
 /**
@@ -104,16 +107,17 @@ function key_parts(totp, context) {
   const place = make("div", { class: "qr" });
   void draw(place, uri);
   const lines = [];
-  if (key.issuer) lines.push(line_part("Service", key.issuer));
-  if (key.account) lines.push(line_part("Account", key.account));
-  lines.push(line_part("Key", groupsOfFour(totp.secret), { mono: "mono grouped", copied: totp.secret }));
+  if (key.issuer) lines.push(line_part(phrase("Service"), key.issuer, phrase("service")));
+  if (key.account) lines.push(line_part(phrase("Account"), key.account, phrase("account")));
+  lines.push(line_part(phrase("Key"), groupsOfFour(totp.secret), phrase("key"), { mono: "mono grouped", copied: totp.secret }));
   if (algorithm !== "SHA1" || digits !== 6 || period !== 30) {
-    lines.push(make("div", {}, make("dt", {}, "Set it to"), make("dd", {}, `${algorithm}, ${digits} digits, ${period} seconds`)));
+    const values = phrase("{algorithm}, {digits} digits, {period} seconds", { algorithm, digits, period });
+    lines.push(make("div", {}, make("dt", {}, phrase("Set it to")), make("dd", {}, values)));
   }
   return [
-    make("p", { class: "lead" }, "Scan this with your authenticator app, then type the code that it shows."),
+    make("p", { class: "lead" }, phrase("Scan this with your authenticator app, then type the code that it shows.")),
     make("div", { class: "enrol" }, place, make("div", {}, make("dl", { class: "lines" }, ...lines), open_in_app(uri))),
-    make("div", { class: "key" }, make("p", { class: "who" }, make("strong", {}, "Code now")), live.node),
+    make("div", { class: "key" }, make("p", { class: "who" }, make("strong", {}, phrase("Code now"))), live.node),
     ...skew_part(context.ahead),
     confirmation(key, context),
   ];
@@ -125,20 +129,22 @@ function key_parts(totp, context) {
  */
 async function draw(place, uri) {
   const { drawQr } = await import("./qr.js");
-  place.replaceChildren(drawQr(uri, { title: "QR code of the key", description: "The same key stands beside it as text." }));
+  place.replaceChildren(drawQr(uri, { title: phrase("QR code of the key"), description: phrase("The same key stands beside it as text.") }));
 }
 
 /** @param {string} uri */
 function open_in_app(uri) {
   // Shown where a finger points: on a computer there is rarely an app that takes it.
-  return make("p", { class: "on-phones" }, make("a", { class: "plain", href: uri }, "Open in authenticator"));
+  return make("p", { class: "on-phones" }, make("a", { class: "plain", href: uri }, phrase("Open in authenticator")));
 }
 
 /** @param {number} ahead */
 function skew_part(ahead) {
   if (Math.abs(ahead) < SKEW) return [];
-  const words = `The clock of this device is ${Math.abs(ahead)} seconds ${ahead > 0 ? "fast" : "slow"}. The code here goes by the server’s; an app on this device may show another.`;
-  return [make("p", { class: "warning" }, words)];
+  const words = ahead > 0
+    ? "The clock of this device is {n} seconds fast. The code here goes by the server’s; an app on this device may show another."
+    : "The clock of this device is {n} seconds slow. The code here goes by the server’s; an app on this device may show another.";
+  return [make("p", { class: "warning" }, phrase(words, { n: Math.abs(ahead) }))];
 }
 
 /**
@@ -151,8 +157,8 @@ function confirmation(key, { ahead, handover, confirm, done }) {
     maxlength: "12", "aria-describedby": "typed-said", "data-1p-ignore": true, "data-lpignore": true,
   });
   const said = make("p", { id: "typed-said", class: "small", role: "status" });
-  const press = make("button", { type: "submit", class: "next" }, "It works");
-  const label = make("label", { for: "typed" }, "Type the code your app shows");
+  const press = make("button", { type: "submit", class: "next" }, phrase("It works"));
+  const label = make("label", { for: "typed" }, phrase("Type the code your app shows"));
   const form = make("form", { class: "confirm", autocomplete: "off" }, label, make("div", { class: "joined" }, field, press), said);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -168,7 +174,7 @@ function confirmation(key, { ahead, handover, confirm, done }) {
       return;
     }
     said.classList.add("wrong");
-    said.textContent = "That is not the code of now. Wait for the next one and try again. Nothing is lost.";
+    said.textContent = phrase("That is not the code of now. Wait for the next one and try again. Nothing is lost.");
     field.select();
   });
   return form;
@@ -181,9 +187,9 @@ function confirmation(key, { ahead, handover, confirm, done }) {
 function acts_of(secret, { until, handover, done, hide }) {
   if (handover) return handover_acts(until, hide);
   const key = secret.type === "totp" || (secret.type === "login" && secret.totp);
-  const press = button(key ? "Done without a code" : "Done", () => void finish(press, () => done("read")), key ? "plain" : "next");
-  const help = make("p", { class: "small" }, "Done ends it for good. Until ", timeOf(until), " you can open it again in this tab; after that it is gone. It hides itself after five minutes.");
-  return make("div", { class: "end" }, make("p", { class: "act" }, press, button("Hide", hide)), help);
+  const press = button(phrase(key ? "Done without a code" : "Done"), () => void finish(press, () => done("read")), key ? "plain" : "next");
+  const help = make("p", { class: "small" }, ...pieces("Done ends it for good. Until {time} you can open it again in this tab; after that it is gone. It hides itself after five minutes.", { time: timeOf(until) }));
+  return make("div", { class: "end" }, make("p", { class: "act" }, press, button(phrase("Hide"), hide)), help);
 }
 
 /**
@@ -193,8 +199,8 @@ function acts_of(secret, { until, handover, done, hide }) {
  * @param {() => void} hide
  */
 function handover_acts(until, hide) {
-  const help = make("p", { class: "small" }, "The first right code ends this link; five wrong ones make it void. Until ", timeOf(until), " you can open it again in this tab. It hides itself after five minutes.");
-  return make("div", { class: "end" }, make("p", { class: "act" }, button("Hide", hide)), help);
+  const help = make("p", { class: "small" }, ...pieces("The first right code ends this link; five wrong ones make it void. Until {time} you can open it again in this tab. It hides itself after five minutes.", { time: timeOf(until) }));
+  return make("div", { class: "end" }, make("p", { class: "act" }, button(phrase("Hide"), hide)), help);
 }
 
 /**
@@ -217,8 +223,9 @@ async function finish(press, act) {
 /** @param {Error & {reason?: string, remaining?: number | null}} error */
 function words_of(error) {
   if (error.reason !== "mismatch") return error.message;
-  const tries = error.remaining === 1 ? "One more try" : `${error.remaining} more tries`;
-  return `That is not the code of now. Wait for the next one. ${tries}, then this link is void.`;
+  return error.remaining === 1
+    ? phrase("That is not the code of now. Wait for the next one. One more try, then this link is void.")
+    : phrase("That is not the code of now. Wait for the next one. {n} more tries, then this link is void.", { n: error.remaining ?? 0 });
 }
 
 /** @param {() => void} hide */

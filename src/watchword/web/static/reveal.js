@@ -18,6 +18,7 @@ import { sayIncomplete, sayOver } from "./reveal-ends.js";
 import { clearShown, showSecret } from "./reveal-show.js";
 import { element, forgetOnLeaving, make, say, show, timeOf } from "./dom.js";
 import { EnvelopeError, deriveKeys, linkProof, unseal } from "./envelope.js";
+import { phrase, pieces } from "./words.js";
 
 /** @typedef {{state: string, nonce?: string, kdf?: string, expires_at: string, views_remaining: number, locked?: boolean,
  *   opened_at?: string, ended_at?: string, handover?: boolean}} Seen */
@@ -85,11 +86,13 @@ function end_of({ state, opened_at, ended_at, expires_at }) {
  * @param {boolean} mine
  */
 function ready({ views_remaining, expires_at, kdf, handover }, mine) {
-  if (handover) element("privacy", HTMLElement).textContent = "It is opened here, in your browser. This server made the key in it, and will check its codes.";
-  const often = views_remaining === 1 ? "You can open this once" : `It can be opened ${views_remaining} more times`;
-  const terms = mine
-    ? ["You opened this in this tab a moment ago. You can see it again."]
-    : [`${often}, until `, timeOf(expires_at), ". Reveal it when you have the time to use it."];
+  if (handover) element("privacy", HTMLElement).textContent = phrase("It is opened here, in your browser. This server made the key in it, and will check its codes.");
+  const time = timeOf(expires_at);
+  const n = document.createTextNode(String(views_remaining));
+  const often = views_remaining === 1
+    ? pieces("You can open this once, until {time}. Reveal it when you have the time to use it.", { time })
+    : pieces("It can be opened {n} more times, until {time}. Reveal it when you have the time to use it.", { n, time });
+  const terms = mine ? [phrase("You opened this in this tab a moment ago. You can see it again.")] : often;
   element("terms", HTMLElement).replaceChildren(...terms);
   element("asks", HTMLElement).hidden = !kdf;
   trouble("");
@@ -103,7 +106,7 @@ async function reveal() {
   if (working || !seen?.nonce) return;
   const { nonce, kdf } = seen;
   const passphrase = kdf ? element("passphrase", HTMLInputElement).value : undefined;
-  if (passphrase === "") return trouble("Type the passphrase first.");
+  if (passphrase === "") return trouble(phrase("Type the passphrase first."));
   working = true;
   busy(true);
   trouble("");
@@ -135,7 +138,7 @@ async function done(outcome) {
   const claim = claimFor(id, { fresh: false });
   if (!claim) return sayOver("left");
   await ask("POST", `/v1/secrets/${id}/ack`, { body: { link: await linkProof(L), claim, outcome } });
-  leave(outcome === "enrolled" ? "enrolled" : "done", outcome === "enrolled" ? "Right. The sender is told that it is set up." : "Done.");
+  leave(outcome === "enrolled" ? "enrolled" : "done", phrase(outcome === "enrolled" ? "Right. The sender is told that it is set up." : "Done."));
 }
 
 /**
@@ -151,9 +154,9 @@ async function confirm(code) {
   } catch (error) {
     const end = error instanceof Refused ? end_after(error) : "";
     if (!end) throw error;
-    return leave(end, "This link is over.");
+    return leave(end, phrase("This link is over."));
   }
-  leave("enrolled", "Right. The sender is told that it is set up.");
+  leave("enrolled", phrase("Right. The sender is told that it is set up."));
 }
 
 /** @param {Refused} error */
@@ -177,13 +180,13 @@ function leave(end, words) {
 /** Take the secret off the screen. The claim may show it again while its lease lives. */
 function hide() {
   clearShown();
-  say("The secret was hidden.");
+  say(phrase("The secret was hidden."));
   void look();
 }
 
 /** @param {unknown} error */
 async function failed(error) {
-  if (error instanceof EnvelopeError) return error.field === "passphrase" ? trouble("This passphrase cannot be right.") : sayOver("broken");
+  if (error instanceof EnvelopeError) return error.field === "passphrase" ? trouble(phrase("This passphrase cannot be right.")) : sayOver("broken");
   if (!(error instanceof Refused)) throw error;
   if (error.status === 404) return sayOver("unknown");
   if (error.status === 410) return sayOver(error.code, { at: error.at });
@@ -197,23 +200,23 @@ async function failed(error) {
 /** @param {Refused} error */
 function words_of(error) {
   if (error.status === 422) {
-    const rest = error.remaining ? ` ${error.remaining} more tries before a pause.` : "";
-    return `That is not the passphrase. Nothing was opened, nothing is lost.${rest}`;
+    const rest = error.remaining ? [phrase("{n} more tries before a pause.", { n: error.remaining })] : [];
+    return [phrase("That is not the passphrase. Nothing was opened, nothing is lost."), ...rest].join(" ");
   }
-  if (error.status === 429) return `Too many wrong tries. Nothing is lost. Try again in ${pause(error.retryAfter)}.`;
+  if (error.status === 429) return phrase("Too many wrong tries. Nothing is lost. Try again in {time}.", { time: pause(error.retryAfter) });
   return error.message;
 }
 
 /** @param {number} seconds */
 function pause(seconds) {
-  return seconds < 90 ? `${seconds} seconds` : `${Math.ceil(seconds / 60)} minutes`;
+  return seconds < 90 ? phrase("{n} seconds", { n: seconds }) : phrase("{n} minutes", { n: Math.ceil(seconds / 60) });
 }
 
 /** @param {boolean} now */
 function busy(now) {
   const press = element("reveal", HTMLButtonElement);
   press.disabled = now;
-  press.textContent = now ? "Opening…" : "Reveal";
+  press.textContent = phrase(now ? "Opening…" : "Reveal");
 }
 
 /** @param {string} text */
@@ -232,7 +235,7 @@ element("form", HTMLFormElement).addEventListener("submit", (event) => event.pre
 element("unveil", HTMLButtonElement).addEventListener("click", (event) => {
   const veiled = element("passphrase", HTMLInputElement).classList.toggle("veiled");
   const press = /** @type {HTMLButtonElement} */ (event.currentTarget);
-  press.textContent = veiled ? "Show" : "Hide";
+  press.textContent = phrase(veiled ? "Show" : "Hide");
   press.setAttribute("aria-pressed", String(!veiled));
 });
 element("paste", HTMLFormElement).addEventListener("submit", (event) => {
@@ -240,7 +243,7 @@ element("paste", HTMLFormElement).addEventListener("submit", (event) => {
   const field = element("link", HTMLInputElement);
   const { id: other, read } = pastedAddress(field.value, "s", "sc_");
   if ("problem" in read) {
-    element("link-said", HTMLElement).textContent = "This is not the whole link either: behind its # are 43 characters.";
+    element("link-said", HTMLElement).textContent = phrase("This is not the whole link either: behind its # are 43 characters.");
     field.focus();
     return;
   }

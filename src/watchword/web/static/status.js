@@ -7,13 +7,14 @@
 
 import { Refused, ask } from "./api.js";
 import { button, element, forgetOnLeaving, make, say, show, timeOf } from "./dom.js";
+import { phrase, pieces } from "./words.js";
 
 /** @typedef {{id: string, state: string, created_at: string, expires_at: string, views: number, views_remaining: number,
  *   locked?: boolean, wrong_passphrases?: number, opened_at?: string, ended_at?: string, outcome?: string}} Status */
 
 const EVERY = 5000; // milliseconds between two looks
-const EARLY = ". If it was opened too early, change the secret.";
-const WIPED = ". It is erased now: whoever opened it cannot fetch it again. What was read is known: change the secret.";
+const EARLY = "Opened {time}. If it was opened too early, change the secret.";
+const WIPED = "Opened {time}. It is erased now: whoever opened it cannot fetch it again. What was read is known: change the secret.";
 const LOST = "For your safety the link is not kept in the address. Open the status link again.";
 
 let token = "";
@@ -35,7 +36,7 @@ async function enter() {
 /** @param {string} words */
 function lost(words) {
   token = "";
-  element("unknown-text", HTMLElement).textContent = words;
+  element("unknown-text", HTMLElement).textContent = phrase(words);
   show("unknown");
 }
 
@@ -64,13 +65,13 @@ function arrange(status) {
   const first = !shown;
   shown = now;
   const { title, story } = words_of(status);
-  element("state", HTMLElement).textContent = title;
+  element("state", HTMLElement).textContent = phrase(title);
   element("story", HTMLElement).replaceChildren(...story);
   element("facts", HTMLElement).replaceChildren(...facts_of(status));
   element("acts", HTMLElement).replaceChildren(...acts_of(status));
   element("main", HTMLElement).dataset["state"] = status.outcome ?? status.state;
   show("known", { focus: first });
-  if (!first) say(title);
+  if (!first) say(phrase(title));
 }
 
 /**
@@ -78,39 +79,42 @@ function arrange(status) {
  * @returns {{title: string, story: (Node | string)[]}}
  */
 function words_of({ state, outcome, opened_at, ended_at, expires_at, locked, views, views_remaining }) {
-  const at = (/** @type {string | undefined} */ time) => (time ? timeOf(time) : "");
-  if (locked) return { title: "Locked", story: ["Too many wrong passphrases were typed. Nothing is lost: unlock it if you trust who tries."] };
-  if (state === "uploading") return { title: "Uploading", story: ["Its files are still on their way."] };
-  if (outcome === "enrolled") return { title: "Enrolled", story: ["Enrolled ", at(opened_at), ": the recipient’s app showed the right code."] };
-  if (outcome === "void") return { title: "Void", story: ["It was opened ", at(opened_at), ", and five wrong codes were typed. The key was never used: hand a new one over."] };
-  if (state === "opened") return { title: "Opened", story: ["Opened ", at(opened_at), erased ? WIPED : EARLY] };
-  if (state === "burnt") return { title: "Burnt", story: ["You ended it ", at(ended_at), ". Nobody can open it any more."] };
-  if (state === "expired") return { title: "Expired", story: [opened_at ? "It was opened before it ended " : "Nobody opened it before it ended ", at(ended_at ?? expires_at), "."] };
-  if (views_remaining < views) return { title: "Opened, and open to more", story: ["First opened ", at(opened_at), `. ${views_remaining} of ${views} views are left.`] };
-  return { title: "Waiting", story: ["Nobody has opened it yet. It ends ", at(expires_at), "."] };
+  const told = (/** @type {string} */ sentence, /** @type {string | undefined} */ time = "") => pieces(sentence, { time: timeOf(time) });
+  if (locked) return { title: "Locked", story: told("Too many wrong passphrases were typed. Nothing is lost: unlock it if you trust who tries.") };
+  if (state === "uploading") return { title: "Uploading", story: told("Its files are still on their way.") };
+  if (outcome === "enrolled") return { title: "Enrolled", story: told("Enrolled {time}: the recipient’s app showed the right code.", opened_at) };
+  if (outcome === "void") return { title: "Void", story: told("It was opened {time}, and five wrong codes were typed. The key was never used: hand a new one over.", opened_at) };
+  if (state === "opened") return { title: "Opened", story: told(erased ? WIPED : EARLY, opened_at) };
+  if (state === "burnt") return { title: "Burnt", story: told("You ended it {time}. Nobody can open it any more.", ended_at) };
+  if (state === "expired") return { title: "Expired", story: told(opened_at ? "It was opened before it ended {time}." : "Nobody opened it before it ended {time}.", ended_at ?? expires_at) };
+  if (views_remaining < views) {
+    const left = phrase("{n} of {all} views are left.", { n: views_remaining, all: views });
+    return { title: "Opened, and open to more", story: [...told("First opened {time}.", opened_at), " ", left] };
+  }
+  return { title: "Waiting", story: told("Nobody has opened it yet. It ends {time}.", expires_at) };
 }
 
 /** @param {Status} status */
 function facts_of({ state, created_at, expires_at, views, views_remaining, wrong_passphrases = 0 }) {
-  const left = ["Views left", `${views_remaining} of ${views}`];
-  const often = ["Was opened", `${views - views_remaining} of ${views} times`];
+  const left = ["Views left", phrase("{n} of {all}", { n: views_remaining, all: views })];
+  const often = ["Was opened", phrase("{n} of {all} times", { n: views - views_remaining, all: views })];
   const facts = [
     ["Made", timeOf(created_at)],
     ...(state === "waiting" || state === "uploading" ? [["Ends", timeOf(expires_at)], left] : [often]),
     ...(wrong_passphrases ? [["Wrong passphrases", String(wrong_passphrases)]] : []),
   ];
-  return facts.map(([name, value]) => make("div", {}, make("dt", {}, name ?? ""), make("dd", {}, value ?? "")));
+  return facts.map(([name, value]) => make("div", {}, make("dt", {}, phrase(String(name))), make("dd", {}, value ?? "")));
 }
 
 /** @param {Status} status */
 function acts_of({ state, locked, outcome }) {
   const acts = [];
-  if (locked) acts.push(button("Unlock", () => void act("POST", "/unlock", "Unlocked."), "next"));
+  if (locked) acts.push(button(phrase("Unlock"), () => void act("POST", "/unlock", "Unlocked."), "next"));
   if (state === "waiting" || state === "uploading" || (state === "opened" && !outcome && !erased)) {
-    const sure = button("Burn it", () => void act("DELETE", "", "Burnt."), "next danger");
-    const keep = button("Keep it", () => asking(false));
-    const question = make("div", { id: "sure", hidden: true, class: "act" }, "The link will stop working for good.", sure, keep);
-    const burn = button("Burn now", () => asking(true), "plain danger");
+    const sure = button(phrase("Burn it"), () => void act("DELETE", "", "Burnt."), "next danger");
+    const keep = button(phrase("Keep it"), () => asking(false));
+    const question = make("div", { id: "sure", hidden: true, class: "act" }, phrase("The link will stop working for good."), sure, keep);
+    const burn = button(phrase("Burn now"), () => asking(true), "plain danger");
     burn.id = "burn";
     const asking = (/** @type {boolean} */ now) => {
       question.hidden = !now;
@@ -134,7 +138,7 @@ async function act(method, path, words) {
     shown = ""; // the same status is told in other words now
     arrange(answer);
     element("state", HTMLElement).focus();
-    say(words);
+    say(phrase(words));
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     trouble(error.message);

@@ -8,6 +8,7 @@
 
 import { make } from "./dom.js";
 import { secondsLeft, totpCode } from "./totp.js";
+import { phrase } from "./words.js";
 
 /** @typedef {import("./otpauth.js").AuthenticatorKey} AuthenticatorKey */
 
@@ -23,7 +24,7 @@ const LAST = 5; // seconds in which a code should not be typed any more
  * @returns {{node: HTMLElement, stop: () => void}}
  */
 export function liveCode(key, { ahead = 0 } = {}) {
-  const code = make("output", { class: "code", "aria-live": "off", "aria-label": "Current code" });
+  const code = make("output", { class: "code", "aria-live": "off", "aria-label": phrase("Current code") });
   const left = make("span", { class: "left" });
   const ring = ring_of();
   const node = make("div", { class: "live" }, ring.svg, code, left);

@@ -19,6 +19,21 @@ export const LANGUAGE = !tag || tag === "en" ? "en-GB" : tag;
  * @param {Record<string, string | number>} [facts]
  */
 export function phrase(english, facts = {}) {
-  const sentence = Object.hasOwn(table, english) ? String(table[english]) : english;
-  return sentence.replace(/\{(\w+)\}/g, (whole, name) => String(facts[name] ?? whole));
+  return sentence(english).replace(/\{(\w+)\}/g, (whole, name) => String(facts[name] ?? whole));
+}
+
+/**
+ * A sentence around nodes, piece by piece.
+ *
+ * @param {string} english
+ * @param {Record<string, Node>} nodes
+ * @returns {(string | Node)[]}
+ */
+export function pieces(english, nodes) {
+  return sentence(english).split(/(\{\w+\})/).map((piece) => nodes[/^\{(.*)\}$/.exec(piece)?.[1] ?? ""] ?? piece);
+}
+
+/** @param {string} english */
+function sentence(english) {
+  return Object.hasOwn(table, english) ? String(table[english]) : english;
 }
