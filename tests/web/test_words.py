@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.site import Site
 from watchword.core import device
-from watchword.web import words
+from watchword.web import secret_pages, words
 
 WEB = Path(words.__file__).parent
 LANGUAGES = {tag: spoken for tag, spoken in words.load().items() if tag != words.ENGLISH}
@@ -36,18 +36,34 @@ def _spoken_by_scripts() -> set[str]:
             code = re.sub(r"/\*.*?\*/|(?<!:)//[^\n]*|throw new Error\([^)]*\)", "", script, flags=re.DOTALL)
             found |= {text for text in re.findall(_TEXT, code) if _SENTENCE.fullmatch(text)}
             found |= set(re.findall(r"\bphrase\(" + _TEXT, code))
-    element = (WEB / "static" / "watchword-code.js").read_text("utf-8")
-    sentences = element.partition("export const TEXTS = {")[2].partition("\n};")[0]
-    return found | set(re.findall(r"^  \w+: " + _TEXT + ",$", sentences, re.MULTILINE))
+        found |= set(re.findall(r"\bprogress\(" + _TEXT, script))  # what is done is said elsewhere
+    # Two that speak no language themselves: the element, which apps serve, and the words that Python has as well.
+    for name in ("watchword-code.js", "otpauth-words.js"):
+        script = (WEB / "static" / name).read_text("utf-8")
+        found |= set(re.findall(r"^  \w+: " + _TEXT + ",$", script, re.MULTILINE))
+    return found
 
 
 def _spoken() -> set[str]:
     devices = {name for _, name in device._SYSTEMS if name.startswith("a")} | {"a browser"}
-    return (_spoken_by_templates() | _spoken_by_scripts() | devices) - NAMES
+    lifetimes = {lifetime for _, lifetime in secret_pages.LIFETIMES}
+    return (_spoken_by_templates() | _spoken_by_scripts() | devices | lifetimes) - NAMES
 
 
 # What stands in those modules beside sentences: headers, keys and names that are the same in every language.
-NAMES = {"Content-Type", "Authorization", "Date", "Retry-After", "Bearer", "Refused", "Escape", "Enter", "Tab", "Error"}
+NAMES = {
+    "Content-Type",
+    "Authorization",
+    "Date",
+    "Retry-After",
+    "Bearer",
+    "Refused",
+    "Escape",
+    "Enter",
+    "Tab",
+    "Error",
+    "Files",
+}
 
 
 def test_there_is_a_second_language() -> None:

@@ -10,6 +10,7 @@
 import { button, element, make, say, sizeOf } from "./dom.js";
 import { encodeBase32, recognise } from "./otpauth.js";
 import { liveCode } from "./totp-card.js";
+import { phrase } from "./words.js";
 
 /** @typedef {import("./document.js").Secret} Secret */
 /** @typedef {import("./document.js").Totp} Totp */
@@ -67,12 +68,12 @@ export class Input {
   /** One line that says what was recognised. */
   words() {
     const { seen } = this;
-    if (this.files.length) return seen.kind === "empty" ? "" : "The text goes along as a note.";
+    if (this.files.length) return seen.kind === "empty" ? "" : phrase("The text goes along as a note.");
     if (seen.kind === "empty") return "";
-    if (this.is_text()) return "Text. It is shared exactly as it is here.";
-    if (seen.kind === "problem") return seen.words;
+    if (this.is_text()) return phrase("Text. It is shared exactly as it is here.");
+    if (seen.kind === "problem") return phrase(seen.words);
     if (seen.kind === "migration") return migration_words(seen);
-    if (seen.kind === "totp") return seen.bare ? "This looks like an authenticator key." : "An authenticator key.";
+    if (seen.kind === "totp") return phrase(seen.bare ? "This looks like an authenticator key." : "An authenticator key.");
     return "";
   }
 
@@ -91,12 +92,12 @@ export class Input {
   key_parts({ key, warnings }) {
     const live = liveCode(key);
     this.stop = live.stop;
-    const about = make("p", { class: "who" }, make("strong", {}, key.issuer || "Authenticator key"), make("span", {}, key.account));
-    const help = make("p", { class: "small" }, "Is this the code that your app shows now? Then it is the right key.");
+    const about = make("p", { class: "who" }, make("strong", {}, key.issuer || phrase("Authenticator key")), make("span", {}, key.account));
+    const help = make("p", { class: "small" }, phrase("Is this the code that your app shows now? Then it is the right key."));
     return [
       make("div", { class: "key" }, about, live.node),
       help,
-      ...warnings.map(({ words }) => make("p", { class: "warning" }, words)),
+      ...warnings.map(({ words }) => make("p", { class: "warning" }, phrase(words))),
     ];
   }
 
@@ -107,7 +108,7 @@ export class Input {
       this.look();
       document.getElementById("plain")?.focus();
     });
-    return make("p", { class: "choice" }, make("label", {}, box, " Share it as plain text"));
+    return make("p", { class: "choice" }, make("label", {}, box, " ", phrase("Share it as plain text")));
   }
 
   look_at_second() {
@@ -126,10 +127,10 @@ export class Input {
       const note = text.trim() ? { note: text } : {};
       return this.put([{ type: "file", files: [], ...note, ...about }]);
     }
-    if (seen.kind === "empty") return { problem: "Paste what you want to share, or choose a file.", at: this.field };
+    if (seen.kind === "empty") return { problem: phrase("Paste what you want to share, or choose a file."), at: this.field };
     const most = Number(element("main", HTMLElement).dataset["maxText"]);
     if (new TextEncoder().encode(text).length > most) {
-      const problem = `This text is too long: ${sizeOf(most)} is the most. Save it as a file and share that.`;
+      const problem = phrase("This text is too long: {size} is the most. Save it as a file and share that.", { size: sizeOf(most) });
       return { problem, at: this.field };
     }
     if (this.is_text()) return this.text(text, about);
@@ -138,9 +139,9 @@ export class Input {
       const boxes = element("found", HTMLElement).querySelectorAll("input[name=account]");
       const ticked = seen.accounts.filter((_, number) => /** @type {HTMLInputElement} */ (boxes[number]).checked);
       const all = ticked.map(({ key }) => /** @type {Secret} */ ({ type: "totp", ...totp_of(key), ...about }));
-      return all.length ? this.put(all) : { problem: "Tick the accounts that you want to share.", at: this.field };
+      return all.length ? this.put(all) : { problem: phrase("Tick the accounts that you want to share."), at: this.field };
     }
-    return { problem: "words" in seen ? seen.words : "", at: this.field };
+    return { problem: "words" in seen ? phrase(seen.words) : "", at: this.field };
   }
 
   /**
@@ -162,7 +163,7 @@ export class Input {
     const totp = second.kind === "totp" ? totp_of(second.key) : null;
     const login = { password: text, ...(username ? { username } : {}), ...(url ? { url } : {}), ...about };
     if (totp && element("apart", HTMLInputElement).checked) {
-      return this.put([{ type: "login", ...login }, { type: "totp", ...totp, ...about }], ["Password", "Authenticator key"]);
+      return this.put([{ type: "login", ...login }, { type: "totp", ...totp, ...about }], [phrase("Password"), phrase("Authenticator key")]);
     }
     return this.put([{ type: "login", ...login, ...(totp ? { totp } : {}) }]);
   }
@@ -216,14 +217,14 @@ export class Input {
     if (picture && files.length === 1 && !this.files.length && PICTURE.test(picture.type) && (await this.read(picture))) return;
     const most = Number(element("main", HTMLElement).dataset["maxFile"]);
     const all = [...this.files, ...files];
-    if (all.length > MOST_FILES) return this.refuse(`That is too many: ${MOST_FILES} files are the most. Nothing was added.`);
+    if (all.length > MOST_FILES) return this.refuse(phrase("That is too many: {n} files are the most. Nothing was added.", { n: MOST_FILES }));
     if (all.reduce((sum, { size }) => sum + size, 0) > most) {
-      return this.refuse(`That is too large: ${sizeOf(most)} are the most, all files together. Nothing was added.`);
+      return this.refuse(phrase("That is too large: {size} are the most, all files together. Nothing was added.", { size: sizeOf(most) }));
     }
     this.files = all;
     this.list();
     this.look();
-    say(files.length === 1 ? `${files[0]?.name} was added.` : `${files.length} files were added.`);
+    say(files.length === 1 ? phrase("{name} was added.", { name: files[0]?.name ?? "" }) : phrase("{n} files were added.", { n: files.length }));
   }
 
   /** @param {string} words */
@@ -239,7 +240,7 @@ export class Input {
    * @param {File} picture
    */
   async read(picture) {
-    element("recognised", HTMLElement).textContent = "Looking for a QR code…";
+    element("recognised", HTMLElement).textContent = phrase("Looking for a QR code…");
     const { readQrCodes } = await import("./qr.js");
     const codes = await readQrCodes(picture).catch(() => /** @type {string[]} */ ([]));
     const [only] = codes;
@@ -265,7 +266,7 @@ export class Input {
     });
     found.replaceChildren(...codes.map((code, number) => button(names[number] ?? "", () => this.fill(code))));
     found.hidden = false;
-    element("recognised", HTMLElement).textContent = `There are ${codes.length} QR codes in this picture. Which one?`;
+    element("recognised", HTMLElement).textContent = phrase("There are {n} QR codes in this picture. Which one?", { n: codes.length });
   }
 
   /** Show the files that will go along. */
@@ -273,24 +274,24 @@ export class Input {
     const list = element("files", HTMLElement);
     list.replaceChildren(
       ...this.files.map((file) => {
-        const away = button("Remove", () => {
+        const away = button(phrase("Remove"), () => {
           this.files = this.files.filter((each) => each !== file);
           this.list();
           this.look();
           this.field.focus();
         });
-        away.setAttribute("aria-label", `Remove ${file.name}`);
+        away.setAttribute("aria-label", phrase("Remove {name}", { name: file.name }));
         return make("li", {}, make("bdi", { class: "name" }, file.name), make("span", { class: "small" }, sizeOf(file.size)), away);
       }),
     );
     list.hidden = !this.files.length;
-    this.field.placeholder = this.files.length ? "A note, if you like" : "Paste or drop it here";
+    this.field.placeholder = phrase(this.files.length ? "A note, if you like" : "Paste or drop it here");
   }
 }
 
 /** @param {{issuer?: string, account?: string}} key */
 function name_of({ issuer, account }) {
-  return [issuer, account].filter(Boolean).join(": ") || "Authenticator key";
+  return [issuer, account].filter(Boolean).join(": ") || phrase("Authenticator key");
 }
 
 /**
@@ -314,21 +315,22 @@ function accounts_of({ accounts, unusable }) {
     list.append(make("li", {}, make("label", {}, box, " ", make("bdi", {}, name_of(key)))));
   }
   for (const lost of unusable) {
-    list.append(make("li", { class: "small" }, make("bdi", {}, name_of(lost)), `: ${lost.words}`));
+    list.append(make("li", { class: "small" }, make("bdi", {}, name_of(lost)), `: ${phrase(lost.words)}`));
   }
   return list;
 }
 
 /** @param {import("./otpauth.js").Recognised} seen */
 function second_words(seen) {
-  if (seen.kind === "totp") return `Understood${seen.key.issuer ? `: ${name_of(seen.key)}` : ""}.`;
-  if (seen.kind === "problem") return seen.words;
-  if (seen.kind === "migration") return "This is an export of several keys. Paste it in the field above instead.";
-  return seen.kind === "text" ? "This is no authenticator key: paste the set-up link or the key in base32." : "";
+  if (seen.kind === "totp") return seen.key.issuer ? phrase("Understood: {name}.", { name: name_of(seen.key) }) : phrase("Understood.");
+  if (seen.kind === "problem") return phrase(seen.words);
+  if (seen.kind === "migration") return phrase("This is an export of several keys. Paste it in the field above instead.");
+  return seen.kind === "text" ? phrase("This is no authenticator key: paste the set-up link or the key in base32.") : "";
 }
 
 /** @param {import("./otpauth.js").Migration} seen */
 function migration_words({ accounts, unusable, part, parts }) {
-  const rest = parts > 1 ? ` This is picture ${part} of ${parts}.` : "";
-  return `An export of ${accounts.length + unusable.length} accounts. Each one that is ticked gets a link of its own.${rest}`;
+  const rest = parts > 1 ? [phrase("This is picture {n} of {all}.", { n: part, all: parts })] : [];
+  const all = phrase("An export of {n} accounts. Each one that is ticked gets a link of its own.", { n: accounts.length + unusable.length });
+  return [all, ...rest].join(" ");
 }

@@ -8,6 +8,7 @@
 
 import { ask } from "./api.js";
 import { button, copyButton, element, make, say, timeOf } from "./dom.js";
+import { phrase, pieces } from "./words.js";
 
 /** @typedef {import("./create-seal.js").Made} Made */
 
@@ -19,7 +20,7 @@ export function showMade(links, { copied, passphrase }) {
   const many = links.length > 1;
   const heading = make("h1", { id: "made-title", tabindex: "-1" }, title_of(many, copied));
   const cards = links.map((each) => to_hand_over(each));
-  const again = button("Share another", () => {
+  const again = button(phrase("Share another"), () => {
     element("made", HTMLElement).replaceChildren();
     location.assign("/");
   });
@@ -38,17 +39,18 @@ export function showMade(links, { copied, passphrase }) {
  * @param {boolean} copied
  */
 function title_of(many, copied) {
-  if (many) return copied ? "First link copied" : "Your links are ready";
-  return copied ? "Link copied" : "Your link is ready";
+  if (many) return phrase(copied ? "First link copied" : "Your links are ready");
+  return phrase(copied ? "Link copied" : "Your link is ready");
 }
 
 /** @param {Made[]} links */
 function terms_of(links) {
   const [first] = links;
   if (!first) return [];
-  const often = first.views === 1 ? "once" : `${first.views} times`;
-  const each = links.length > 1 ? "Each opens" : "It opens";
-  return [`${each} ${often}, until `, timeOf(first.expires_at), "."];
+  const once = links.length > 1 ? "Each opens once, until {time}." : "It opens once, until {time}.";
+  const often = links.length > 1 ? "Each opens {n} times, until {time}." : "It opens {n} times, until {time}.";
+  const n = document.createTextNode(String(first.views));
+  return pieces(first.views === 1 ? once : often, { n, time: timeOf(first.expires_at) });
 }
 
 /**
@@ -59,15 +61,15 @@ function terms_of(links) {
 function passphrase_of(passphrase) {
   if (!passphrase) return [];
   const value = make("bdi", { class: "mono", translate: "no" }, passphrase);
-  const line = make("dd", {}, value, copyButton("passphrase", () => passphrase));
-  const help = make("p", { class: "small" }, "Tell it in another way than the link, by phone, say. It is not shown again.");
-  return [make("dl", { class: "lines" }, make("div", {}, make("dt", {}, "Passphrase"), line)), help];
+  const line = make("dd", {}, value, copyButton(phrase("passphrase"), () => passphrase));
+  const help = make("p", { class: "small" }, phrase("Tell it in another way than the link, by phone, say. It is not shown again."));
+  return [make("dl", { class: "lines" }, make("div", {}, make("dt", {}, phrase("Passphrase")), line)), help];
 }
 
 /** @param {Made} made */
 function to_hand_over(made) {
-  const name = made.name ? `link: ${made.name}` : "link";
-  const text = make("input", { type: "text", class: "mono link", readonly: true, spellcheck: "false", dir: "ltr", "aria-label": made.name || "Link to hand over", value: made.link });
+  const name = made.name ? phrase("link: {name}", { name: made.name }) : phrase("link");
+  const text = make("input", { type: "text", class: "mono link", readonly: true, spellcheck: "false", dir: "ltr", "aria-label": made.name || phrase("Link to hand over"), value: made.link });
   text.addEventListener("focus", () => text.select());
   const place = make("div", { class: "qr", hidden: true });
   const copying = copyButton(name, () => made.link, "next");
@@ -81,13 +83,13 @@ function to_hand_over(made) {
  * @param {HTMLElement} place
  */
 function qr_button(made, place) {
-  const press = button("Show QR code", async () => {
+  const press = button(phrase("Show QR code"), async () => {
     if (!place.hasChildNodes()) {
       const { drawQr } = await import("./qr.js");
-      place.append(drawQr(made.link, { title: "QR code of the link", description: "The same link as in the field above." }));
+      place.append(drawQr(made.link, { title: phrase("QR code of the link"), description: phrase("The same link as in the field above.") }));
     }
     place.hidden = !place.hidden;
-    press.textContent = place.hidden ? "Show QR code" : "Hide QR code";
+    press.textContent = phrase(place.hidden ? "Show QR code" : "Hide QR code");
     press.setAttribute("aria-expanded", String(!place.hidden));
   });
   press.setAttribute("aria-expanded", "false");
@@ -97,7 +99,7 @@ function qr_button(made, place) {
 /** @param {Made} made */
 function sharing(made) {
   if (typeof navigator.share !== "function") return [];
-  return [button("Send", () => void navigator.share({ url: made.link }).catch(() => null))];
+  return [button(phrase("Send"), () => void navigator.share({ url: made.link }).catch(() => null))];
 }
 
 /**
@@ -106,17 +108,17 @@ function sharing(made) {
  */
 function to_keep(links, cards) {
   const lines = links.map((made, number) => {
-    const name = made.name ? ` (${made.name})` : "";
-    const open = make("a", { href: made.status, target: "_blank", rel: "noopener" }, `Status page${name}`);
+    const { name } = made;
+    const open = make("a", { href: made.status, target: "_blank", rel: "noopener" }, name ? phrase("Status page ({name})", { name }) : phrase("Status page"));
     const burn = burn_button(made, () => cards[number]?.replaceWith(...gone(made)));
     const kind = made.name ? "act named" : "act";
-    return make("p", { class: kind }, open, copyButton(`status link${name}`, () => made.status), burn);
+    return make("p", { class: kind }, open, copyButton(name ? phrase("status link ({name})", { name }) : phrase("status link"), () => made.status), burn);
   });
   return make(
     "aside",
     { class: "keep", "aria-labelledby": "keep-title" },
-    make("h2", { id: "keep-title" }, "Keep for yourself"),
-    make("p", { class: "small" }, "Here you see whether it was opened, and can burn it. Do not hand this one over."),
+    make("h2", { id: "keep-title" }, phrase("Keep for yourself")),
+    make("p", { class: "small" }, phrase("Here you see whether it was opened, and can burn it. Do not hand this one over.")),
     ...lines,
   );
 }
@@ -128,10 +130,10 @@ function to_keep(links, cards) {
  */
 function gone({ name }) {
   if (!name) {
-    element("made-title", HTMLElement).textContent = "Link burnt";
+    element("made-title", HTMLElement).textContent = phrase("Link burnt");
     element("made-terms", HTMLElement).remove();
   }
-  const words = name ? [make("bdi", {}, name), ": nobody can open this link any more."] : ["Nobody can open this link any more."];
+  const words = name ? pieces("{name}: nobody can open this link any more.", { name: make("bdi", {}, name) }) : [phrase("Nobody can open this link any more.")];
   return [make("p", { class: "trouble" }, ...words)];
 }
 
@@ -140,26 +142,26 @@ function gone({ name }) {
  * @param {() => void} done
  */
 function burn_button(made, done) {
-  const press = button("Burn now", async () => {
+  const press = button(phrase("Burn now"), async () => {
     if (press.dataset["sure"] === undefined) {
       press.dataset["sure"] = "";
-      press.textContent = "Burn it: the link will stop working";
+      press.textContent = phrase("Burn it: the link will stop working");
       return;
     }
     const burnt = await ask("DELETE", `/v1/secrets/${made.id}`, { token: made.token }).catch((error) => error);
     if (burnt instanceof Error) {
-      press.textContent = "Not burnt. Try again";
+      press.textContent = phrase("Not burnt. Try again");
       say(burnt.message);
       return;
     }
     done();
-    press.replaceWith(make("span", { class: "small" }, "Burnt."));
-    say("Burnt. Nobody can open it any more.");
+    press.replaceWith(make("span", { class: "small" }, phrase("Burnt.")));
+    say(phrase("Burnt. Nobody can open it any more."));
   }, "plain danger");
   press.addEventListener("blur", () => {
     if (press.dataset["sure"] === undefined) return;
     delete press.dataset["sure"];
-    press.textContent = "Burn now";
+    press.textContent = phrase("Burn now");
   });
   return press;
 }

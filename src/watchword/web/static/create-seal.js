@@ -15,7 +15,7 @@ import { upload } from "./transfer.js";
 
 /** @typedef {import("./document.js").Secret} Secret */
 /** @typedef {{expires_in: number, views: number, passphrase: string | undefined, apiKey: string}} Options */
-/** @typedef {(doing: string, part?: number) => void} Progress */
+/** @typedef {(doing: string, part?: number, facts?: Record<string, number>) => void} Progress what is done, in English */
 /** @typedef {{link: string, status: string, id: string, token: string, name: string, expires_at: string,
  *   views: number}} Made */
 
@@ -35,7 +35,7 @@ export async function shareAll(documents, files, options, progress) {
   const made = [];
   try {
     for (const { document, name } of documents) {
-      if (documents.length > 1) progress(`Sealing link ${made.length + 1} of ${documents.length}`);
+      if (documents.length > 1) progress("Sealing link {n} of {all}", undefined, { n: made.length + 1, all: documents.length });
       const sealed = document.type === "file" ? await with_files(document, files, progress) : { document, bodies: [] };
       made.push({ ...(await share(sealed.document, sealed.bodies, options, progress)), name });
     }

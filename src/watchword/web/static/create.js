@@ -15,6 +15,7 @@ import { shareAll } from "./create-seal.js";
 import { copy, element, forgetOnLeaving, say, show } from "./dom.js";
 import { EnvelopeError } from "./envelope.js";
 import { groups } from "./passphrase.js";
+import { phrase } from "./words.js";
 
 const form = /** @type {HTMLFormElement | null} */ (document.getElementById("form"));
 if (form) start(form);
@@ -37,7 +38,7 @@ function start(form) {
   element("suggest", HTMLButtonElement).addEventListener("click", () => {
     element("passphrase", HTMLInputElement).value = groups();
     terms();
-    say("A passphrase was filled in.");
+    say(phrase("A passphrase was filled in."));
   });
   forgetOnLeaving(() => {
     form.reset();
@@ -46,12 +47,12 @@ function start(form) {
   });
   if (/Mac|iP(hone|ad)/.test(navigator.platform)) for (const key of form.querySelectorAll("kbd")) mac(key);
   terms();
-  if (!globalThis.crypto?.subtle) trouble("This page needs https to seal anything. Nothing can be shared from here.");
+  if (!globalThis.crypto?.subtle) trouble(phrase("This page needs https to seal anything. Nothing can be shared from here."));
 }
 
 /** @param {Element} key */
 function mac(key) {
-  if (key.textContent === "Ctrl") key.textContent = "⌘";
+  if (key.textContent === phrase("Ctrl")) key.textContent = "⌘";
 }
 
 let working = false;
@@ -84,7 +85,7 @@ async function share(form, input) {
     input.clear();
     showMade(links, { copied: done, passphrase: chosen.passphrase });
     show("made");
-    say(done ? `${links.length > 1 ? "The first link is" : "The link is"} on your clipboard.` : "Your link is ready.");
+    say(phrase(!done ? "Your link is ready." : links.length > 1 ? "The first link is on your clipboard." : "The link is on your clipboard."));
   } catch (error) {
     trouble(words_of(error));
     busy(false);
@@ -108,31 +109,32 @@ function options() {
 /** Say in the folded line what holds if nobody unfolds it. */
 function terms() {
   const chosen = (/** @type {string} */ id) => element(id, HTMLSelectElement).selectedOptions[0]?.textContent?.trim() ?? "";
-  const passphrase = element("passphrase", HTMLInputElement).value ? ", with a passphrase" : "";
-  element("terms", HTMLElement).textContent = `Opens ${chosen("views")}, within ${chosen("expiry")}${passphrase}`;
+  const said = element("passphrase", HTMLInputElement).value ? "Opens {views}, within {expiry}, with a passphrase" : "Opens {views}, within {expiry}";
+  element("terms", HTMLElement).textContent = phrase(said, { views: chosen("views"), expiry: chosen("expiry") });
 }
 
 /** @param {boolean} now */
 function busy(now) {
   const button = element("share", HTMLButtonElement);
   button.disabled = now;
-  button.textContent = now ? "Sealing…" : "Make the link";
+  button.textContent = phrase(now ? "Sealing…" : "Make the link");
   // What is on its way is not changed under it.
   for (const id of ["well", "found", "more", "options"]) element(id, HTMLElement).inert = now;
   if (!now) element("progress", HTMLElement).hidden = true;
 }
 
 /**
- * @param {string} doing
+ * @param {string} doing in English
  * @param {number} [part] of 1
+ * @param {Record<string, number>} [facts]
  */
-function progress(doing, part) {
+function progress(doing, part, facts) {
   element("progress", HTMLElement).hidden = false;
   const bar = element("bar", HTMLProgressElement);
   if (part === undefined) bar.removeAttribute("value");
   else bar.value = part;
-  element("share", HTMLButtonElement).textContent = `${doing.split(" ")[0]}…`;
-  element("doing", HTMLElement).textContent = part === undefined ? doing : `${doing}: ${Math.floor(100 * part)} %`;
+  element("share", HTMLButtonElement).textContent = phrase(doing === "Sending" ? "Sending…" : "Sealing…");
+  element("doing", HTMLElement).textContent = part === undefined ? phrase(doing, facts) : `${phrase(doing)}: ${Math.floor(100 * part)} %`;
 }
 
 /** @param {string} text */
@@ -145,14 +147,14 @@ function trouble(text) {
 /** @param {unknown} error */
 function words_of(error) {
   if (error instanceof Refused) {
-    if (error.status === 401) return "The API key is not right. Nothing was lost.";
-    if (error.status === 429) return `${error.message} Try again in ${Math.ceil(error.retryAfter / 60)} min.`;
+    if (error.status === 401) return phrase("The API key is not right. Nothing was lost.");
+    if (error.status === 429) return `${error.message} ${phrase("Try again in {n} min.", { n: Math.ceil(error.retryAfter / 60) })}`;
     return error.message;
   }
   if (error instanceof EnvelopeError) {
-    if (error.kind === "insecure") return "This page needs https to seal anything. Nothing was sent.";
-    if (error.field === "passphrase") return "This passphrase cannot be used: it is too long, or holds broken characters.";
-    return "This cannot be sealed: it is too long, or holds broken characters. Nothing was sent.";
+    if (error.kind === "insecure") return phrase("This page needs https to seal anything. Nothing was sent.");
+    if (error.field === "passphrase") return phrase("This passphrase cannot be used: it is too long, or holds broken characters.");
+    return phrase("This cannot be sealed: it is too long, or holds broken characters. Nothing was sent.");
   }
   throw error;
 }
