@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+import asyncpg
 import msgspec
 import pytest
 
@@ -14,7 +15,7 @@ from tests.contract.test_verification_store import UNLIMITED
 from tests.support.line import Line, a_line
 from tests.support.postgres import PostgresServer, a_server, the_server
 from tests.support.world import World, wrong
-from watchword.adapters.postgres import PostgresAddress, PostgresStore, link, schema
+from watchword.adapters.postgres import PostgresAddress, PostgresStore, lane, link, schema
 from watchword.adapters.postgres.lane import WRITING, Call
 from watchword.adapters.postgres.link import PATIENCE
 from watchword.adapters.postgres.tables import PostgresTables
@@ -360,6 +361,31 @@ def test_whoever_stops_in_the_middle_of_a_transaction_holds_his_rows_for_seconds
             assert refused in {1, 2}  # two seconds each, of five
             stopped.kill()
             await stopped.wait()
+
+    run(journey())
+
+
+def test_while_somebody_holds_a_table_not_each_of_a_batch_waits_for_it_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lane, "WRITING", WRITING.replace("lock_timeout = '2s'", "lock_timeout = '20ms'"))
+    patiently, tries = lane.Lane._patiently, list[int]()
+
+    async def counted(self: lane.Lane, calls: Sequence[Call], most: int) -> list[object]:
+        tries.append(most)
+        return await patiently(self, calls, most)
+
+    monkeypatch.setattr(lane.Lane, "_patiently", counted)
+
+    async def journey() -> None:
+        server = the_server()
+        database = server.database()
+        async with a_world(server.url(database)) as world:
+            other = await asyncpg.connect(server.plain(database))
+            await other.execute("BEGIN; LOCK TABLE verifications")
+            tries.clear()
+            assert ["StoreError"] * CROWD == await asyncio.gather(*(told(world, number) for number in range(CROWD)))
+            assert tries.count(lane.ALONE) <= lane.STUCK * tries.count(lane.TOGETHER) < CROWD
+            await other.close()
+            assert ["made"] * CROWD == await asyncio.gather(*(told(world, number) for number in range(CROWD)))
 
     run(journey())
 

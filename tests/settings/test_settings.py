@@ -300,6 +300,7 @@ def test_numbers_come_from_the_file(tmp_path: Path) -> None:
         ("[server]\nrequest_time = 1.5", "server.request_time"),
         ("[mail]\nconnections = 0", "mail.connections"),
         ("[limits", "WATCHWORD_CONFIG"),
+        pytest.param("a = " + 5_000 * "[", "WATCHWORD_CONFIG", id="nested without end"),
     ],
 )
 def test_a_value_in_the_file_that_cannot_be_is_refused_by_name(tmp_path: Path, text: str, name: str) -> None:

@@ -7,6 +7,7 @@ import gc
 import json
 import pickle
 import weakref
+from dataclasses import replace
 
 import pytest
 
@@ -144,6 +145,29 @@ def test_an_answer_under_way_is_not_written_into() -> None:
             assert b"" == await client.rest()
             let_go.set()
             assert b"200" == head[9:12]
+
+    run(test)
+
+
+def test_no_more_requests_wait_than_may_and_those_that_do_are_answered() -> None:
+    let_go, served = asyncio.Event(), list[str]()
+
+    async def slow(request: Request) -> None:
+        served.append(request.path)
+        await let_go.wait()
+        await answer(request)
+
+    async def test() -> None:
+        async with listening(Plain(slow), bounds=replace(BOUNDS, waiting=2)) as server:
+            client = await server.connect()
+            await client.send(b"".join(GET.replace(b"/ ", b"/%d " % number) + b"\r\n" for number in range(9)))
+            await until(lambda: served == ["/0"])
+            assert 2 == len(server.one._waiting)
+            let_go.set()
+            heads = (await client.rest()).lower().split(b"http/1.1 ")[1:]
+            assert [b"200"] * 3 == [head[:3] for head in heads]
+            assert [False, False, True] == [b"connection: close" in head for head in heads]
+            assert ["/0", "/1", "/2"] == served
 
     run(test)
 

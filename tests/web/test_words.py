@@ -165,3 +165,14 @@ def test_scripts_get_the_same_sentences(site: Site) -> None:
     assert "text/javascript; charset=utf-8" == reply.header("content-type")
     assert '"Continue here": "Hier fortfahren"' in reply.text
     assert 404 == site.call("GET", "/static/words-fr.js").status
+
+
+@pytest.mark.parametrize("tag", LANGUAGES)
+def test_every_word_of_a_heading_fits_on_a_telephone(tag: str) -> None:
+    headings: set[str] = set()
+    for path in (WEB / "templates").glob("*.jinja"):
+        headings |= set(re.findall(r"<h1[^>]*>\{\{ phrase\(" + _TEXT, path.read_text("utf-8")))
+    table = json.loads(LANGUAGES[tag].module().removeprefix(b"export default ").removesuffix(b";\n"))
+
+    assert headings
+    assert [] == [word for said in headings for word in re.split(r"[\s-]", table[said]) if len(word) > 20]

@@ -26,6 +26,8 @@ def read_file(path: Path) -> dict[str, object]:
         raise _unreadable(path, "is not UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise _unreadable(path, f"is not TOML: {error}") from None
+    except RecursionError:
+        raise _unreadable(path, "is nested too deep") from None
     known = {setting.name for setting in FILE}
     flat: dict[str, object] = {}
     for section, table in document.items():

@@ -10,7 +10,8 @@ Rules:
 
 * a head has at most ``Bounds.head`` bytes and ``Bounds.headers`` lines; so have trailers, which nobody reads;
 * whoever only holds on is let go by the watch (``watch.py``);
-* requests that come before the last one was answered wait, and nothing more is read meanwhile;
+* requests that come before the last one was answered wait, and nothing more is read meanwhile; of one piece that was
+  read, ``Bounds.waiting`` may, and what follows them ends the connection;
 * what cannot be read after a request ends the connection, and takes no answer from the request;
 * trailers are nobody's headers: a proxy adds what it knows of a client before them, and a client could add after it.
 """
@@ -210,9 +211,12 @@ class Connection(asyncio.Protocol):
             self._framing = [header for header in headers if header[0] in _FRAMING]
         if self.turn is None or (self.turn.over and self._full is None and not self._waiting):
             self._start(request, turn)
-        else:
+        elif len(self._waiting) < self._watch.bounds.waiting:
             self.pause_reading()
             self._waiting.append((request, turn))
+        else:
+            self._refusal = OverloadedError()
+            raise self._refusal
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of a body."""

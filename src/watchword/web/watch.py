@@ -46,6 +46,7 @@ class Bounds:
     headers: int = 100
     patience: float = 10.0  # seconds for a head to arrive, and for the rest of a body that nobody reads
     connections: int = 4_096
+    waiting: int = 64  # requests of a connection that came before the last one was answered
 
 
 class Watch:

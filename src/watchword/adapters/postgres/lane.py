@@ -12,7 +12,8 @@ Rules:
 * a refusal leaves the batch alone, because a refusing step has written nothing;
 * a batch that clashed (a row that was not there is there now, two waited for each other) was rolled back as a whole
   and runs again: that is certain, and somebody else got on;
-* any other failure rolls the batch back, and then each step gets a transaction of its own.
+* any other failure rolls the batch back, and then each step gets a transaction of its own; where that waits in vain
+  for what others hold, twice, the rest is refused at once: else everybody behind waits for all of them in turn.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from watchword.errors import RefusedError, StoreError
 
 TOGETHER = 4  # tries of a batch that clashes, until each step goes alone
 ALONE = 40  # tries of a step that clashes alone: each time somebody else got on
+STUCK = 2  # steps of a batch that waited alone, in vain, for what others hold
 MOST_ROUNDS = 50  # of reading; a step needs two or three
 
 Wants = Callable[[PostgresTables], None]
@@ -80,13 +82,18 @@ class Lane:
 
     async def _one_by_one(self, calls: Sequence[Call]) -> list[Any]:
         results: list[Any] = []
+        stuck, why = 0, ""
         for call in calls:
+            if stuck == STUCK:
+                results.append(StoreError(why))
+                continue
             try:
                 results += await self._patiently([call], ALONE)
             except LostError as error:
                 return results + [StoreError(error.detail) for _ in calls[len(results) :]]
             except StoreError as error:
-                results.append(StoreError(error.detail))
+                stuck, why = stuck + isinstance(error.__cause__, asyncpg.LockNotAvailableError), error.detail
+                results.append(StoreError(why))
         return results
 
     async def _patiently(self, calls: Sequence[Call], tries: int) -> list[Any]:
