@@ -22,6 +22,9 @@ from tests.e2e.secret_people import (
     somebody,
     status_link,
 )
+from watchword.errors import RateLimitedError
+from watchword.flows.secret import TOO_MANY
+from watchword.web.problems import answer
 
 pytestmark = pytest.mark.xdist_group(__name__)
 
@@ -123,6 +126,18 @@ def test_the_pages_speak_the_browsers_language(place: Site, browser: Browser) ->
         page.fill("#secret", KEY_URI)
         expect(page.locator("#recognised")).to_have_text("Ein Schlüssel für eine Authenticator-App.")
         check(page)
+        refusal = answer(RateLimitedError(TOO_MANY, retry_after=120))
+        told = {"content-type": "application/problem+json", "retry-after": "120"}
+        page.route(
+            "**/v1/secrets",
+            lambda route: route.fulfill(status=refusal.status, headers=told, body=refusal.body),
+            times=1,
+        )
+        page.get_by_role("button", name="Link erstellen").click()
+        expect(page.get_by_role("alert")).to_have_text(
+            "Von hier kamen fürs Erste zu viele Geheimnisse. Es wurde nichts gespeichert. "
+            "Versuchen Sie es in 2 Min. noch einmal."
+        )
         page.get_by_role("button", name="Link erstellen").click()
         link = made(page)
         expect(page.locator("#made")).to_contain_text(

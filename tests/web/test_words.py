@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.site import Site
+from watchword import errors
 from watchword.core import device
-from watchword.web import secret_pages, words
+from watchword.flows import secret
+from watchword.web import problems, secret_pages, words
 
 WEB = Path(words.__file__).parent
 LANGUAGES = {tag: spoken for tag, spoken in words.load().items() if tag != words.ENGLISH}
@@ -47,7 +49,19 @@ def _spoken_by_scripts() -> set[str]:
 def _spoken() -> set[str]:
     devices = {name for _, name in device._SYSTEMS if name.startswith("a")} | {"a browser"}
     lifetimes = {lifetime for _, lifetime in secret_pages.LIFETIMES}
-    return (_spoken_by_templates() | _spoken_by_scripts() | devices | lifetimes) - NAMES
+    return (_spoken_by_templates() | _spoken_by_scripts() | devices | lifetimes | REFUSALS) - NAMES
+
+
+# What the service says where a page has no sentence of its own for a refusal: what any request may be met with.
+REFUSALS = {
+    errors.WatchwordError.sentence,
+    errors.UnavailableError.sentence,
+    errors.ForbiddenError.sentence,
+    errors.RateLimitedError.sentence,
+    problems.SlowAnswerError.sentence,
+    problems.SlowRequestError.sentence,
+    secret.TOO_MANY,
+}
 
 
 # What stands in those modules beside sentences: headers, keys and names that are the same in every language.

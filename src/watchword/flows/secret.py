@@ -49,6 +49,7 @@ _OVER: dict[Outcome, type[OverError]] = {
     Outcome.EXPIRED: LapsedError,
     Outcome.BURNT: BurntError,
 }
+TOO_MANY = "Too many secrets from here for now. Nothing was kept."
 _WRONG_PASSPHRASE = "The passphrase is not right. Nothing is lost."  # noqa: S105 - a sentence about one
 
 Erased = Callable[[Sequence[bytes]], Awaitable[None]]
@@ -326,7 +327,7 @@ async def kept(add: Callable[[], Awaitable[None]]) -> None:
         await add()
     except RateLimitedError as error:
         wait = rules.public_wait(error.retry_after * SECOND)
-        raise RateLimitedError("Too many secrets from here for now. Nothing was kept.", retry_after=wait) from None
+        raise RateLimitedError(TOO_MANY, retry_after=wait) from None
 
 
 def _refusal(claimed: Claimed, now: Instant) -> Exception:
