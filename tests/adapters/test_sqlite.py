@@ -123,7 +123,7 @@ def test_a_file_that_may_not_be_written_is_refused_and_left_as_it_is(tmp_path: P
     script += "prepare(Path(sys.argv[1]))"
     command = [*without_a_way_around_permissions(), sys.executable, "-c", script, str(database)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert f"SettingsError: {unwritable} cannot be written: Permission denied." in done.stderr
+    assert f"SettingsError: WATCHWORD_STORE: {unwritable} cannot be written: Permission denied." in done.stderr
     assert sorted(tmp_path.iterdir()) == before
 
 
