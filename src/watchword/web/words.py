@@ -26,7 +26,7 @@ ENGLISH = "en"
 VARIES = (b"vary", b"accept-language")
 
 _RANGE = re.compile(r"([a-z]{1,8}(?:-[a-z0-9]{1,8})*|\*)(?:;q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?")
-_MOST = 300  # characters of a header that are looked at
+_MOST = 300  # bytes of a header that are looked at
 
 
 class Words:
@@ -58,15 +58,18 @@ class Chooser:
 
     def __init__(self, tags: frozenset[str]) -> None:
         self._tags = tags
-        self.choose = lru_cache(maxsize=256)(self._choose)  # browsers say the same thing every time
+        self._remembered = lru_cache(maxsize=256)(self._best)  # browsers say the same thing every time
 
-    def _choose(self, header: bytes | None) -> str:
+    def choose(self, header: bytes | None) -> str:
         """The best of what a browser asks for by ``Accept-Language`` (RFC 9110, 12.5.4; RFC 4647, 3.4); or English.
 
         What cannot be read is skipped.
         """
+        return self._remembered((header or b"")[:_MOST])
+
+    def _best(self, header: bytes) -> str:
         best, weight = ENGLISH, 0.0
-        for part in (header or b"").decode("latin-1")[:_MOST].lower().replace(" ", "").split(","):
+        for part in header.decode("latin-1").lower().replace(" ", "").split(","):
             wanted = _RANGE.fullmatch(part)
             share = float(wanted[2] or 1) if wanted else 0.0
             if wanted and share > weight and (found := self._nearest(wanted[1])):
