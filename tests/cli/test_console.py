@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from watchword.cli import console
-from watchword.errors import InvalidInputError
+from watchword.errors import InvalidInputError, RateLimitedError, UnavailableError
 
 
 class Terminal(io.StringIO):
@@ -62,3 +62,11 @@ def test_a_result_is_text_or_one_line_of_json(capsys: pytest.CaptureFixture[str]
     console.result("text", {"a": "\u202e"}, as_json=True)
 
     assert 'text\\x1b[2J\n{"a": "\\u202e"}\n' == capsys.readouterr().out
+
+
+def test_a_document_says_a_wait_once_and_what_the_network_said_of_a_service() -> None:
+    away = UnavailableError("It cannot be reached.")
+    away.aside = "https://codes.example, Connection refused"
+
+    assert "aside" not in console.problem(RateLimitedError(retry_after=7))
+    assert away.aside == console.problem(away)["aside"]

@@ -120,6 +120,21 @@ def test_a_language_that_is_written_from_the_right_is_shown_so(tmp_path: Path) -
     assert ("rtl", "افتح") == (spoken["ar"].direction, spoken["ar"].phrase("Open"))
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        'page = "x"',
+        '[page]\n"{n} times" = 2',
+        *(f'[page]\n"{{n}} times" = "{own}"' for own in ("{x}", "{n", "{n.real}")),
+    ],
+)
+def test_a_sentence_that_cannot_be_filled_in_is_named_with_its_file(tmp_path: Path, page: str) -> None:
+    (tmp_path / "fr.toml").write_text(f'{page}\n[meta]\ndir = "ltr"\n', encoding="utf-8")
+
+    with pytest.raises(errors.SettingsError, match=r"fr\.toml: '(page|\{n\} times)' must be one text"):
+        words.load(tmp_path)
+
+
 def test_a_sentence_is_no_markup_and_neither_is_what_is_filled_in() -> None:
     spoken = words.Words("xx", {"Hello {app}": "<b>Hallo</b> {app}"})
 

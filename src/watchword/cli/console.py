@@ -113,9 +113,11 @@ def complain(error: WatchwordError, *, as_json: bool) -> None:
 
 
 def problem(error: WatchwordError) -> Mapping[str, object]:
-    """The error as a document, with the same words as the API's problems."""
+    """The error as a document, with the same words as the API's problems, and what the network said of a service."""
     facts = {"code": error.code, "detail": error.detail}
-    names = ("reason", "field", "setting", "retry_after", "attempts_remaining", "status", "at", "aside")
+    names = ["reason", "field", "setting", "retry_after", "attempts_remaining", "status", "at"]
+    if isinstance(error, UnavailableError):  # elsewhere it is one of the others once more
+        names.append("aside")
     return facts | {name: value for name in names if (value := getattr(error, name, None)) not in {None, ""}}
 
 

@@ -31,9 +31,10 @@ def token(name: str, value: object) -> str:
     Raises:
         InvalidInputError: it cannot be a token of ours. It is not repeated.
     """
-    if not _TOKEN.fullmatch(text(name, value)):
+    given = text(name, value)
+    if not _TOKEN.fullmatch(given):
         raise InvalidInputError("This is no token: letters, digits, - and _.", field=name)
-    return text(name, value)
+    return given
 
 
 def instant(name: str, value: object) -> datetime:

@@ -21,11 +21,14 @@ from pathlib import Path
 
 from markupsafe import Markup, escape
 
+from watchword.errors import SettingsError
+
 LOCALES = Path(__file__).parents[1] / "locales"
 ENGLISH = "en"
 VARIES = (b"vary", b"accept-language")
 
 _RANGE = re.compile(r"([a-z]{1,8}(?:-[a-z0-9]{1,8})*|\*)(?:;q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?")
+_HELD = re.compile(r"\{[a-z]+\}")
 _MOST = 300  # bytes of a header that are looked at
 
 
@@ -47,10 +50,34 @@ class Words:
 
 
 def load(folder: Path = LOCALES) -> dict[str, Words]:
-    """Every language there is, by its tag in lower case."""
-    files = {path.stem.lower(): tomllib.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.toml"))}
-    spoken = {tag: Words(tag, file["page"], file["meta"]["dir"]) for tag, file in files.items() if "page" in file}
-    return {ENGLISH: Words(ENGLISH, {})} | spoken
+    """Every language there is, by its tag in lower case.
+
+    Raises:
+        SettingsError: a sentence cannot be filled in as the English one is. It names file and sentence.
+    """
+    spoken = {ENGLISH: Words(ENGLISH, {})}
+    for path in sorted(folder.glob("*.toml")):
+        file = tomllib.loads(path.read_text("utf-8"))
+        if "page" in file:
+            tag = path.stem.lower()
+            spoken[tag] = Words(tag, _whole(path.name, file["page"]), file["meta"]["dir"])
+    return spoken
+
+
+def _whole(name: str, page: object) -> dict[str, str]:
+    whole: dict[str, str] = {}
+    for english, own in (page if isinstance(page, dict) else {"page": None}).items():
+        # Only names in braces: anything more would be looked up in what is filled in, or end in a trace.
+        if not isinstance(own, str) or set("{}") & set(_HELD.sub("", own)) or _held(own) != _held(english):
+            raise SettingsError(
+                f"{name}: '{english}' must be one text with the placeholders of the English one.", setting=name
+            )
+        whole[english] = own
+    return whole
+
+
+def _held(text: str) -> set[str]:
+    return set(_HELD.findall(text))
 
 
 class Chooser:
