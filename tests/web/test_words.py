@@ -80,13 +80,18 @@ NAMES = {
 }
 
 
+def _table(tag: str) -> dict[str, str]:
+    """What scripts of that language import."""
+    return dict(json.loads(LANGUAGES[tag].module().removeprefix(b"export default ").removesuffix(b";\n")))
+
+
 def test_there_is_a_second_language() -> None:
     assert "de" in LANGUAGES
 
 
 @pytest.mark.parametrize("tag", LANGUAGES)
 def test_a_language_has_every_sentence_and_no_other(tag: str) -> None:
-    table = json.loads(LANGUAGES[tag].module().removeprefix(b"export default ").removesuffix(b";\n"))
+    table = _table(tag)
 
     assert [] == sorted(_spoken() - table.keys()), "missing"
     assert [] == sorted(table.keys() - _spoken()), "nowhere said"
@@ -94,7 +99,7 @@ def test_a_language_has_every_sentence_and_no_other(tag: str) -> None:
 
 @pytest.mark.parametrize("tag", LANGUAGES)
 def test_a_sentence_has_the_placeholders_of_the_english_one(tag: str) -> None:
-    table = json.loads(LANGUAGES[tag].module().removeprefix(b"export default ").removesuffix(b";\n"))
+    table = _table(tag)
 
     assert [] == [
         english
@@ -105,7 +110,7 @@ def test_a_sentence_has_the_placeholders_of_the_english_one(tag: str) -> None:
 
 @pytest.mark.parametrize("tag", LANGUAGES)
 def test_a_sentence_is_one_line_of_text_without_a_link(tag: str) -> None:
-    table = json.loads(LANGUAGES[tag].module().removeprefix(b"export default ").removesuffix(b";\n"))
+    table = _table(tag)
 
     assert [] == [own for own in table.values() if "://" in own or not own.strip() or not own.isprintable()]
 
@@ -201,7 +206,7 @@ def test_every_word_of_a_heading_fits_on_a_telephone(tag: str) -> None:
     headings: set[str] = set()
     for path in (WEB / "templates").glob("*.jinja"):
         headings |= set(re.findall(r"<h1[^>]*>\{\{ phrase\(" + _TEXT, path.read_text("utf-8")))
-    table = json.loads(LANGUAGES[tag].module().removeprefix(b"export default ").removesuffix(b";\n"))
+    table = _table(tag)
 
     assert headings
     assert [] == [word for said in headings for word in re.split(r"[\s-]", table[said]) if len(word) > 20]

@@ -29,8 +29,6 @@ _KINDS = {".css": STYLE, ".js": SCRIPT, ".svg": IMAGE}
 _GZIP = re.compile(rb"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?:1(?:\.0{0,3})?|0?\.[0-9]*[1-9][0-9]*)\s*)?(?:,|$)")
 _VARIES = (b"vary", b"accept-encoding")
 
-_SPOKEN = (words.VARIES,)
-
 Files = dict[str, tuple[Kind, bytes]]
 Shell = dict[str, bytes]  # a page that is the same for everybody who speaks a language
 
@@ -75,9 +73,9 @@ class Pages:
         """The language of a page for whoever asks."""
         return self._chooser.choose(request.headers.get(b"accept-language"))
 
-    def show(self, shell: Shell, request: Request, status: int = 200) -> Answer:
+    def show(self, shell: Shell, request: Request) -> Answer:
         """A page in the language of whoever asks."""
-        return Answer(status, shell[self.language(request)], PAGE, _SPOKEN)
+        return Answer(200, shell[self.language(request)], PAGE, words.VARIES)
 
     async def start(self, _: Request) -> Answer:
         """What this is for developers, and where to go from here."""
@@ -85,7 +83,7 @@ class Pages:
 
     def lost(self, request: Request) -> Answer:
         """What a browser is shown at an address where there is nothing."""
-        return Answer(404, self.render("lost.html.jinja", self.language(request)), PAGE, _SPOKEN)
+        return Answer(404, self.render("lost.html.jinja", self.language(request)), PAGE, words.VARIES)
 
 
 class Assets:

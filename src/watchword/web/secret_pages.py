@@ -44,7 +44,7 @@ class SecretPages:
         language = self._pages.language(request)
         facts = {"here": "create", "origin": self._origin, "rules": rules, "lifetimes": lifetimes}
         page = self._pages.render("create.html.jinja", language, **facts)
-        return Answer(200, page, PAGE, (VARIES,))
+        return Answer(200, page, PAGE, VARIES)
 
     async def reveal(self, request: Request) -> Answer:
         """Where a link is opened."""

@@ -16,7 +16,7 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from markupsafe import Markup, escape
@@ -25,7 +25,7 @@ from watchword.errors import SettingsError
 
 LOCALES = Path(__file__).parents[1] / "locales"
 ENGLISH = "en"
-VARIES = (b"vary", b"accept-language")
+VARIES = ((b"vary", b"accept-language"),)  # headers of an answer in the language of whoever asks
 
 _RANGE = re.compile(r"([a-z]{1,8}(?:-[a-z0-9]{1,8})*|\*)(?:;q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?")
 _HELD = re.compile(r"\{[a-z]+\}")
@@ -49,6 +49,7 @@ class Words:
         return b"export default " + json.dumps(self._sentences, ensure_ascii=False).encode() + b";\n"
 
 
+@cache  # pages and scripts ask, and reading takes five milliseconds of a start
 def load(folder: Path = LOCALES) -> dict[str, Words]:
     """Every language there is, by its tag in lower case.
 

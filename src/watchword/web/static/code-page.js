@@ -32,6 +32,7 @@ const ENDS = {
   canceled: "If you still need it, go back to the app and ask again.",
   exhausted: "Nobody can use this code any more. Go back to the app and ask for a new one.",
   failed: "Go back to the app and check the address.",
+  failed_sms: "Go back to the app and check the number.",
   unknown: "This page belongs to no request, or to one that is long over. Go back to the app and ask again.",
   insecure: "Over a connection like this one nothing is sent.",
 };

@@ -7,8 +7,9 @@
  * with a code in it becomes the code's text, in the field, where it can be seen; nothing is sent from here.
  */
 
-import { button, element, make, say, sizeOf } from "./dom.js";
+import { button, element, make, say } from "./dom.js";
 import { encodeBase32, recognise } from "./otpauth.js";
+import { sizeOf } from "./size.js";
 import { liveCode } from "./totp-card.js";
 import { phrase } from "./words.js";
 

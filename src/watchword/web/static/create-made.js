@@ -7,7 +7,8 @@
  */
 
 import { ask } from "./api.js";
-import { button, copyButton, element, make, say, timeOf } from "./dom.js";
+import { copyButton } from "./clipboard.js";
+import { button, element, make, say, timeOf } from "./dom.js";
 import { phrase, pieces } from "./words.js";
 
 /** @typedef {import("./create-seal.js").Made} Made */
@@ -49,7 +50,7 @@ function terms_of(links) {
   if (!first) return [];
   const once = links.length > 1 ? "Each opens once, until {time}." : "It opens once, until {time}.";
   const often = links.length > 1 ? "Each opens {n} times, until {time}." : "It opens {n} times, until {time}.";
-  const n = document.createTextNode(String(first.views));
+  const n = String(first.views);
   return pieces(first.views === 1 ? once : often, { n, time: timeOf(first.expires_at) });
 }
 

@@ -9,10 +9,11 @@
  */
 
 import { Refused } from "./api.js";
+import { copy } from "./clipboard.js";
 import { Input } from "./create-input.js";
 import { showMade } from "./create-made.js";
 import { shareAll } from "./create-seal.js";
-import { copy, element, forgetOnLeaving, say, show } from "./dom.js";
+import { element, forgetOnLeaving, say, show } from "./dom.js";
 import { EnvelopeError } from "./envelope.js";
 import { groups } from "./passphrase.js";
 import { phrase } from "./words.js";

@@ -1,13 +1,11 @@
 /**
- * The few things that every page of ours does with its nodes: find, make, show, say, copy.
+ * The few things that every page of ours does with its nodes: find, make, show, say.
  *
  * Rules: whatever came from outside becomes a text node or an attribute's plain value, never markup; a screen reader
  * hears one short sentence for each thing that happened, and nothing that ticks.
  */
 
-import { LANGUAGE, phrase } from "./words.js";
-
-const SAID_FOR = 1800; // milliseconds that a button tells what it did
+import { LANGUAGE } from "./words.js";
 
 /**
  * @template {HTMLElement} Kind
@@ -85,50 +83,6 @@ export function say(text) {
 }
 
 /**
- * Put a text, or one that is still being made, on the clipboard. False where the browser refuses.
- *
- * Started before the text is there, a copy still counts as done by the person who pressed a key: some browsers allow
- * no other.
- *
- * @param {string | Promise<string>} text
- * @returns {Promise<boolean>}
- */
-export async function copy(text) {
-  try {
-    if (typeof text !== "string" && typeof ClipboardItem === "function") {
-      const plain = text.then((made) => new Blob([made], { type: "text/plain" }));
-      // A clipboard that refuses at once never waits for it, and whoever makes the text tells of its failure.
-      plain.catch(() => undefined);
-      await navigator.clipboard.write([new ClipboardItem({ "text/plain": plain })]);
-    } else {
-      await navigator.clipboard.writeText(await text);
-    }
-    return true;
-  } catch {
-    return false; // not allowed, no clipboard, or the text was never made: the page shows which
-  }
-}
-
-/**
- * A button that copies, and tells so for a moment.
- *
- * @param {string} name what is copied, as a screen reader says it
- * @param {() => string} text
- * @param {string} [kind]
- */
-export function copyButton(name, text, kind = "plain") {
-  const face = make("span", { "aria-hidden": "true" }, phrase("Copy"));
-  const made = make("button", { type: "button", class: kind, "aria-label": phrase("Copy {name}", { name }) }, face);
-  made.addEventListener("click", async () => {
-    const done = await copy(text());
-    face.textContent = phrase(done ? "Copied" : "Select it");
-    say(done ? phrase("Copied {name}.", { name }) : phrase("The browser does not let this page copy. Select the text and copy it."));
-    setTimeout(() => (face.textContent = phrase("Copy")), SAID_FOR);
-  });
-  return made;
-}
-
-/**
  * An instant as people write it, in their time zone, which is named.
  *
  * @param {string} instant RFC 3339
@@ -137,14 +91,6 @@ export function timeOf(instant) {
   const options = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
   const text = new Date(instant).toLocaleString(LANGUAGE, /** @type {Intl.DateTimeFormatOptions} */ (options));
   return make("time", { datetime: instant }, text);
-}
-
-/** @param {number} bytes */
-export function sizeOf(bytes) {
-  if (bytes < 1000) return phrase("{n} bytes", { n: bytes });
-  const [unit, by] = bytes < 1_000_000 ? ["kB", 1000] : ["MB", 1_000_000];
-  const digits = bytes < 10 * Number(by) ? 1 : 0;
-  return `${(bytes / Number(by)).toLocaleString(LANGUAGE, { minimumFractionDigits: digits, maximumFractionDigits: digits })} ${unit}`;
 }
 
 /**

@@ -6,7 +6,8 @@
  * Rule: paper and file are made in this browser, and nothing is uploaded; when the codes leave the screen the file goes, too.
  */
 
-import { copyButton, element, make } from "./dom.js";
+import { copyButton } from "./clipboard.js";
+import { element, make } from "./dom.js";
 import { phrase } from "./words.js";
 
 let file = "";

@@ -13,7 +13,8 @@
 
 import { takeAddress } from "./address.js";
 import { Refused, ask } from "./api.js";
-import { copyButton, element, forgetOnLeaving, make, show, timeOf } from "./dom.js";
+import { copyButton } from "./clipboard.js";
+import { element, forgetOnLeaving, make, show, timeOf } from "./dom.js";
 import { clearCodes, showCodes } from "./enrol-codes.js";
 import { groupsOfFour } from "./base32.js";
 import { proofOf } from "./token.js";

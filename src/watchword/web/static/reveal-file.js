@@ -10,8 +10,9 @@
 import { Refused } from "./api.js";
 import { decode } from "./binary.js";
 import { watched } from "./create-seal.js";
-import { make, say, sizeOf } from "./dom.js";
+import { make, say } from "./dom.js";
 import { openRecords } from "./records.js";
+import { sizeOf } from "./size.js";
 import { download } from "./transfer.js";
 import { phrase } from "./words.js";
 

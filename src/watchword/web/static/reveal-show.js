@@ -7,7 +7,8 @@
  * after a while it is taken off the screen; nothing of it stays in the page when it is taken off.
  */
 
-import { button, copyButton, element, make, say, timeOf } from "./dom.js";
+import { copyButton } from "./clipboard.js";
+import { button, element, make, say, timeOf } from "./dom.js";
 import { decodeBase32, groupsOfFour, writeKeyUri } from "./otpauth.js";
 import { fileParts } from "./reveal-file.js";
 import { isCurrent, liveCode } from "./totp-card.js";

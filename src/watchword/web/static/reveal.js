@@ -88,7 +88,7 @@ function end_of({ state, opened_at, ended_at, expires_at }) {
 function ready({ views_remaining, expires_at, kdf, handover }, mine) {
   if (handover) element("privacy", HTMLElement).textContent = phrase("It is opened here, in your browser. This server made the key in it, and will check its codes.");
   const time = timeOf(expires_at);
-  const n = document.createTextNode(String(views_remaining));
+  const n = String(views_remaining);
   const often = views_remaining === 1
     ? pieces("You can open this once, until {time}. Reveal it when you have the time to use it.", { time })
     : pieces("It can be opened {n} more times, until {time}. Reveal it when you have the time to use it.", { n, time });

@@ -79,7 +79,7 @@ function arrange(status) {
  * @returns {{title: string, story: (Node | string)[]}}
  */
 function words_of({ state, outcome, opened_at, ended_at, expires_at, locked, views, views_remaining }) {
-  const told = (/** @type {string} */ sentence, /** @type {string | undefined} */ time = "") => pieces(sentence, { time: time ? timeOf(time) : document.createTextNode("") });
+  const told = (/** @type {string} */ sentence, /** @type {string | undefined} */ time = "") => pieces(sentence, { time: time && timeOf(time) });
   if (locked) return { title: "Locked", story: told("Too many wrong passphrases were typed. Nothing is lost: unlock it if you trust who tries.") };
   if (state === "uploading") return { title: "Uploading", story: told("Its files are still on their way.") };
   if (outcome === "enrolled") return { title: "Enrolled", story: told("Enrolled {time}: the recipient’s app showed the right code.", opened_at) };

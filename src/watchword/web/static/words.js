@@ -26,11 +26,11 @@ export function phrase(english, facts = {}) {
  * A sentence around nodes, piece by piece.
  *
  * @param {string} english
- * @param {Record<string, Node>} nodes
+ * @param {Record<string, Node | string>} facts
  * @returns {(string | Node)[]}
  */
-export function pieces(english, nodes) {
-  return sentence(english).split(/(\{\w+\})/).map((piece) => nodes[/^\{(.*)\}$/.exec(piece)?.[1] ?? ""] ?? piece);
+export function pieces(english, facts) {
+  return sentence(english).split(/(\{\w+\})/).map((piece) => facts[/^\{(.*)\}$/.exec(piece)?.[1] ?? ""] ?? piece);
 }
 
 /** @param {string} english */
