@@ -272,6 +272,7 @@ ECHO = b" <ada@theirs.test> hunter2 123456\r\n"
         ("MAIL", b"wha", ("relay_garbled", False, False)),
         ("RCPT", b"252", ("relay_garbled", False, False)),
         (".", b"wha", ("relay_garbled", False, True)),
+        (".", b"251", ("relay_garbled", False, True)),
     ],
 )
 def test_a_refusal_is_told_by_its_code_and_nothing_else_the_relay_said(

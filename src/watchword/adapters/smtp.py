@@ -178,7 +178,7 @@ async def _transfer(connection: Connection, recipient: bytes, content: bytes) ->
     await _say(connection, b"DATA", expect=(_START_INPUT,))
     code = await connection.hand_over(content)
     if code != _OK:
-        await _give_up(connection, code)
+        await _give_up(connection, refusal(code, handed_over=True))
     connection.settled = True
 
 
@@ -187,12 +187,11 @@ async def _say(connection: Connection, *words: bytes, expect: tuple[int, ...] = 
     connection.settled = False
     code = await connection.ask(*words)
     if code not in expect:
-        await _give_up(connection, code)
+        await _give_up(connection, refusal(code))
 
 
-async def _give_up(connection: Connection, code: int) -> None:
-    """Raise what the code means, after the transaction was reset, so that the connection serves the next message."""
-    error = refusal(code)
+async def _give_up(connection: Connection, error: DeliveryError) -> None:
+    """Raise what the relay meant, after the transaction was reset, so that the connection serves the next message."""
     if connection.is_open and error.reason != "relay_garbled":
         try:
             connection.settled = await connection.ask(b"RSET") == _OK

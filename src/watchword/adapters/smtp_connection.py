@@ -43,8 +43,11 @@ _FULL_NAME = re.compile(r"(?=.{1,253}\Z)(?:(?!-)[A-Za-z0-9-]{1,63}(?<!-)\.)+(?!-
 _NAMELESS: Final = "[127.0.0.1]"
 
 
-def refusal(code: int) -> DeliveryError:
-    """Say in our words what a reply code that is not a success means."""
+def refusal(code: int, *, handed_over: bool = False) -> DeliveryError:
+    """Say in our words what a reply code that is not a success means.
+
+    Only 4xx and 5xx say that a message that was ``handed_over`` is not kept.
+    """
     detail = f"The relay answered {code}."
     if code in _AUTH_CODES:
         return DeliveryError(detail, reason="auth_refused")
@@ -53,7 +56,9 @@ def refusal(code: int) -> DeliveryError:
             return DeliveryError(detail, reason="relay_deferred")
         case 5:
             return DeliveryError(detail, reason="refused", permanent=True)
-    return DeliveryError("The relay answered something that is not SMTP.", reason="relay_garbled")
+    return DeliveryError(
+        "The relay answered something that is not SMTP.", reason="relay_garbled", uncertain=handed_over
+    )
 
 
 # aiosmtplib raises the last two for what it cannot read, and uvloop for a transport that was closed meanwhile.
