@@ -80,6 +80,41 @@ def test_a_refused_message_is_reset_and_the_next_one_uses_the_same_connection(au
     run(scenario())
 
 
+@pytest.mark.parametrize("more", [OK, b"550 5.1.1 no such user\r\n", b"421 4.4.2 bye\r\n", b"2"])
+def test_what_comes_with_the_answer_to_one_message_answers_no_other_and_ends_the_connection(
+    authority: Authority, run: Run, more: bytes
+) -> None:
+    script = Script({".": OK + more})
+
+    async def scenario() -> None:
+        async with scripted_relay(authority.valid(), script) as relay, mailer(authority, relay) as smtp:
+            for _ in range(3):
+                await smtp.send(LETTER)
+        assert (3, 3) == (relay.opened, len(relay.messages))
+
+    run(scenario())
+
+
+def test_a_yes_that_comes_before_the_message_does_not_count(authority: Authority, run: Run) -> None:
+    script = Script({"DATA": b"354 go on\r\n250 2.0.0 OK\r\n"})
+
+    async def scenario() -> None:
+        error, _ = await failed(authority, scripted_relay(authority.valid(), script))
+        assert ("connection_lost", False) == (error.reason, error.permanent)
+
+    run(scenario())
+
+
+def test_a_relay_that_says_goodbye_to_a_message_is_not_waited_for(authority: Authority, run: Run) -> None:
+    script = Script({".": b"421 4.3.2 bye\r\n", "RSET": Deed.HANG})
+
+    async def scenario() -> None:
+        error, relay = await failed(authority, scripted_relay(authority.valid(), script))
+        assert ("relay_deferred", False) == (error.reason, "RSET" in relay.verbs)
+
+    run(scenario())
+
+
 @pytest.mark.parametrize("reset", [Deed.CUT, b"500 5.5.1 no\r\n", b"421 4.0.0 bye\r\n"])
 def test_a_connection_that_cannot_be_reset_is_not_used_again(
     authority: Authority, run: Run, reset: bytes | Deed
@@ -160,6 +195,20 @@ def test_a_rested_connection_that_does_not_answer_is_replaced(
             await smtp.send(LETTER)
             await smtp.send(LETTER)
         assert (2, 2) == (relay.opened, len(relay.messages))
+
+    run(scenario())
+
+
+def test_where_a_rested_connection_does_not_answer_those_that_rested_longer_are_not_asked(
+    authority: Authority, run: Run
+) -> None:
+    async def scenario() -> None:
+        running = scripted_relay(authority.valid(), Script({"NOOP": Deed.CUT}))
+        async with running as relay, mailer(authority, relay, max_connections=3, recheck_after=60.0) as smtp:
+            await asyncio.gather(*(smtp.send(LETTER) for _ in range(30)))
+            smtp._pool._recheck_after = 0.0
+            await smtp.send(LETTER)
+        assert (4, 1) == (relay.opened, relay.verbs.count("NOOP"))
 
     run(scenario())
 

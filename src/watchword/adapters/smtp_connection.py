@@ -5,8 +5,7 @@ Not handled here: keeping connections (``smtp_pool.py``) and what a message's tr
 Rules:
 
 * Nothing but EHLO and STARTTLS is ever said before a verified TLS handshake (RFC 8314 section 3.3).
-* What the relay said before the handshake is forgotten; anything it said *after* accepting STARTTLS and before the
-  handshake aborts the connection (RFC 3207 section 4.2, CVE-2011-0411). aiosmtplib only discards such bytes.
+* What the relay said before the handshake is forgotten, and one command gets one reply: ``smtp_tap.py`` sees to it.
 * Replies may echo addresses and content, so nothing of a reply but its code leaves this module.
 * Closing never waits for the relay.
 """
@@ -20,11 +19,13 @@ import re
 import socket
 import ssl
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, Literal, cast
 
 import aiosmtplib
+from aiosmtplib.typing import Default
 
 from watchword.adapters.smtp_address import SmtpAddress
+from watchword.adapters.smtp_tap import ReplyTap
 from watchword.core.message import TlsFacts
 from watchword.errors import DeliveryError
 
@@ -33,10 +34,9 @@ if TYPE_CHECKING:
 
 GOODBYE: Final = 2.0  # seconds a relay has to answer QUIT
 
-# As lenient as aiosmtplib's own parser: a line goes on if its fourth byte is a hyphen, whatever precedes it.
-_ONE_REPLY = re.compile(rb"(?:[^\n]{3}-[^\n]*\n)*(?![^\n]{3}-)[^\n]*\n")
 _AUTH_CODES: Final = frozenset({530, 534, 535, 538})  # RFC 4954 section 6: about who we are, not about the message
 _REPLY_CLASS: Final = 100
+_CLOSING: Final = 421
 
 # Letters, digits and hyphens, and at least one dot: relays turn away names that are not fully qualified.
 _FULL_NAME = re.compile(r"(?=.{1,253}\Z)(?:(?!-)[A-Za-z0-9-]{1,63}(?<!-)\.)+(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
@@ -107,53 +107,26 @@ def _why(error: Exception) -> str:
 
 
 class _Client(aiosmtplib.SMTP):
-    """aiosmtplib's client, except that closing is immediate.
+    """aiosmtplib's client, except that closing is immediate, and that a ``tap`` is told of each command.
 
     The original waits for the relay to say goodbye to TLS as well, which a hostile or hanging relay never does.
     """
+
+    tap: ReplyTap | None = None
+
+    async def execute_command(
+        self,
+        *words: bytes,
+        timeout: float | Literal[Default.token] | None = Default.token,  # noqa: ASYNC109 - aiosmtplib's signature
+    ) -> aiosmtplib.SMTPResponse:
+        if self.tap is not None:
+            self.tap.expect_one_reply()
+        return await super().execute_command(*words, timeout=timeout)
 
     def close(self) -> None:
         if self.transport is not None:
             cast("asyncio.Transport", self.transport).abort()
         super().close()
-
-
-class _PlaintextTap(asyncio.Protocol):
-    """Sits before aiosmtplib until TLS begins, and cuts the connection at the first byte nobody asked for."""
-
-    def __init__(self, client: _Client) -> None:
-        if client.protocol is None or client.transport is None:
-            raise aiosmtplib.SMTPServerDisconnected("Connection lost")
-        self._protocol = client.protocol
-        self._transport = cast("asyncio.Transport", client.transport)
-        self._transport.set_protocol(self)
-        self._seen = bytearray()
-        self.injected = False
-
-    @property
-    def replied(self) -> bool:
-        """Whether the reply that was expected is complete."""
-        return _ONE_REPLY.match(self._seen) is not None
-
-    def expect_one_reply(self) -> None:
-        """Call before each command: from here on exactly one reply may arrive."""
-        self._seen.clear()
-
-    def data_received(self, data: bytes) -> None:
-        self._seen += data
-        reply = _ONE_REPLY.match(self._seen)
-        if self.injected or (reply is not None and reply.end() < len(self._seen)):
-            # Neither the reply nor what came with it is passed on: who can add one can have written the other.
-            self.injected = True
-            self._transport.abort()
-        else:
-            self._protocol.data_received(data)
-
-    def eof_received(self) -> bool:
-        return self._protocol.eof_received()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._protocol.connection_lost(exc)
 
 
 class Connection:
@@ -162,7 +135,7 @@ class Connection:
     ``settled`` is False while a transaction is unfinished; such a connection is never used again.
     """
 
-    def __init__(self, client: aiosmtplib.SMTP, facts: TlsFacts, *, seconds: float) -> None:
+    def __init__(self, client: _Client, facts: TlsFacts, *, seconds: float) -> None:
         self._client = client
         self._seconds = seconds
         self.facts = facts
@@ -184,7 +157,7 @@ class Connection:
         return reply.code
 
     async def hand_over(self, content: bytes) -> int:
-        """Send the message itself, after DATA was answered with 354, and return the code of the reply.
+        """Send the message itself, after DATA was answered with 354, and return the code of the reply, as ``ask`` does.
 
         Raises:
             DeliveryError: ``uncertain`` from the moment the end of the message was written, because the relay
@@ -193,10 +166,14 @@ class Connection:
         protocol = self._client.protocol
         if protocol is None:
             raise failure(aiosmtplib.SMTPServerDisconnected("Connection lost"))
+        if self._client.tap is not None:
+            self._client.tap.expect_one_reply()
         async with self._told_apart(self._seconds):
             protocol.write(_transparent(content))
         async with self._told_apart(self._seconds, uncertain=True):
             reply = await protocol.read_response()
+        if reply.code == _CLOSING:
+            self.cut()
         return reply.code
 
     async def leave(self) -> None:
@@ -267,6 +244,7 @@ async def _introduce(client: _Client, address: SmtpAddress, seconds: float) -> C
     if not address.implicit:
         await _upgrade(client)
     facts = _facts(client)
+    client.tap = ReplyTap(client.protocol, encrypted=True)
     await client.ehlo()
     if address.user:
         await _authenticate(client, address)
@@ -275,7 +253,7 @@ async def _introduce(client: _Client, address: SmtpAddress, seconds: float) -> C
 
 async def _upgrade(client: _Client) -> None:
     """Bring a plaintext connection to verified TLS, or raise. Nothing learnt before survives it."""
-    tap = _PlaintextTap(client)
+    client.tap = tap = ReplyTap(client.protocol, encrypted=False)
     try:
         await client.ehlo()
         if not client.supports_extension("starttls"):
@@ -286,8 +264,8 @@ async def _upgrade(client: _Client) -> None:
         raise _upgrade_failure(error, tap) from None
 
 
-def _upgrade_failure(error: Exception, tap: _PlaintextTap) -> DeliveryError:
-    if tap.injected:
+def _upgrade_failure(error: Exception, tap: ReplyTap) -> DeliveryError:
+    if tap.spoke_unasked:
         detail = "Somebody between here and the relay, or the relay, spoke before the TLS handshake."
         return DeliveryError(detail, reason="starttls_injection")
     if isinstance(error, aiosmtplib.SMTPHeloError) and refusal(error.code).reason == "relay_deferred":
