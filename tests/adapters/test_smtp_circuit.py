@@ -181,6 +181,17 @@ def test_a_relay_that_wants_a_login_we_do_not_have_is_left_alone(authority: Auth
     run(scenario())
 
 
+def test_a_recipient_for_whom_the_relay_wants_a_login_keeps_no_mail_from_others(authority: Authority, run: Run) -> None:
+    script = Script({"RCPT": (b"530 5.7.0 authentication required\r\n", OK)})
+
+    async def scenario() -> None:
+        running = scripted_relay(authority.valid(), script)
+        async with running as relay, mailer(authority, relay, now=Stopwatch()) as smtp:
+            assert ["auth_refused", ""] == [await reason(smtp) for _ in range(2)]
+
+    run(scenario())
+
+
 def test_a_ping_asks_a_relay_that_is_left_alone(authority: Authority, run: Run) -> None:
     script = Script({"AUTH": (WRONG_PASSWORD, WELCOME)}, offers_over_tls=("AUTH PLAIN",))
 

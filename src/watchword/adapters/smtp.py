@@ -17,7 +17,8 @@ The only ways out are a Receipt, which records what the handshake proved (transp
     8bitmime_unavailable  8-bit content, a relay without it         permanent
     unsendable            an address that is not one SMTP argument  permanent
 
-After one of the first five the relay is left alone for a while, and whoever sends is told the same reason at once.
+After one of the first five the relay is left alone for a while, and whoever sends is told the same reason at once;
+not where it had accepted MAIL, because then it refused one recipient or message.
 
 Not handled here: what the message says (``letter.py``), when to try again (``flows/courier.py``), opening
 (``smtp_connection.py``) and keeping (``smtp_pool.py``) connections, how long a while is (``smtp_circuit.py``).
@@ -96,6 +97,7 @@ class SmtpRelay:
         async with self._pool.lend() as loan:
             options = _options(loan.connection, envelope)
             await _begin(loan, b"FROM:" + sender, options)
+            loan.accepted = True
             await _transfer(loan.connection, b"TO:" + recipient, envelope.content)
             return self._receipt(loan.connection.facts)
 

@@ -7,7 +7,8 @@ Rules:
 
 * Never more than ``size`` connections, idle ones included; one that idled out and is saying QUIT no longer counts.
 * A connection with an unfinished transaction never comes back: it is cut, also when the sender was cancelled.
-* One that idled for a few seconds answers NOOP before it is lent; one that idled too long says QUIT.
+* One that idled for a few seconds answers NOOP before it is lent; one that idled too long says QUIT, and so do all
+  that idled longer than one that does not answer.
 * Idleness is measured by the loop's monotonic clock; there is no wall clock here.
 """
 
@@ -30,12 +31,16 @@ _OK = 250
 
 
 class Loan:
-    """One connection, lent to one sender. ``reused`` tells that it may have gone stale since it was last used."""
+    """One connection, lent to one sender. ``reused`` tells that it may have gone stale since it was last used.
+
+    From ``accepted`` on, when the relay took MAIL, what it refuses is one message, and says nothing about others.
+    """
 
     def __init__(self, open_new: Callable[[], Awaitable[Connection]], connection: Connection, *, reused: bool) -> None:
         self._open_new = open_new
         self.connection = connection
         self.reused = reused
+        self.accepted = False
 
     async def replace(self) -> None:
         """Cut the connection and open a new one in its place."""
@@ -80,7 +85,8 @@ class ConnectionPool:
             try:
                 yield loan
             except DeliveryError as error:
-                self._circuit.failed(error)
+                if not loan.accepted:
+                    self._circuit.failed(error)
                 raise
             else:
                 if not loan.reused:
@@ -129,7 +135,14 @@ class ConnectionPool:
             if connection.is_open and (now - since < self._recheck_after or await _answers(connection)):
                 return connection
             connection.cut()
+            self._dismiss_those_that_rest_since(since)
         return None
+
+    def _dismiss_those_that_rest_since(self, then: float) -> None:
+        """Let go of those that rested as long as one that does not answer: each may take as long not to."""
+        for connection, (since, _) in tuple(self._resting.items()):
+            if since <= then:
+                self._dismiss(connection)
 
     def _take_back(self, connection: Connection) -> None:
         if self._closed or not connection.settled or not connection.is_open:
