@@ -165,6 +165,35 @@ def test_a_folder_without_a_database_is_a_mistake_and_stays_as_it_is(
     assert not (tmp_path / "typo").exists()
 
 
+CLOSED = "x" * 300  # no file system takes the name: an error other than "not there", for root as well
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["app", "list", "--data", CLOSED],
+        ["app", "create", "Shop", "--data", CLOSED],
+        ["limits", "show", "Shop", "ann@example.org", "--data", CLOSED],
+        ["migrate", "--data", CLOSED],
+        ["serve", "--data", CLOSED],
+    ],
+    ids=lambda arguments: " ".join(arguments[:2]),
+)
+def test_a_folder_that_may_not_be_looked_into_is_told_without_a_trace(command: Command, arguments: list[str]) -> None:
+    ran = command(*arguments)
+
+    assert (2, "") == (ran.code, ran.out)
+    assert 1 == ran.err.count("\n")
+    assert "File name too long" in ran.err
+
+
+def test_a_key_file_in_a_folder_that_may_not_be_looked_into_is_told_without_a_trace(command: Command) -> None:
+    ran = command("serve", WATCHWORD_KEY_FILE=f"{CLOSED}/keys.json")
+
+    assert 2 == ran.code
+    assert "File name too long. Is this the user that runs the service? (WATCHWORD_KEY_FILE)\n" in ran.err
+
+
 @pytest.mark.parametrize("more", [[], ["--json"]])
 def test_creating_the_first_app_says_which_database_it_made(command: Command, tmp_path: Path, more: list[str]) -> None:
     made = f"Made a new database: {tmp_path / 'watchword-data' / 'watchword.db'}\n"

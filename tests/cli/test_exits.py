@@ -101,6 +101,20 @@ def test_an_interrupt_exits_quietly(command: Command, monkeypatch: pytest.Monkey
     assert "Traceback" not in ran.err
 
 
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_what_nobody_foresaw_is_no_refusal(command: Command, monkeypatch: pytest.MonkeyPatch, more: list[str]) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("watchword.cli.keys.show", fail)
+
+    ran = command("keys", "list", *more)
+    assert (5, "") == (ran.code, ran.out)
+    told = ran.problem["detail"] if more else ran.err.splitlines()[-1]
+    assert "A fault in Watchword itself, please report it: RuntimeError at test_exits.py:" in told
+    assert ("Traceback" in ran.err) != bool(more)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -224,6 +224,20 @@ def test_doctor_finds_a_setting_that_is_wrong(command: Command) -> None:
     assert {"settings error"} == set(findings(command, 2, WATCHWORD_PROFILE="lax"))
 
 
+def test_doctor_names_the_setting_that_is_wrong(command: Command) -> None:
+    assert "(WATCHWORD_NOTICE_URL)" in command("doctor", WATCHWORD_NOTICE_URL="http://example.org").out
+
+
+def test_doctor_finds_folders_that_may_not_be_looked_into(command: Command) -> None:
+    assert {"keys error", "store error"} <= set(findings(command, 2, WATCHWORD_DATA="x" * 300))
+
+
+def test_doctor_finds_a_data_directory_that_cannot_be_made(command: Command) -> None:
+    Path("taken").write_text("a file")
+
+    assert "store error" in findings(command, 2, WATCHWORD_DATA="taken")
+
+
 def test_doctor_finds_a_store_that_is_none(command: Command) -> None:
     Path("watchword-data").mkdir()
     Path("watchword-data/watchword.db").write_bytes(b"certainly no database" * 100)

@@ -385,6 +385,22 @@ def test_what_is_there_is_not_replaced_and_nothing_is_spent(run: Callable[..., R
     assert run("reveal", link).out == "x"
 
 
+@pytest.mark.parametrize(
+    ("given", "why"), [("new/", "There is no folder new."), ("x" * 300 + "/there", "File name too long.")]
+)
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_opened(
+    run: Callable[..., Ran], tmp_path: Path, given: str, why: str
+) -> None:
+    link = link_of(run("share", given="x"))
+
+    refused = run("reveal", link, "--output", given)
+
+    assert refused.code == 2
+    assert f"{why} Nothing was opened.\n" in refused.err
+    assert not (tmp_path / "new").exists()
+    assert run("reveal", link).out == "x"
+
+
 @pytest.mark.parametrize(("typed", "replaced"), [("y\n", True), ("\n", False), ("n\n", False), ("", False)])
 def test_at_a_terminal_a_person_decides_what_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, *, replaced: bool

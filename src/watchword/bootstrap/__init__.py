@@ -19,8 +19,10 @@ from watchword.bootstrap.service import GRACE as GRACE
 from watchword.bootstrap.service import Minted as Minted
 from watchword.bootstrap.service import Service as Service
 from watchword.bootstrap.service import mint as mint
+from watchword.bootstrap.storage import database_is_there as database_is_there
 from watchword.bootstrap.storage import fast_servers as fast_servers
 from watchword.bootstrap.storage import key_listing as key_listing
+from watchword.bootstrap.storage import keys_are_there as keys_are_there
 from watchword.bootstrap.storage import make_directory as make_directory
 from watchword.bootstrap.storage import open_durable as open_durable
 from watchword.bootstrap.storage import open_store as open_store

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from watchword.adapters import key_file
@@ -39,7 +40,7 @@ def prepare(settings: Settings) -> bool:
     """
     make_directory(settings)
     keys = settings.storage.key_file
-    needing = None if keys.exists() else _what_needs_keys(settings)
+    needing = None if keys_are_there(settings) else _what_needs_keys(settings)
     if needing is not None:
         # A new key would open nothing that is there, and count every limit from nought.
         detail = f"The key file {keys} is not there, and {needing} needs it: bring it back, or move the database away."
@@ -80,7 +81,9 @@ def _newest_sealed(settings: Settings) -> tuple[str, tuple[bytes, bytes] | None]
         from watchword.adapters.postgres import schema  # noqa: PLC0415 (see _server)
 
         return address.place, asyncio.run(schema.newest_sealed(address))
-    return str(database), None if database is None else newest_sealed(database)
+    if database is None or not database_is_there(settings):
+        return str(database), None
+    return str(database), newest_sealed(database)
 
 
 def _what_needs_keys(settings: Settings) -> str | None:
@@ -90,7 +93,8 @@ def _what_needs_keys(settings: Settings) -> str | None:
         from watchword.adapters.postgres.schema import holds_rows  # noqa: PLC0415 (see _server)
 
         return address.place if asyncio.run(holds_rows(address)) else None
-    return str(database) if database is not None and holds_verifications(database) else None
+    holds = database is not None and database_is_there(settings) and holds_verifications(database)
+    return str(database) if holds else None
 
 
 def _server(settings: Settings) -> PostgresAddress | None:
@@ -100,6 +104,37 @@ def _server(settings: Settings) -> PostgresAddress | None:
     from watchword.adapters.postgres import PostgresAddress  # noqa: PLC0415 (a driver that most have no use for)
 
     return PostgresAddress.parse(settings.storage.server.reveal())
+
+
+def keys_are_there(settings: Settings) -> bool:
+    """Whether there is a key file.
+
+    Raises:
+        SettingsError: this user may not look.
+    """
+    return _is_there(settings.storage.key_file, "WATCHWORD_KEY_FILE")
+
+
+def database_is_there(settings: Settings) -> bool:
+    """Whether the store is a file, and that file is there.
+
+    Raises:
+        SettingsError: this user may not look.
+    """
+    database = settings.storage.database
+    return database is not None and _is_there(database, "WATCHWORD_DATA")
+
+
+def _is_there(path: Path, setting: str) -> bool:
+    """As ``Path.exists``, which raises where a folder is closed to us; whoever forgot to be the right user is told."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        detail = f"{path} cannot be looked at: {error.strerror}. Is this the user that runs the service?"
+        raise SettingsError(detail, setting=setting) from None
+    return True
 
 
 def make_directory(settings: Settings) -> None:
@@ -174,7 +209,7 @@ def schema_of(settings: Settings) -> Schema | None:
         StoreError: it cannot be read.
     """
     database = settings.storage.database
-    return look_at_schema(database) if database is not None and database.exists() else None
+    return look_at_schema(database) if database is not None and database_is_there(settings) else None
 
 
 class ServerSchema(NamedTuple):
@@ -238,7 +273,7 @@ async def opened_store(settings: Settings, *, must_exist: bool = False, whole: b
     if not settings.storage.durable:
         detail = "With WATCHWORD_STORE=memory nothing is kept between commands."
         raise SettingsError(detail, setting="WATCHWORD_STORE")
-    if must_exist and database is not None and not database.exists():
+    if must_exist and database is not None and not database_is_there(settings):
         detail = f"There is no database at {database}: is --data (or WATCHWORD_DATA) right?"
         raise SettingsError(detail, setting="WATCHWORD_DATA")
     make_directory(settings)

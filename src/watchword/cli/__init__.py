@@ -33,11 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(exits.REFUSED)
     except (KeyboardInterrupt, EOFError):
         sys.exit(exits.INTERRUPTED)
-    except Exception as error:
-        if not console.is_usage(error):
-            raise
-        console.complain_usage(error, as_json=as_json)
-        sys.exit(exits.USAGE)
+    except Exception as error:  # noqa: BLE001 - Python would exit with 1, which means "refused"
+        if console.is_usage(error):
+            console.complain_usage(error, as_json=as_json)
+            sys.exit(exits.USAGE)
+        console.complain_fault(error, as_json=as_json)
+        sys.exit(exits.BROKEN)
     sys.exit(code if isinstance(code, int) else exits.OK)
 
 

@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from watchword.bootstrap import opened_apps
+from watchword.bootstrap import database_is_there, opened_apps
 from watchword.cli import console
 from watchword.core import ids
 from watchword.core.app import ApiKey, App
@@ -44,7 +44,7 @@ def _on_store(settings: Settings, work: Callable[[Apps], Awaitable[Result]], *, 
 def create(settings: Settings, name: str, redirect_uris: Sequence[str], *, as_json: bool) -> None:
     """Make an app and print its first key."""
     database = settings.storage.database
-    is_new = database is not None and not database.exists()
+    is_new = database is not None and not database_is_there(settings)
 
     async def work(apps: Apps) -> tuple[App, str]:
         if is_new and database is not None:

@@ -197,7 +197,7 @@ def reveal(
         str | None, Argument(metavar="LINK", help="The link; without it or with -, a line of standard input.")
     ] = None,
     output: Annotated[
-        Path | None,
+        str | None,
         Option("--output", metavar="PATH", help="A file or folder to write to, instead of standard output."),
     ] = None,
     qr: Annotated[bool, Option("--qr", help="Draw an authenticator's key as a QR code.")] = False,
@@ -207,7 +207,9 @@ def reveal(
     """Open a link, once, and write what is in it to standard output."""
     from watchword.cli import reveal as revealing  # noqa: PLC0415
 
-    return revealing.reveal(revealing.Asked(link, output, qr, passphrase_file, as_json))
+    place = None if output is None else Path(output)
+    into_folder = output is not None and output.endswith("/")  # which a Path forgets
+    return revealing.reveal(revealing.Asked(link, place, qr, passphrase_file, as_json, into_folder))
 
 
 @_root.command()

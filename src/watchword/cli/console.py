@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from getpass import getpass
@@ -109,7 +110,7 @@ def complain(error: WatchwordError, *, as_json: bool) -> None:
         with suppress(OSError):
             print(json.dumps(problem(error), ensure_ascii=True), file=sys.stderr, flush=True)
         return
-    say(f"watchword: {error.detail}{_advice(error)}")
+    say(f"watchword: {error.detail}{advice(error)}")
 
 
 def problem(error: WatchwordError) -> Mapping[str, object]:
@@ -140,6 +141,16 @@ def complain_usage(error: Exception, *, as_json: bool) -> None:
     if not as_json:
         command = getattr(getattr(error, "ctx", None), "command_path", "watchword")
         say(f"`{command} --help` shows what there is.")
+
+
+def complain_fault(error: Exception, *, as_json: bool) -> None:
+    """Say that nobody foresaw this, with what a report needs. A trace holds names and lines of code, and no values."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}"
+    if not as_json:
+        with suppress(OSError):
+            traceback.print_exception(error)
+    complain(WatchwordError(f"A fault in Watchword itself, please report it: {place}."), as_json=as_json)
 
 
 def secret(name: str, file: Path | None = None) -> str:
@@ -194,7 +205,8 @@ def trouble(error: OSError | UnicodeDecodeError) -> str:
     return error.strerror or "it is no file" if isinstance(error, OSError) else "it is not in UTF-8"
 
 
-def _advice(error: WatchwordError) -> str:
+def advice(error: WatchwordError) -> str:
+    """What a person should know beside the sentence: how long to wait, how many tries are left, which setting it is."""
     if isinstance(error, RateLimitedError):
         return f" Try again in {error.retry_after} s."
     if isinstance(error, NotAcceptedError) and error.attempts_remaining is not None:

@@ -14,6 +14,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -56,7 +57,7 @@ def _findings(environ: Mapping[str, str], data: str | None) -> Iterator[Finding]
     try:
         settings = Settings.load(environ, data=data)
     except SettingsError as error:
-        yield Finding("error", "settings", error.detail, exits.USAGE)
+        yield _refused("settings", error)
         return
     mode = "development mode: mail goes to /mailbox" if settings.development else "a relay is configured"
     yield Finding("ok", "settings", f"{settings.server.bind}, {settings.server.public_url}, {mode}")
@@ -71,22 +72,26 @@ def _findings(environ: Mapping[str, str], data: str | None) -> Iterator[Finding]
         yield Finding("note", "policy", f"you depart from {chosen.clause}: {chosen.text} Reason: {chosen.reason}")
 
 
+def _refused(subject: str, error: SettingsError) -> Finding:
+    return Finding("error", subject, f"{error.detail}{console.advice(error)}", exits.USAGE)
+
+
 def _key_file(settings: Settings) -> Iterator[Finding]:
     path = settings.storage.key_file
-    if not path.exists():
-        yield Finding("note", "keys", f"{path} does not exist yet; the first `watchword serve` makes it")
-        return
     try:
+        if not bootstrap.keys_are_there(settings):
+            yield Finding("note", "keys", f"{path} does not exist yet; the first `watchword serve` makes it")
+            return
         keys = bootstrap.key_listing(settings)
     except SettingsError as error:
-        yield Finding("error", "keys", error.detail, exits.USAGE)
+        yield _refused("keys", error)
         return
     current = next(number for number, _, is_current in keys if is_current)
     yield Finding("ok", "keys", f"{len(keys)} in {path}, current {current}")
     try:
         bootstrap.try_keys(settings)
     except SettingsError as error:
-        yield Finding("error", "keys", error.detail, exits.USAGE)
+        yield _refused("keys", error)
     database = settings.storage.database
     if database is not None and database.resolve().parent == path.resolve().parent:
         text = "the key file lies beside the database, where one backup takes both: set WATCHWORD_KEY_FILE"
@@ -99,17 +104,25 @@ async def _store(settings: Settings) -> list[Finding]:
         return await _server(settings)
     if database is None:
         return [Finding("warning", "store", "memory: everything is gone with the process")]
-    if not database.exists():
-        return [Finding("note", "store", f"{database} does not exist yet; the first `watchword serve` makes it")]
     try:
+        if not bootstrap.database_is_there(settings):
+            return [_yet_to_be_made(database)]
         found = await _schema(settings, database)
     except UnavailableError as error:
         return [Finding("error", "store", error.detail, exits.UNAVAILABLE)]
     except SettingsError as error:
-        return [Finding("error", "store", error.detail, exits.USAGE)]
+        return [_refused("store", error)]
     free = shutil.disk_usage(database.parent).free
     text = f"{free / (1 << 30):.1f} GiB are free"
     return [found, Finding("warning" if free < LOW_SPACE else "ok", "disk", text)]
+
+
+def _yet_to_be_made(database: Path) -> Finding:
+    above = next(folder for folder in database.absolute().parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        why = "may not be written by this user" if above.is_dir() else "is no folder"
+        return Finding("error", "store", f"{database} cannot be made: {above} {why}", exits.USAGE)
+    return Finding("note", "store", f"{database} does not exist yet; the first `watchword serve` makes it")
 
 
 async def _schema(settings: Settings, database: Path) -> Finding:
@@ -135,7 +148,7 @@ async def _server(settings: Settings) -> list[Finding]:
     except UnavailableError as error:
         return [Finding("error", "store", error.detail, exits.UNAVAILABLE)]
     except SettingsError as error:
-        return [Finding("error", "store", error.detail, exits.USAGE)]
+        return [_refused("store", error)]
     if found.is_open:
         text = "sslmode=disable: whoever is on the network between reads along, the password included"
         findings.append(Finding("warning", "store", text))
@@ -168,7 +181,7 @@ async def _fast(settings: Settings) -> list[Finding]:
     except UnavailableError as error:
         return [Finding("error", "fast", error.detail, exits.UNAVAILABLE)]
     except SettingsError as error:
-        return [Finding("error", "fast", error.detail, exits.USAGE)]
+        return [_refused("fast", error)]
     return [finding for server in servers for finding in _fast_server(server)]
 
 
@@ -189,7 +202,7 @@ async def _relay(settings: Settings) -> list[Finding]:
     try:
         relay = bootstrap.open_relay(settings)
     except SettingsError as error:
-        return [Finding("error", "relay", error.detail, exits.USAGE)]
+        return [_refused("relay", error)]
     assert relay is not None  # noqa: S101 (not development)
     place = relay.place
     try:
@@ -213,7 +226,7 @@ def _sender(settings: Settings) -> Iterator[Finding]:
     try:
         domain = MailFrom.parse(settings.mail.sender).domain
     except SettingsError as error:
-        yield Finding("error", "sender", error.detail, exits.USAGE)
+        yield _refused("sender", error)
         return
     yield _record(domain, "MX", "", "no MX record: answers and bounces have nowhere to go")
     yield _record(domain, "TXT", "v=spf1", "no SPF record: receivers may refuse the mail")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from watchword.bootstrap import make_directory, open_durable
+from watchword.bootstrap import database_is_there, make_directory, open_durable
 from watchword.cli import console
 from watchword.errors import SettingsError
 from watchword.settings import Settings
@@ -16,7 +16,7 @@ def migrate(settings: Settings, *, as_json: bool) -> None:
     if not settings.storage.durable:
         raise SettingsError("With WATCHWORD_STORE=memory there is nothing to migrate.", setting="WATCHWORD_STORE")
     make_directory(settings)
-    is_new = database is not None and not database.exists()
+    is_new = database is not None and not database_is_there(settings)
     asyncio.run(_open_and_close(settings))
     if is_new and database is not None:
         console.say_made(database)

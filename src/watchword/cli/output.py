@@ -50,16 +50,23 @@ def free_place(name: str, folder: Path = Path()) -> Path:
     return wanted if not os.path.lexists(wanted) else next(place for place in names if not os.path.lexists(place))
 
 
-def agreed(path: Path) -> None:
+def agreed(path: Path, *, into_folder: bool = False) -> None:
     """Make sure that a file may be written here; what is there is replaced only where a person says so.
+
+    ``into_folder``: it was written with a slash at its end, so a file of that name is not what was meant.
 
     Raises:
         InvalidInputError: it may not be.
     """
-    if not path.parent.is_dir():
-        raise InvalidInputError(f"There is no folder {path.parent}.", field="output")
-    if path.is_dir() or not os.path.lexists(path):
-        return
+    folder = path if into_folder else path.parent
+    try:
+        if not folder.is_dir():
+            raise InvalidInputError(f"There is no folder {folder}. Nothing was opened.", field="output")
+        if path.is_dir() or not os.path.lexists(path):
+            return
+    except OSError as error:
+        detail = f"{path} cannot be written: {error.strerror}. Nothing was opened."
+        raise InvalidInputError(detail, field="output") from None
     if not sys.stdin.isatty():
         raise InvalidInputError(f"{path} is there already. Nothing was opened.", field="output")
     print(f"{path} is there already. Replace it? [y/N] ", end="", file=sys.stderr, flush=True)

@@ -47,6 +47,7 @@ class Asked:
     qr: bool
     passphrase_file: Path | None
     as_json: bool
+    into_folder: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def reveal(asked: Asked) -> int:
     """Open a secret; returns the exit code."""
     link = secret_link.read_link(_read_link(asked.link))
     if asked.output is not None:
-        output.agreed(asked.output)
+        output.agreed(asked.output, into_folder=asked.into_folder)
     with SecretClient(link.public_url) as client:
         opened = _open(client, link, asked)
         try:
@@ -170,7 +171,8 @@ def _put_files(opened: _Opened, asked: Asked) -> None:
         output.to_stdout(_pieces(opened, files[0]))
         return
     if len(files) > 1 and asked.output is not None and not asked.output.is_dir():
-        raise InvalidInputError(f"There are several files, and {asked.output} is no folder.", field="output")
+        detail = f"There are several files, and {asked.output} is no folder: name one, within 15 minutes."
+        raise InvalidInputError(detail, field="output")
     saved = []
     for entry in files:
         place = output.free_place(entry["name"]) if asked.output is None else _target(asked.output, entry["name"])
