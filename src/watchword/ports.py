@@ -295,7 +295,7 @@ class CourierStore(Protocol):
 
 
 class RecentStore(Protocol):
-    """What the development mailbox lists. Not used where a relay is configured."""
+    """What the development mailbox lists, and what a key file is tried on at a start."""
 
     async def recent(self, most: int) -> Sequence[tuple[Verification, str, Delivery]]:
         """The latest deliveries that were sent and not decoys, with their app's name, newest first."""

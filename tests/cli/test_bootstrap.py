@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.sms import SMS
+from tests.support.valkeys import emptied, one_server
 from tests.support.world import Journal
 from watchword import bootstrap
 from watchword.adapters import key_file
@@ -338,6 +339,27 @@ def test_no_service_is_prepared_with_a_key_file_from_before_a_rotation(tmp_path:
     settings.storage.key_file.write_bytes(early)
 
     with pytest.raises(SettingsError, match="not the one"):
+        bootstrap.prepare(settings)
+
+
+def test_what_was_sent_out_of_valkey_holds_to_its_keys_as_a_database_does(tmp_path: Path, lines: Lines) -> None:
+    emptied([one_server()])
+    environ = {"WATCHWORD_DATA": str(tmp_path), "WATCHWORD_FAST_STORE": f"valkey://127.0.0.1:{one_server().port}"}
+    settings = Settings.load(environ)
+    bootstrap.prepare(settings)
+
+    async def scenario(service: Service) -> None:
+        await service.verifications.create(await service.apps.named("default"), LOGIN)
+        await until(lambda: "delivery.sent" in lines.events())
+
+    live(bootstrap.build(settings, log=Log(SystemClock(), write=lines.write)), scenario)
+
+    assert bootstrap.prepare(settings) is False
+    settings.storage.key_file.unlink()
+    with pytest.raises(SettingsError, match="Valkey needs it: bring it back"):
+        bootstrap.prepare(settings)
+    key_file.ensure(settings.storage.key_file, SystemEntropy().draw, SystemClock().now())
+    with pytest.raises(SettingsError, match="not the one that Valkey was written with"):
         bootstrap.prepare(settings)
 
 

@@ -60,18 +60,38 @@ def try_keys(settings: Settings) -> None:
     Raises:
         SettingsError: it cannot be used, or is not the one that the store was written with.
     """
+    for newest_of in (_newest_sealed, _newest_in_fast):
+        try:
+            place, sample = newest_of(settings)
+        except StoreError:
+            continue
+        if sample is not None:
+            _try_on(settings, place, *sample)
+
+
+def _try_on(settings: Settings, place: str, sealed: bytes, bound_to: bytes) -> None:
     try:
-        place, sample = _newest_sealed(settings)
-    except StoreError:
-        return
-    if sample is None:
-        return
-    try:
-        key_file.load(settings.storage.key_file).open(sample[0], bound_to=sample[1])
+        key_file.load(settings.storage.key_file).open(sealed, bound_to=bound_to)
     except (KeyringError, TamperedError):
         file = settings.storage.key_file
         detail = f"The key file {file} is not the one that {place} was written with: bring the right one here."
         raise SettingsError(detail, setting="WATCHWORD_KEY_FILE") from None
+
+
+def _newest_in_fast(settings: Settings) -> tuple[str, tuple[bytes, bytes] | None]:
+    """The same of the fast store, which is where verifications lie: what was sent last."""
+
+    async def ask(address: Secret) -> tuple[bytes, bytes] | None:
+        store = _fast_store(settings, address, MemoryStore())
+        await store.open()
+        try:
+            for newest, _, _ in await store.recent(1):
+                return newest.sealed, newest.app + newest.id
+        finally:
+            await store.aclose()
+        return None
+
+    return "Valkey", None if settings.storage.fast is None else asyncio.run(ask(settings.storage.fast))
 
 
 def _newest_sealed(settings: Settings) -> tuple[str, tuple[bytes, bytes] | None]:
@@ -88,6 +108,9 @@ def _newest_sealed(settings: Settings) -> tuple[str, tuple[bytes, bytes] | None]
 
 def _what_needs_keys(settings: Settings) -> str | None:
     """The name of the store, where something is in it that was made with a key file."""
+    fast, newest = _newest_in_fast(settings)
+    if newest is not None:
+        return fast
     address, database = _server(settings), settings.storage.database
     if address is not None:
         from watchword.adapters.postgres.schema import holds_rows  # noqa: PLC0415 (see _server)
