@@ -87,8 +87,10 @@ def test_with_an_authority_of_its_own_a_context_trusts_no_other(authority: Autho
 def test_an_authority_file_that_is_missing_or_empty_is_a_settings_error(tmp_path: Path) -> None:
     empty = tmp_path / "empty.pem"
     empty.touch()
-    for path in (empty, tmp_path / "missing.pem", tmp_path):
-        with pytest.raises(SettingsError) as caught:
+    missing = tmp_path / "missing.pem"
+    useless = {empty: "holds no certificate", missing: "cannot be read: No such file", tmp_path: "Is a directory"}
+    for path, why in useless.items():
+        with pytest.raises(SettingsError, match=why) as caught:
             client_tls(path)
         assert "WATCHWORD_SMTP_CA" == caught.value.setting
 

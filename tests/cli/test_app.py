@@ -63,6 +63,8 @@ def test_a_name_that_is_taken_is_refused(command: Command) -> None:
 
 
 def test_a_redirect_address_that_cannot_be_used_is_refused_and_makes_no_app(command: Command) -> None:
+    command("migrate")
+
     ran = command("app", "create", "Shop", "--redirect-uri", "http://shop.example")
 
     assert 2 == ran.code
@@ -163,6 +165,15 @@ def test_a_folder_without_a_database_is_a_mistake_and_stays_as_it_is(
     assert (2, "") == (ran.code, ran.out)
     assert f"There is no database at {tmp_path / 'typo' / 'watchword.db'}: is --data" in ran.err
     assert not (tmp_path / "typo").exists()
+
+
+@pytest.mark.parametrize("arguments", [[""], ["Shop", "--redirect-uri", "ftp://shop.example"]])
+def test_an_app_that_cannot_be_made_makes_no_database(command: Command, tmp_path: Path, arguments: list[str]) -> None:
+    ran = command("app", "create", *arguments)
+
+    assert 2 == ran.code
+    assert "Made a new database" not in ran.err
+    assert not (tmp_path / "watchword-data").exists()
 
 
 CLOSED = "x" * 300  # no file system takes the name: an error other than "not there", for root as well

@@ -385,6 +385,20 @@ def test_what_is_there_is_not_replaced_and_nothing_is_spent(run: Callable[..., R
     assert run("reveal", link).out == "x"
 
 
+@pytest.mark.parametrize(("content", "why"), [(None, "No such file or directory."), ("\n", "is empty.")])
+def test_a_passphrase_that_a_file_does_not_hold_is_told_by_its_name(
+    run: Callable[..., Ran], tmp_path: Path, content: str | None, why: str
+) -> None:
+    if content is not None:
+        (tmp_path / "pass").write_text(content)
+
+    refused = run("share", "--passphrase-file", "pass", given="x")
+
+    assert refused.code == 2
+    assert "The file with the passphrase, pass, " in refused.err
+    assert why in refused.err
+
+
 @pytest.mark.parametrize(
     ("given", "why"), [("new/", "There is no folder new."), ("x" * 300 + "/there", "File name too long.")]
 )

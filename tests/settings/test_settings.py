@@ -247,7 +247,9 @@ def test_a_secret_may_lie_in_a_file(tmp_path: Path) -> None:
 
 
 def test_a_secret_file_that_is_missing_is_refused(tmp_path: Path) -> None:
-    assert "WATCHWORD_SMTP" == refused(RELAY | {"WATCHWORD_SMTP": f"file:{tmp_path}/none"}).setting
+    missing = refused(RELAY | {"WATCHWORD_SMTP": f"file:{tmp_path}/none"})
+    assert "WATCHWORD_SMTP" == missing.setting
+    assert "cannot be read: No such file or directory." in missing.detail
 
 
 def test_a_secret_is_in_no_repr() -> None:

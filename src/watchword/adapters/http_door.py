@@ -32,6 +32,7 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
+from watchword.adapters.authorities import why_useless
 from watchword.core.message import Receipt, TlsFacts
 from watchword.errors import DeliveryError, SettingsError
 
@@ -93,8 +94,9 @@ def client_tls(ca_file: Path | None) -> ssl.SSLContext:
     if ca_file is not None:
         try:
             context.load_verify_locations(ca_file)
-        except OSError:  # includes ssl.SSLError
-            raise SettingsError("The file in WATCHWORD_SMS_CA cannot be read.", setting="WATCHWORD_SMS_CA") from None
+        except OSError as error:  # includes ssl.SSLError
+            detail = f"The file in WATCHWORD_SMS_CA {why_useless(error)}."
+            raise SettingsError(detail, setting="WATCHWORD_SMS_CA") from None
     return context
 
 

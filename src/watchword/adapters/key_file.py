@@ -150,7 +150,7 @@ def _demand_private(facts: os.stat_result) -> None:
     if facts.st_mode & 0o077:
         raise _refused("can be read by others: make it 0600 (chmod 600)")
     if facts.st_uid not in {0, os.geteuid()}:
-        raise _refused("belongs to another user")
+        raise _refused("belongs to another user: run this as the user that runs the service")
 
 
 def _keyring(document: KeyDocument) -> Keyring:

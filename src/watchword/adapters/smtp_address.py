@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from watchword.adapters.authorities import why_useless
 from watchword.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -99,7 +100,8 @@ def client_tls(ca_file: Path | None) -> ssl.SSLContext:
     """
     try:
         context = ssl.create_default_context(cafile=ca_file)
-    except OSError:  # includes ssl.SSLError
-        raise SettingsError("The file in WATCHWORD_SMTP_CA cannot be read.", setting="WATCHWORD_SMTP_CA") from None
+    except OSError as error:  # includes ssl.SSLError
+        detail = f"The file in WATCHWORD_SMTP_CA {why_useless(error)}."
+        raise SettingsError(detail, setting="WATCHWORD_SMTP_CA") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context

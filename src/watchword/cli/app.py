@@ -16,7 +16,7 @@ from typing import TypeVar
 from watchword.bootstrap import database_is_there, opened_apps
 from watchword.cli import console
 from watchword.core import ids
-from watchword.core.app import ApiKey, App
+from watchword.core.app import ApiKey, App, read_name, read_redirect_uri
 from watchword.core.app import hint as hint_of
 from watchword.core.instant import rfc3339
 from watchword.errors import InvalidInputError
@@ -42,7 +42,10 @@ def _on_store(settings: Settings, work: Callable[[Apps], Awaitable[Result]], *, 
 
 
 def create(settings: Settings, name: str, redirect_uris: Sequence[str], *, as_json: bool) -> None:
-    """Make an app and print its first key."""
+    """Make an app and print its first key. What cannot be used is refused before a database is made."""
+    read_name(name)
+    for uri in redirect_uris:
+        read_redirect_uri(uri)
     database = settings.storage.database
     is_new = database is not None and not database_is_there(settings)
 

@@ -190,8 +190,11 @@ def passphrase(file: Path | None = None, asked: str = "Passphrase (not shown): "
         else:
             text = sys.stdin.readline()
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInputError(f"The passphrase cannot be read: {trouble(error)}.", field="passphrase") from None
+        what = "passphrase" if file is None else f"file with the passphrase, {file},"
+        raise InvalidInputError(f"The {what} cannot be read: {trouble(error)}.", field="passphrase") from None
     text = text.removesuffix("\n").removesuffix("\r")
+    if not text and file is not None:
+        raise InvalidInputError(f"The file with the passphrase, {file}, is empty.", field="passphrase")
     if not text:
         raise InvalidInputError(
             "This needs a passphrase: from --passphrase-file, a line of standard input or a terminal.",

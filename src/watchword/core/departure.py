@@ -51,7 +51,8 @@ def rules_of(
     for name in reasons:
         if name not in profile.clauses or (name in _SWITCHED_OFF and name not in happens):
             detail = (
-                f"departures.{name} gives a reason for what profile {profile.name} allows or this set-up does not do."
+                f"departures.{name} gives a reason for what profile {profile.name} allows or this set-up does not do: "
+                "leave it out."
             )
             raise SettingsError(detail, setting=f"departures.{name}")
     chosen = tuple(

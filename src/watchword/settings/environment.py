@@ -67,6 +67,8 @@ def secret(given: Mapping[str, str], name: str) -> Secret | None:
     if text.startswith("file:"):
         try:
             text = Path(text.removeprefix("file:")).expanduser().read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError):
-            raise SettingsError(f"The file named by {name} cannot be read.", setting=name) from None
+        except (OSError, UnicodeDecodeError) as error:
+            # Its name is not repeated: whoever forgot that only a name follows wrote the secret there.
+            why = error.strerror if isinstance(error, OSError) else "it is not in UTF-8"
+            raise SettingsError(f"The file named by {name} cannot be read: {why}.", setting=name) from None
     return Secret(text)

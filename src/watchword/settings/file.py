@@ -72,7 +72,11 @@ def rates(file: Mapping[str, object], name: str, default: tuple[Rate, ...]) -> t
 
 def one_rate(file: Mapping[str, object], name: str, default: Rate | None) -> Rate | None:
     """At most one rate, None for no limit."""
-    given = rates(file, name, () if default is None else (default,))
+    refusal = SettingsError(f"{name} must be one rate, as '100/min', or '' for no limit.", setting=name)
+    try:
+        given = rates(file, name, () if default is None else (default,))
+    except SettingsError:
+        raise refusal from None
     if len(given) > 1:
-        raise SettingsError(f"{name} must be one rate, as '100/min', or '' for no limit.", setting=name)
+        raise refusal
     return given[0] if given else None

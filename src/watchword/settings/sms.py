@@ -75,7 +75,8 @@ def read_sms(given: Mapping[str, str], file: Mapping[str, object], profile: Prof
     if not any(name.startswith("sms.") for name in file):
         return None
     if not profile.sms:
-        raise _fault("notice", f"profile {profile.name} has no SMS (ASVS 6.6.1): leave the section [sms] out")
+        why = f"is of no use, because profile {profile.name} has no SMS (ASVS 6.6.1): leave the section [sms] out"
+        raise _fault("notice", why)
     texts = {name: _text(file, name, why) for name, why in _DUTIES.items()}
     if not _VERSION.fullmatch(texts["notice_version"]):
         raise _fault("notice_version", "must be a short name such as 2026-11")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from watchword.adapters.authorities import why_useless
 from watchword.errors import SettingsError
 
 PORT: Final = 5432
@@ -125,8 +126,8 @@ def _tls(options: dict[str, str], host: str) -> ssl.SSLContext | None:
     authorities = options.get("sslrootcert")
     try:
         context = ssl.create_default_context(cafile=Path(authorities).expanduser() if authorities else None)
-    except OSError:  # includes ssl.SSLError
-        detail = "The file named by sslrootcert in WATCHWORD_STORE cannot be read."
+    except OSError as error:  # includes ssl.SSLError
+        detail = f"The file named by sslrootcert in WATCHWORD_STORE {why_useless(error)}."
         raise SettingsError(detail, setting=SETTING) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
+from watchword.adapters.authorities import why_useless
 from watchword.errors import SettingsError
 
 PORT: Final = 6379
@@ -86,10 +87,9 @@ def client_tls(ca_file: Path | None) -> ssl.SSLContext:
     """
     try:
         context = ssl.create_default_context(cafile=ca_file)
-    except OSError:  # includes ssl.SSLError
-        raise SettingsError(
-            "The file in WATCHWORD_FAST_STORE_CA cannot be read.", setting="WATCHWORD_FAST_STORE_CA"
-        ) from None
+    except OSError as error:  # includes ssl.SSLError
+        detail = f"The file in WATCHWORD_FAST_STORE_CA {why_useless(error)}."
+        raise SettingsError(detail, setting="WATCHWORD_FAST_STORE_CA") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
