@@ -259,6 +259,16 @@ def test_the_settings_that_pages_export_can_be_used_together() -> None:
     assert len(exports) >= 7
 
 
+def test_the_file_that_the_reference_shows_is_one_that_starts(tmp_path: Path) -> None:
+    page = (DOCS / "reference" / "settings.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```toml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (profile,) = re.findall(r"WATCHWORD_PROFILE=([a-z0-9-]+)", example)
+    (tmp_path / "watchword.toml").write_text(example, encoding="utf-8")
+    given = {"WATCHWORD_CONFIG": str(tmp_path / "watchword.toml"), "WATCHWORD_PROFILE": profile}
+
+    assert [chosen.name for chosen in settings.Settings.load(given).rules.chosen] == ["email_login"]
+
+
 def test_the_statements_for_a_restored_database_are_ones_it_takes(tmp_path: Path) -> None:
     page = (DOCS / "how-to" / "back-up-and-restore.md").read_text(encoding="utf-8")
     (script,) = re.findall(r'^sqlite3 \S+ "(DELETE[^"]+)"$', page, re.MULTILINE)
