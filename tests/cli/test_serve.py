@@ -242,6 +242,7 @@ def test_key_and_code_may_both_come_on_standard_input(start: Start, command: Com
     ran = command("check", sent["id"], "--to", "you@example.com", *here, "--json", given=f"{key}\n123456\n")
 
     assert "pending" == sent["status"]
+    assert re.fullmatch(r"[0-9T:-]{19}\.[0-9]{3}Z", sent["expires_at"])  # as the API writes it
     assert (1, "not_accepted") == (ran.code, ran.problem["code"])
 
 

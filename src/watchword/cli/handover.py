@@ -13,8 +13,9 @@ from datetime import UTC, datetime, time
 from pathlib import Path
 
 from watchword.cli import console
-from watchword.cli.share import read_ttl, rfc3339_of
+from watchword.cli.share import read_ttl
 from watchword.client import AuthenticatorClient, Handover
+from watchword.core.instant import rfc3339_of
 from watchword.errors import InvalidInputError
 
 

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 
 from watchword.adapters.system import SystemClock, SystemEntropy
@@ -22,6 +22,7 @@ from watchword.cli.contents import Content, read
 from watchword.client import MadeSecret, SecretClient, sealing
 from watchword.client.sealing import Body
 from watchword.core import ids, secret_link
+from watchword.core.instant import rfc3339_of
 from watchword.core.otpauth import AuthenticatorKey
 from watchword.core.totp import seconds_left, totp
 from watchword.errors import InvalidInputError, UnavailableError, WatchwordError
@@ -117,8 +118,3 @@ def _tell_code(key: AuthenticatorKey | None) -> None:
     now = SystemClock().now()
     code = totp(key.secret, now, algorithm=key.algorithm, digits=key.digits, period=key.period)
     console.say(f"An app with this key shows {code} for {seconds_left(now, key.period)} s: does yours?")
-
-
-def rfc3339_of(at: datetime) -> str:
-    """A time as the API writes it."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -18,6 +18,7 @@ from watchword.client import given
 from watchword.client.secret import GrantedSecret, SeenSecret
 from watchword.core import binary, envelope, ids, records, secret_content, secret_link
 from watchword.core.envelope import Keys
+from watchword.core.instant import rfc3339_of
 from watchword.core.secret_content import Content, File
 from watchword.core.secret_document import Document
 from watchword.core.secret_link import SharedLink
@@ -71,7 +72,7 @@ def nonce_of(seen: SeenSecret, *, begun: bool) -> bytes:
     if end is not None and (seen.nonce is None or not begun):
         at = seen.opened_at if end is OpenedError else seen.ended_at
         told = "" if at is None else f" ({at:%d %b %Y, %H:%M} UTC)"
-        raise end(f"{end.sentence}{told}", at="" if at is None else at.isoformat())
+        raise end(f"{end.sentence}{told}", at="" if at is None else rfc3339_of(at))
     try:
         return binary.decode_exactly(seen.nonce or "", envelope.NONCE_SIZE)
     except ValueError:

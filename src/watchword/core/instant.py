@@ -34,6 +34,11 @@ def _whole(second: int) -> str:
     return (_EPOCH + timedelta(seconds=second)).isoformat(timespec="milliseconds")[:-10]
 
 
+def rfc3339_of(time: datetime) -> str:
+    """The same of an aware ``datetime``, as clients have it."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def seconds_until(instant: Instant, now: Instant) -> int:
     """Whole seconds from ``now`` to ``instant``, rounded up and never negative."""
     return max(0, -(-(instant - now) // SECOND))
