@@ -23,6 +23,7 @@ from watchword.bootstrap import opened_store
 from watchword.cli import console, progress
 from watchword.cli.app import Unheard
 from watchword.core.authenticator_import import Bad, Found, read_table
+from watchword.core.otpauth_words import PROBLEMS
 from watchword.errors import InvalidInputError
 from watchword.flows.app import Apps
 from watchword.flows.authenticator_import import AuthenticatorImport, Plan
@@ -90,7 +91,7 @@ def _tell(plan: Plan, good: int, written: int, *, dry_run: bool, as_json: bool) 
     }
     if not as_json:
         for row in plan.bad[:MOST_TOLD]:
-            console.say(f"row {row.number}: {row.reason}")
+            console.say(f"row {row.number}: {PROBLEMS.get(row.reason, row.reason)}")  # a sentence where there is one
         if len(plan.bad) > MOST_TOLD:
             console.say(f"and {len(plan.bad) - MOST_TOLD} more; --json lists all")
     did = f"would import {good}" if dry_run else f"imported {written}"
