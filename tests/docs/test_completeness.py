@@ -95,6 +95,17 @@ def test_every_field_is_in_the_reference(shape: type[msgspec.Struct]) -> None:
     assert [] == missing
 
 
+@pytest.mark.parametrize(
+    ("shape", "before"),
+    [(wire.NewVerification, "### `POST /v1/verifications`\n"), (wire_secret.NewSecret, "`POST /v1/secrets` takes:\n")],
+)
+def test_a_table_of_fields_holds_those_of_its_route_and_no_other(shape: type[msgspec.Struct], before: str) -> None:
+    table = API.partition(before)[2].strip().partition("\n\n")[0]
+    told = {name.partition(".")[0] for name in first_cells(table)} - {"field"}
+
+    assert set(shape.__struct_fields__) == told
+
+
 def test_every_field_of_a_requester_is_in_the_reference() -> None:
     assert {f"requester.{name}" for name in wire.Requester.__struct_fields__} <= coded(API)
 
