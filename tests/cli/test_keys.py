@@ -205,7 +205,7 @@ def test_doctor_finds_a_key_file_that_others_can_read(command: Command) -> None:
     assert "keys error" in findings(command, 2)
 
 
-def test_doctor_finds_a_key_file_that_the_database_was_not_written_with(
+def test_doctor_finds_a_key_file_that_is_lost_or_that_the_database_was_not_written_with(
     command: Command, start: Callable[..., Serving]
 ) -> None:
     serving = start("--data", "watchword-data")
@@ -214,10 +214,13 @@ def test_doctor_finds_a_key_file_that_the_database_was_not_written_with(
         client.create(to="you@example.com", purpose="login")
     serving.stop()
     FILE.unlink()
-    key_file.ensure(FILE, SystemEntropy().draw, SystemClock().now())
 
-    assert 2 == command("doctor").code
-    assert "is not the one that" in command("doctor").out
+    (lost,) = findings(command, 2)["keys error"]
+    assert "needs it: bring it back" in lost
+
+    key_file.ensure(FILE, SystemEntropy().draw, SystemClock().now())
+    (other,) = findings(command, 2)["keys error"]
+    assert "is not the one that" in other
 
 
 def test_doctor_finds_a_setting_that_is_wrong(command: Command) -> None:

@@ -30,6 +30,7 @@ from watchword.bootstrap.storage import opened_apps as opened_apps
 from watchword.bootstrap.storage import opened_store as opened_store
 from watchword.bootstrap.storage import opened_support as opened_support
 from watchword.bootstrap.storage import prepare as prepare
+from watchword.bootstrap.storage import refuse_lost_keys as refuse_lost_keys
 from watchword.bootstrap.storage import rotate_keys as rotate_keys
 from watchword.bootstrap.storage import schema_of as schema_of
 from watchword.bootstrap.storage import server_schema_of as server_schema_of

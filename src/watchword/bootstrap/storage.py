@@ -39,16 +39,27 @@ def prepare(settings: Settings) -> bool:
         SettingsError: they cannot be made, or the key file is gone, or another one, while the database needs it.
     """
     make_directory(settings)
-    keys = settings.storage.key_file
-    needing = None if keys_are_there(settings) else _what_needs_keys(settings)
-    if needing is not None:
-        # A new key would open nothing that is there, and count every limit from nought.
-        detail = f"The key file {keys} is not there, and {needing} needs it: bring it back, or move the database away."
-        raise SettingsError(detail, setting="WATCHWORD_KEY_FILE")
-    made = key_file.ensure(keys, SystemEntropy().draw, SystemClock().now())
+    refuse_lost_keys(settings)
+    made = key_file.ensure(settings.storage.key_file, SystemEntropy().draw, SystemClock().now())
     if not made:
         try_keys(settings)
     return made
+
+
+def refuse_lost_keys(settings: Settings) -> None:
+    """Refuse to go on without a key file where something was made with one.
+
+    A new key would open nothing that is there, and count every limit from nought.
+
+    Raises:
+        SettingsError: the key file is gone, or may not be looked for.
+        StoreError: the store cannot be asked.
+    """
+    needing = None if keys_are_there(settings) else _what_needs_keys(settings)
+    if needing is not None:
+        keys = settings.storage.key_file
+        detail = f"The key file {keys} is not there, and {needing} needs it: bring it back, or move the database away."
+        raise SettingsError(detail, setting="WATCHWORD_KEY_FILE")
 
 
 def try_keys(settings: Settings) -> None:

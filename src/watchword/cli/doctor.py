@@ -17,6 +17,7 @@ import asyncio
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -80,6 +81,8 @@ def _key_file(settings: Settings) -> Iterator[Finding]:
     path = settings.storage.key_file
     try:
         if not bootstrap.keys_are_there(settings):
+            with suppress(UnavailableError):  # a store that does not answer is told as such
+                bootstrap.refuse_lost_keys(settings)
             yield Finding("note", "keys", f"{path} does not exist yet; the first `watchword serve` makes it")
             return
         keys = bootstrap.key_listing(settings)
