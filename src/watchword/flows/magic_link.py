@@ -42,7 +42,7 @@ from watchword.errors import (
 )
 from watchword.flows.keys import Keys
 from watchword.flows.source_limit import SourceLimit
-from watchword.flows.verification import NOT_ACCEPTED, Shown, Verifications
+from watchword.flows.verification import NOT_ACCEPTED, Shown, Verifications, read_address
 from watchword.ports import Audit, Clock, Entropy, VerificationStore
 from watchword.ports_limit import Work
 
@@ -171,7 +171,7 @@ class MagicLinks:
             RateLimitedError, StoreError, KeyringError.
         """
         row, app = await self._by_ticket(verification, proof, source)
-        return self._seen(self._verifications.show(row), app)
+        return self._seen(self._verifications.show(row, self._clock.now()), app)
 
     async def check(
         self, verification: bytes, proof: bytes, typed: str, source: str, device: str | None = None
@@ -266,14 +266,14 @@ class MagicLinks:
         challenge = pkce.challenge_of(verifier)
         if (verification is None) == (code is None):
             raise InvalidInputError("Give the hand-off code, or the id of what was confirmed.", field="code")
-        now = self._clock.now()
+        now, address = self._clock.now(), read_address(to)
         raw = verification if verification is not None else self._read_handoff(app, code or "", now)
         await self._keys.hold(raw, lambda: self._store.find(app.id, raw))
         judgement = await self._store.exchange(
             app.id,
             raw,
             challenge=challenge,
-            expected=self._verifications.expect(app, raw, purpose, to, action),
+            expected=self._verifications.expect(app, raw, purpose, address, action),
             handed_over=code is not None,
             guesses=self._verifications.rules.guesses,
             now=now,
@@ -281,7 +281,7 @@ class MagicLinks:
         outcome, judged = judgement.outcome, judgement.verification
         if outcome is Outcome.APPROVED:
             self._verifications.record("verification.approved", judged)
-            return self._verifications.show(judged)
+            return self._verifications.show(judged, now, address=address)
         replayed = outcome is Outcome.USED
         event = "verification.exchange_replayed" if replayed else "verification.refused"
         self._verifications.record(event, judged, **({} if replayed else {"reason": outcome.value}))
