@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from watchword.core import magic_link, particulars, passcode, pkce, work
+from watchword.core import magic_link, particulars, passcode, pkce, recipient, work
 from watchword.core.action import Action
 from watchword.core.app import App
 from watchword.core.envelope import IV_SIZE
@@ -26,7 +26,6 @@ from watchword.core.instant import SECOND, Instant, rfc3339
 from watchword.core.keyring import NONCE_SIZE, Keyring
 from watchword.core.known_device import is_known, remember
 from watchword.core.particulars import Particulars
-from watchword.core.recipient import mask
 from watchword.core.verification import CODE, LINK, NOT_ELSEWHERE, Outcome, Status, Verification, over
 from watchword.core.words import is_sign
 from watchword.core.work import WorkDone, WorkSet
@@ -42,7 +41,7 @@ from watchword.errors import (
 )
 from watchword.flows.keys import Keys
 from watchword.flows.source_limit import SourceLimit
-from watchword.flows.verification import NOT_ACCEPTED, Shown, Verifications, read_address
+from watchword.flows.verification import NOT_ACCEPTED, Shown, Verifications
 from watchword.ports import Audit, Clock, Entropy, VerificationStore
 from watchword.ports_limit import Work
 
@@ -266,7 +265,7 @@ class MagicLinks:
         challenge = pkce.challenge_of(verifier)
         if (verification is None) == (code is None):
             raise InvalidInputError("Give the hand-off code, or the id of what was confirmed.", field="code")
-        now, address = self._clock.now(), read_address(to)
+        now, address = self._clock.now(), None if to is None else recipient.read(to)
         raw = verification if verification is not None else self._read_handoff(app, code or "", now)
         await self._keys.hold(raw, lambda: self._store.find(app.id, raw))
         judgement = await self._store.exchange(
@@ -354,7 +353,7 @@ class MagicLinks:
                 status=status.value,
                 app=app.name,
                 purpose=row.purpose,
-                to=mask(address),
+                to=recipient.mask(address),
                 countersign=passcode.derive_watchword(ring, row.app, row.id)[1],
                 requested_at=rfc3339(row.created_at),
                 expires_at=rfc3339(row.expires_at),

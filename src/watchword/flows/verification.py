@@ -28,7 +28,6 @@ from watchword.core.instant import Instant
 from watchword.core.keyring import NONCE_SIZE, Keyring
 from watchword.core.limit import Allowance
 from watchword.core.magic_link import LinkWanted
-from watchword.core.number import is_number, read_number
 from watchword.core.particulars import Particulars
 from watchword.core.source import network_of
 from watchword.core.verification import Expected, Outcome, Status, Verification, resend_at
@@ -114,21 +113,6 @@ class Shown(msgspec.Struct):
     left: Allowance | None = None
 
 
-def read_address(to: str | None) -> str | None:
-    """Read the address or number that an app expects, where it expects one.
-
-    Raises:
-        InvalidInputError: it is neither.
-    """
-    if to is None:
-        return None
-    return read_number(to).e164 if is_number(to) else recipient.read_email(to)
-
-
-def _channel_of(address: str) -> str:
-    return "sms" if is_number(address) else "email"
-
-
 class Verifications:
     """The flow. ``rules`` may be replaced while running; ``wake`` tells the courier of this process about news."""
 
@@ -211,7 +195,7 @@ class Verifications:
             StoreError, KeyringError: nothing was evaluated.
         """
         digits = passcode.read_digits(typed)
-        address = read_address(to)
+        address = None if to is None else recipient.read(to)
         expected = self.expect(app, verification, purpose, address, action)
         now = self._clock.now()
         try:
@@ -252,7 +236,7 @@ class Verifications:
             raise InvalidInputError(f"Known purposes are {', '.join(policy.PURPOSES)}.", field="purpose")
         return Expected(
             purpose,
-            None if address is None else recipient.identify(self._keys.ring, _channel_of(address), address),
+            None if address is None else recipient.identify(self._keys.ring, recipient.channel_of(address), address),
             None if action is None else digest(self._keys.ring, app.id, verification, action),
         )
 
