@@ -144,6 +144,17 @@ def test_what_is_no_page_url_leads_to_no_request(modules: Page, page_url: str) -
     )
 
 
+def test_tries_are_told_as_people_count_and_only_where_they_were_counted(modules: Page) -> None:
+    told = modules.evaluate(
+        """async (answers) => {
+             const { Refused } = await import("/static/api.js");
+             return answers.map((answer) => new Refused(422, answer).tries);
+           }""",
+        [{"attempts_remaining": 2}, {"attempts_remaining": 1}, {}],
+    )
+    assert ["2 more tries.", "One more try.", ""] == told
+
+
 OPEN = """async ([token, jwe]) => {
   const { openContext } = await import("/static/token.js");
   return openContext(token, jwe).catch((error) => `${error.name} ${error.kind}`);

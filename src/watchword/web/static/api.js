@@ -31,6 +31,12 @@ export class Refused extends Error {
     this.remaining = problem.attempts_remaining ?? null;
     this.retryAfter = retryAfter;
   }
+
+  /** How many tries are left, in words; nothing where that was not said. */
+  get tries() {
+    const n = this.remaining;
+    return n === null ? "" : phrase(n === 1 ? "One more try." : "{n} more tries.", { n });
+  }
 }
 
 /**
