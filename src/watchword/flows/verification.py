@@ -30,7 +30,7 @@ from watchword.core.limit import Allowance
 from watchword.core.magic_link import LinkWanted
 from watchword.core.particulars import Particulars
 from watchword.core.source import network_of
-from watchword.core.verification import Expected, Outcome, Status, Verification, resend_at
+from watchword.core.verification import Expected, Outcome, Status, Verification, resend_at, without_leap
 from watchword.errors import (
     AlreadyUsedError,
     CanceledError,
@@ -365,7 +365,7 @@ class Verifications:
             known = address or particulars.read(ring.open(verification.sealed, bound_to=app + raw))[0]
             paged = made and verification.has_page
             return Shown(
-                verification,
+                without_leap(verification, self.rules.profile.resend_after, now),
                 recipient.mask(known),
                 " ".join(passcode.derive_watchword(ring, app, raw)),
                 verification.status_at(now),
