@@ -155,6 +155,17 @@ def test_tries_are_told_as_people_count_and_only_where_they_were_counted(modules
     assert ["2 more tries.", "One more try.", ""] == told
 
 
+@pytest.mark.parametrize(("told", "waits"), [("7", 7), ("Sat, 28 Nov 2026 09:00:00 GMT", 30), (None, 30)])
+def test_a_wait_that_a_proxy_does_not_tell_in_seconds_is_guessed(modules: Page, told: str | None, waits: int) -> None:
+    headers = {} if told is None else {"retry-after": told}
+    modules.route("**/busy", lambda route: route.fulfill(status=429, headers=headers), times=1)
+    asked = """async () => {
+      const { fetched } = await import("/static/api.js");
+      return fetched("/busy", {}).catch((error) => error.retryAfter);
+    }"""
+    assert waits == modules.evaluate(asked)
+
+
 OPEN = """async ([token, jwe]) => {
   const { openContext } = await import("/static/token.js");
   return openContext(token, jwe).catch((error) => `${error.name} ${error.kind}`);
