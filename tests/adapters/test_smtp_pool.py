@@ -100,7 +100,18 @@ def test_a_yes_that_comes_before_the_message_does_not_count(authority: Authority
 
     async def scenario() -> None:
         error, _ = await failed(authority, scripted_relay(authority.valid(), script))
-        assert ("connection_lost", False) == (error.reason, error.permanent)
+        assert ("relay_garbled", False, False) == (error.reason, error.permanent, error.uncertain)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("more", [OK, b"2", b"\r\n"])
+def test_what_comes_with_the_greeting_answers_no_command(authority: Authority, run: Run, more: bytes) -> None:
+    script = Script({"": b"220 relay.test ESMTP\r\n" + more})
+
+    async def scenario() -> None:
+        error, relay = await failed(authority, scripted_relay(authority.valid(), script, implicit=True))
+        assert ("relay_garbled", []) == (error.reason, relay.verbs)
 
     run(scenario())
 

@@ -67,6 +67,16 @@ def test_a_second_answer_to_the_first_ehlo_ends_the_connection(authority: Author
     run(scenario())
 
 
+def test_an_answer_that_comes_with_the_greeting_ends_the_connection(authority: Authority, run: Run) -> None:
+    script = Script({"": b"220 relay.test\r\n250-relay.test\r\n250 STARTTLS\r\n"})
+
+    async def scenario() -> None:
+        error, relay = await failed(authority, scripted_relay(authority.valid(), script))
+        assert ("starttls_injection", []) == (error.reason, relay.verbs)
+
+    run(scenario())
+
+
 def test_bytes_that_come_a_moment_after_the_answer_break_the_handshake(authority: Authority, run: Run) -> None:
     """By then the client has said its ClientHello, and they meet OpenSSL."""
 

@@ -5,12 +5,12 @@ The only ways out are a Receipt, which records what the handshake proved (transp
     tls_unavailable       no STARTTLS on offer, or it was refused; nothing else was said
     tls_certificate       the certificate does not verify, for this host, today
     tls_handshake         no common TLS version, or the handshake broke
-    starttls_injection    bytes between the answer to STARTTLS and the handshake
+    starttls_injection    bytes before the handshake that nobody asked for
     auth_refused          the relay does not know us, or wants us to log in
     unreachable           no such host, nobody listens, no route
     timeout               no answer in time                         uncertain after the end of DATA
     connection_lost       the relay hung up                         uncertain after the end of DATA
-    relay_garbled         an answer that is not SMTP                uncertain after the end of DATA
+    relay_garbled         what is not SMTP, or was not asked for    uncertain after the end of DATA
     relay_deferred        4xx
     refused               5xx                                       permanent for MAIL, RCPT and DATA
     smtputf8_unavailable  a non-ASCII address, a relay without it   permanent
