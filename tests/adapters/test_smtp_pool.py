@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import ssl
 
 import pytest
 
@@ -114,6 +116,31 @@ def test_what_comes_with_the_greeting_answers_no_command(authority: Authority, r
         assert ("relay_garbled", []) == (error.reason, relay.verbs)
 
     run(scenario())
+
+
+@pytest.mark.parametrize("implicit", [True, False])
+def test_a_connection_that_was_lost_leaves_no_tls_behind_for_the_collector(
+    authority: Authority, run: Run, implicit: bool
+) -> None:
+    """It is 40 kB each time, and a service collects seldom."""
+    script = Script({"MAIL": Deed.CUT})
+
+    async def scenario() -> None:
+        running = scripted_relay(authority.valid(), script, implicit=implicit)
+        async with running as relay, mailer(authority, relay) as smtp:
+            gc.collect()
+            gc.disable()
+            for _ in range(3):
+                with pytest.raises(DeliveryError):
+                    await smtp.send(LETTER)
+            async with asyncio.timeout(5):
+                while any(isinstance(each, ssl.SSLObject) for each in gc.get_objects()):  # noqa: ASYNC110 - nobody tells
+                    await asyncio.sleep(0)  # the relay's own end goes in some more rounds of the loop
+
+    try:
+        run(scenario())
+    finally:
+        gc.enable()
 
 
 def test_a_relay_that_says_goodbye_to_a_message_is_not_waited_for(authority: Authority, run: Run) -> None:

@@ -39,14 +39,12 @@ class ReplyTap(asyncio.Protocol):
         self.spoke_unasked = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
         self._protocol.connection_made(transport)
 
     def encrypt(self) -> None:
         """Go on over TLS, after a handshake that aiosmtplib made and kept for itself."""
-        if self._protocol.transport is None:
+        if self._transport is None:
             raise aiosmtplib.SMTPServerDisconnected("Connection lost")
-        self._transport = cast("asyncio.Transport", self._protocol.transport)
         self._transport.set_protocol(self)
         self.encrypted = True
 
@@ -69,13 +67,19 @@ class ReplyTap(asyncio.Protocol):
         if self._seen:
             self._seen.clear()
             self.spoke_unasked = True
-            self._transport.abort()
+            if self._transport is not None:
+                self._transport.abort()
 
     def eof_received(self) -> bool:
         return self._protocol.eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._protocol.connection_lost(exc)
+
+    @property
+    def _transport(self) -> asyncio.Transport | None:
+        """aiosmtplib's, which it lets go of at the end: one kept here is a circle that waits for the collector."""
+        return cast("asyncio.Transport | None", self._protocol.transport)
 
     def _end_of_reply(self) -> int:
         """Return where the reply ends, or 0 while it does not. What aiosmtplib cannot read is the end, too."""
