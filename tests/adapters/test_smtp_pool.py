@@ -13,6 +13,7 @@ from tests.support.relays import recording_relay
 from tests.support.sending import LETTER, Run, failed, mailer
 from tests.support.tls import Authority
 from watchword.adapters.smtp_connection import Connection, _Client
+from watchword.core.delivery import NOT_HANDED_OVER
 from watchword.core.message import TlsFacts
 from watchword.errors import DeliveryError
 
@@ -293,10 +294,11 @@ def test_a_canceled_send_closes_its_connection_and_frees_its_place(authority: Au
             sending = asyncio.create_task(smtp.send(LETTER))
             await relay.until(lambda: verb in relay.verbs or (not verb and relay.opened == 1))
             sending.cancel()
-            with pytest.raises(asyncio.CancelledError):
+            with pytest.raises(asyncio.CancelledError) as caught:
                 await sending
             await relay.until(lambda: relay.live == 0)
             await smtp.send(LETTER)
+        assert caught.value.args == (() if verb == "." else (NOT_HANDED_OVER,))
         assert (2, 1) == (relay.opened, len(relay.messages))
 
     run(scenario())
