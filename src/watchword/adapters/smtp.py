@@ -2,7 +2,7 @@
 
 The only ways out are a Receipt, which records what the handshake proved (transport level T1), and a DeliveryError:
 
-    tls_unavailable       no STARTTLS on offer, or it was refused; nothing else was said
+    tls_unavailable       no STARTTLS on offer, or it was refused (but for 421); nothing else was said
     tls_certificate       the certificate does not verify, for this host, today
     tls_handshake         no common TLS version, or the handshake broke
     starttls_injection    bytes before the handshake that nobody asked for

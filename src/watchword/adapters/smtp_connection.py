@@ -291,9 +291,10 @@ async def _upgrade(client: _Client) -> None:
 
 
 def _upgrade_failure(error: Exception, tap: ReplyTap) -> DeliveryError:
-    if isinstance(error, aiosmtplib.SMTPHeloError) and refusal(error.code).reason == "relay_deferred":
-        return refusal(error.code)
     if isinstance(error, aiosmtplib.SMTPResponseException):
+        busy = isinstance(error, aiosmtplib.SMTPHeloError) or error.code == _CLOSING
+        if busy and refusal(error.code).reason == "relay_deferred":
+            return refusal(error.code)
         return DeliveryError("The relay did not agree to STARTTLS.", reason="tls_unavailable")
     if isinstance(error, aiosmtplib.SMTPServerDisconnected) and tap.replied:
         return DeliveryError("The relay closed the connection during the TLS handshake.", reason="tls_handshake")
