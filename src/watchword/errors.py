@@ -65,7 +65,9 @@ class WatchwordError(Exception):
         super().__init__(self.detail)
 
     def __str__(self) -> str:
-        told = ": ".join(filter(None, (getattr(self, "field", ""), getattr(self, "setting", ""), self.detail)))
+        setting = getattr(self, "setting", "")
+        named = (getattr(self, "field", ""), "" if setting in self.detail else setting)
+        told = ": ".join([*filter(None, named), self.detail])
         return f"{told} ({self.aside})" if self.aside else told
 
 
@@ -377,9 +379,7 @@ class DeliveryError(UnavailableError):
 
     def __init__(self, detail: str = "", *, reason: str, permanent: bool = False, uncertain: bool = False) -> None:
         super().__init__(detail)
-        self.reason = reason
-        self.permanent = permanent
-        self.uncertain = uncertain
+        self.reason, self.permanent, self.uncertain = reason, permanent, uncertain
 
 
 class TamperedError(WatchwordError):

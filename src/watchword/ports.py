@@ -64,6 +64,7 @@ class Mailer(Protocol):
 
         Raises:
             DeliveryError: it was not taken (or, where ``uncertain``, perhaps was).
+            CancelledError: with ``NOT_HANDED_OVER`` as its argument it was not taken, else perhaps it was.
         """
         ...
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import ssl
 
 import pytest
 
@@ -11,6 +13,7 @@ from tests.support.relays import recording_relay
 from tests.support.sending import LETTER, Run, failed, mailer
 from tests.support.tls import Authority
 from watchword.adapters.smtp_connection import Connection, _Client
+from watchword.core.delivery import NOT_HANDED_OVER
 from watchword.core.message import TlsFacts
 from watchword.errors import DeliveryError
 
@@ -100,9 +103,45 @@ def test_a_yes_that_comes_before_the_message_does_not_count(authority: Authority
 
     async def scenario() -> None:
         error, _ = await failed(authority, scripted_relay(authority.valid(), script))
-        assert ("connection_lost", False) == (error.reason, error.permanent)
+        assert ("relay_garbled", False, False) == (error.reason, error.permanent, error.uncertain)
 
     run(scenario())
+
+
+@pytest.mark.parametrize("more", [OK, b"2", b"\r\n"])
+def test_what_comes_with_the_greeting_answers_no_command(authority: Authority, run: Run, more: bytes) -> None:
+    script = Script({"": b"220 relay.test ESMTP\r\n" + more})
+
+    async def scenario() -> None:
+        error, relay = await failed(authority, scripted_relay(authority.valid(), script, implicit=True))
+        assert ("relay_garbled", []) == (error.reason, relay.verbs)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("implicit", [True, False])
+def test_a_connection_that_was_lost_leaves_no_tls_behind_for_the_collector(
+    authority: Authority, run: Run, implicit: bool
+) -> None:
+    """It is 40 kB each time, and a service collects seldom."""
+    script = Script({"MAIL": Deed.CUT})
+
+    async def scenario() -> None:
+        running = scripted_relay(authority.valid(), script, implicit=implicit)
+        async with running as relay, mailer(authority, relay) as smtp:
+            gc.collect()
+            gc.disable()
+            for _ in range(3):
+                with pytest.raises(DeliveryError):
+                    await smtp.send(LETTER)
+            async with asyncio.timeout(5):
+                while any(isinstance(each, ssl.SSLObject) for each in gc.get_objects()):  # noqa: ASYNC110 - nobody tells
+                    await asyncio.sleep(0)  # the relay's own end goes in some more rounds of the loop
+
+    try:
+        run(scenario())
+    finally:
+        gc.enable()
 
 
 def test_a_relay_that_says_goodbye_to_a_message_is_not_waited_for(authority: Authority, run: Run) -> None:
@@ -255,10 +294,11 @@ def test_a_canceled_send_closes_its_connection_and_frees_its_place(authority: Au
             sending = asyncio.create_task(smtp.send(LETTER))
             await relay.until(lambda: verb in relay.verbs or (not verb and relay.opened == 1))
             sending.cancel()
-            with pytest.raises(asyncio.CancelledError):
+            with pytest.raises(asyncio.CancelledError) as caught:
                 await sending
             await relay.until(lambda: relay.live == 0)
             await smtp.send(LETTER)
+        assert caught.value.args == (() if verb == "." else (NOT_HANDED_OVER,))
         assert (2, 1) == (relay.opened, len(relay.messages))
 
     run(scenario())

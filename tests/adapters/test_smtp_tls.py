@@ -41,6 +41,20 @@ def test_without_starttls_nothing_secret_is_ever_said(authority: Authority, run:
     run(scenario())
 
 
+@pytest.mark.parametrize("verb", ["EHLO", "STARTTLS"])
+def test_a_goodbye_before_the_handshake_is_about_the_moment_and_not_about_tls(
+    authority: Authority, run: Run, verb: str
+) -> None:
+    script = Script({verb: b"421 4.3.2 too busy\r\n"})
+
+    async def scenario() -> None:
+        error, relay = await failed(authority, scripted_relay(authority.valid(), script), login=True)
+        assert ("relay_deferred", False) == (error.reason, error.permanent)
+        assert set() == SECRET_VERBS & set(relay.verbs)
+
+    run(scenario())
+
+
 @pytest.mark.parametrize(
     "injected",
     [b"250-relay.test\r\n250-AUTH PLAIN\r\n250 HELP\r\n", b"250 OK\r\n" * 20, b"220 2.0.0 go ahead\r\n", b"2", b"\r\n"],
@@ -63,6 +77,16 @@ def test_a_second_answer_to_the_first_ehlo_ends_the_connection(authority: Author
     async def scenario() -> None:
         error, relay = await failed(authority, scripted_relay(authority.valid(), script))
         assert ("starttls_injection", ["EHLO"]) == (error.reason, relay.verbs)
+
+    run(scenario())
+
+
+def test_an_answer_that_comes_with_the_greeting_ends_the_connection(authority: Authority, run: Run) -> None:
+    script = Script({"": b"220 relay.test\r\n250-relay.test\r\n250 STARTTLS\r\n"})
+
+    async def scenario() -> None:
+        error, relay = await failed(authority, scripted_relay(authority.valid(), script))
+        assert ("starttls_injection", []) == (error.reason, relay.verbs)
 
     run(scenario())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
 import signal
 import socket
@@ -471,6 +472,11 @@ def test_a_hangup_replaces_the_workers(start: Start, tmp_path: Path) -> None:
     key = serving.welcome["api_key"]
     assert 201 == ask(serving, "/v1/verifications", LOGIN, key)[0]
 
+    workers = [Path("/proc", each) for each in workers_of(serving)]
+    masks = [(each / "status").read_text() for each in workers if b"spawn_main" in (each / "cmdline").read_bytes()]
+    ignored = [int(mask, 16) & 1 for mask in re.findall(r"^SigIgn:\s+(\w+)$", "".join(masks), re.MULTILINE)]
+    assert [1, 1] == ignored, "they leave it to their parent, also where a terminal tells all"
+
     config.write_text("[limits]\nrecipient_sends = ''\n")
     serving.process.send_signal(signal.SIGHUP)
 
@@ -492,6 +498,28 @@ def test_a_hangup_with_a_file_that_is_wrong_changes_nothing(start: Start, tmp_pa
 
     assert "limits.recipient_sends" in refused[0]["detail"]
     assert [201, 429] == [ask(serving, "/v1/verifications", LOGIN, key)[0] for _ in range(2)]
+
+
+@pytest.mark.parametrize(("workers", "heard"), [("1", "rules.reloaded"), ("2", "restarting")])
+def test_a_hangup_while_it_starts_waits_until_it_has(tmp_path: Path, workers: str, heard: str) -> None:
+    config, later = tmp_path / "watchword.toml", tmp_path / "later.toml"
+    os.mkfifo(config)
+    later.touch()
+    with subprocess.Popen(
+        [*COMMAND, "serve", "--bind", "127.0.0.1:0", "--workers", workers],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=environment(WATCHWORD_CONFIG=str(config)),
+        cwd=tmp_path,
+        text=True,
+    ) as process:
+        with config.open("w"):  # once it reads its settings, which it does until this is closed
+            process.send_signal(signal.SIGHUP)
+            later.rename(config)
+        assert process.stderr
+        assert any(heard in line for line in process.stderr)
+        process.kill()  # workers leave with it
+        process.communicate()
 
 
 def test_a_hangup_brings_the_key_that_rotation_made(start: Start, command: Command) -> None:

@@ -343,6 +343,10 @@ def test_a_lifetime_that_is_none_is_refused(run: Callable[..., Ran], ttl: str) -
         share.read_ttl(ttl)
 
 
+def test_a_lifetime_that_is_too_long_is_refused_in_days_as_it_was_asked_for(run: Callable[..., Ran]) -> None:
+    assert "a minute to 30 days, " in run("share", "--ttl", "400d", given="x").err
+
+
 def test_lifetime_and_views_are_the_ones_asked_for(run: Callable[..., Ran]) -> None:
     shared = run("share", "--ttl", "7d", "--views", "3", "--json", given="x")
 

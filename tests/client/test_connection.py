@@ -97,7 +97,7 @@ def test_a_timeout_of_nothing_is_refused() -> None:
 
 def test_a_timeout_without_a_unit_is_refused() -> None:
     seconds: Any = 5
-    with pytest.raises(SettingsError, match=r"^timeout: A timeout is a timedelta"):
+    with pytest.raises(SettingsError, match=r"^A timeout is a timedelta"):
         Connection(HERE, KEY, timeout=seconds)
 
 

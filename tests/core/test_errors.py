@@ -63,6 +63,7 @@ def test_a_wait_is_at_least_a_second(asked: int, told: int) -> None:
     [
         (InvalidInputError("This is not an email address.", field="to"), "to: This is not an email address."),
         (SettingsError("Use https.", setting="base_url"), "base_url: Use https."),
+        (SettingsError("limits.flooded is no word.", setting="limits.flooded"), "limits.flooded is no word."),
         (InvalidInputError("There is no such member."), "There is no such member."),
         (RateLimitedError("Too many.", retry_after=7), "Too many. (again in 7 s)"),
         (EndedError(status="canceled"), "This verification is over: it is canceled."),

@@ -314,7 +314,9 @@ def test_a_service_that_cannot_be_reached_loses_nothing(place: Place, page: Page
     is_signed_in(page, to)
 
 
-def test_a_page_whose_first_look_was_lost_looks_again_by_itself(place: Place, page: Page, to: str) -> None:
+def test_a_page_whose_first_looks_were_lost_or_refused_looks_again_when_it_may(
+    place: Place, page: Page, to: str
+) -> None:
     page.clock.install()
     page.route("**/v1/pages/*/open", lambda route: route.abort())
     page.goto(place.shop)
@@ -322,7 +324,14 @@ def test_a_page_whose_first_look_was_lost_looks_again_by_itself(place: Place, pa
     page.get_by_role("button", name="Sign in on the hosted page").click()
     expect(page.get_by_role("alert")).to_have_text("The server cannot be reached. Nothing is lost: try again.")
     page.unroute_all()
+    page.route("**/v1/pages/*/open", lambda route: route.fulfill(status=429, headers={"retry-after": "86400"}, json={}))
     page.clock.run_for(6_000)
+    expect(page.get_by_role("alert")).to_contain_text("try again in 1440:00")
+    page.unroute_all()
+    looks: list[str] = []
+    page.on("request", lambda request: looks.append(request.url))
+    page.clock.run_for(306_000)
     expect(page.get_by_label("Code", exact=True)).to_be_focused()
+    assert len(looks) < 10, "it would be 61, one each five seconds"
     type_code(page, place.mail(to).code)
     is_signed_in(page, to)

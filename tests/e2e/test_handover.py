@@ -95,6 +95,10 @@ def test_wrong_codes_are_counted_down_and_the_fifth_ends_it(place: Site, page: P
     reveal(page, made["url"])
     key = scanned(page)
     off = by_oathtool(key, ahead=1000)
+    uncounted = {"code": "not_accepted", "reason": "mismatch"}
+    page.route("**/confirm", lambda route: route.fulfill(status=422, json=uncounted), times=1)
+    type_code(page, off)
+    expect(page.locator("#typed-said")).to_have_text("That is not the code of now. Wait for the next one.")
     for left in ("4 more tries", "3 more tries", "2 more tries", "One more try"):
         type_code(page, off)
         expect(page.locator("#typed-said")).to_contain_text(left)

@@ -144,6 +144,28 @@ def test_what_is_no_page_url_leads_to_no_request(modules: Page, page_url: str) -
     )
 
 
+def test_tries_are_told_as_people_count_and_only_where_they_were_counted(modules: Page) -> None:
+    told = modules.evaluate(
+        """async (answers) => {
+             const { Refused } = await import("/static/api.js");
+             return answers.map((answer) => new Refused(422, answer).tries);
+           }""",
+        [{"attempts_remaining": 2}, {"attempts_remaining": 1}, {}],
+    )
+    assert ["2 more tries.", "One more try.", ""] == told
+
+
+@pytest.mark.parametrize(("told", "waits"), [("7", 7), ("Sat, 28 Nov 2026 09:00:00 GMT", 30), (None, 30)])
+def test_a_wait_that_a_proxy_does_not_tell_in_seconds_is_guessed(modules: Page, told: str | None, waits: int) -> None:
+    headers = {} if told is None else {"retry-after": told}
+    modules.route("**/busy", lambda route: route.fulfill(status=429, headers=headers), times=1)
+    asked = """async () => {
+      const { fetched } = await import("/static/api.js");
+      return fetched("/busy", {}).catch((error) => error.retryAfter);
+    }"""
+    assert waits == modules.evaluate(asked)
+
+
 OPEN = """async ([token, jwe]) => {
   const { openContext } = await import("/static/token.js");
   return openContext(token, jwe).catch((error) => `${error.name} ${error.kind}`);

@@ -54,7 +54,7 @@ def test_a_claim_whose_answer_is_cut_is_answered_again(
     page.get_by_role("button", name="Done").click()
     ends_with(page, "done")
     page.goto(keep)
-    expect(page.locator("#facts")).to_contain_text("1 of 1 times")
+    expect(page.locator("#facts dd").last).to_have_text("1 of 1 time")
 
 
 @EVERYWHERE

@@ -49,6 +49,10 @@ class LeapingLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return super().time() + self._leaping.leapt
 
+    async def shutdown_default_executor(self, _: float | None = None) -> None:
+        """Wait for its threads. The time that Python 3.12 and later give them is over as soon as nothing else is."""
+        await super().shutdown_default_executor()
+
 
 def journey(
     rules: Rules | None = None,

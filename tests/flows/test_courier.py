@@ -10,13 +10,13 @@ import pytest
 from tests.flows.journeys import generous, journey
 from tests.support.world import World
 from watchword.adapters.memory import MemoryStore
-from watchword.core.delivery import POSSIBLE_DUPLICATE, Delivery, DeliveryStatus, Due, Settlement
+from watchword.core.delivery import NOT_HANDED_OVER, POSSIBLE_DUPLICATE, Delivery, DeliveryStatus, Due, Settlement
 from watchword.core.instant import MINUTE, SECOND
 from watchword.core.message import PasscodeMessage, Receipt, TlsFacts
 from watchword.core.verification import Status
 from watchword.errors import DeliveryError, StoreError, UndeliverableError
 from watchword.flows.courier import Courier
-from watchword.flows.delivering import HAND_OVER, LEASE, POLL
+from watchword.flows.delivering import GIVING_BACK, HAND_OVER, LEASE, POLL
 from watchword.ports import CourierStore, Mailer
 
 
@@ -33,6 +33,27 @@ class Slow:
         await self.go_on.wait()
         self.mails.append(recipient)
         return Receipt("T1", "relay.example")
+
+
+class Sure(Slow):
+    """One that knows that it handed nothing over when it is canceled."""
+
+    async def deliver(self, recipient: str, message: PasscodeMessage) -> Receipt:
+        try:
+            return await super().deliver(recipient, message)
+        except asyncio.CancelledError:
+            raise asyncio.CancelledError(NOT_HANDED_OVER) from None
+
+
+class Mute(MemoryStore):
+    """A store in which no word of a courier is ever written, while it is ``mute``."""
+
+    mute = True
+
+    async def settle(self, due: Due, settlement: Settlement) -> None:
+        if self.mute:
+            await asyncio.Event().wait()
+        await super().settle(due, settlement)
 
 
 class Trouble(MemoryStore):
@@ -252,20 +273,24 @@ async def test_a_repeat_after_an_unseen_end_says_so(world: World) -> None:
 
 @journey()
 async def test_a_courier_that_dies_after_the_hand_over_is_followed_by_another(world: World) -> None:
-    slow = Slow()
-    dying = a_courier(world, mailer=slow)
+    store = Mute()
+    await store.add_app(world.app)
+    world.verifications._store = store
+    dying = a_courier(world, store=store)
     raw = (await world.create()).verification.id
     task = asyncio.create_task(dying.drain())
-    await slow.begun.wait()
+    await until(lambda: len(world.outbox.mails) == 1)
     for under_way in dying._under_way:
         under_way.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    store.mute = False
+    courier = a_courier(world, store=store)
     world.clock.move(LEASE - 1)
-    assert await world.courier._take() == 0
+    assert await courier._take() == 0
     world.clock.move(1)
-    assert await world.courier.drain() == 1
-    delivery = await last(world, raw)
+    assert await courier.drain() == 1
+    _, (delivery,) = await store.find(world.app.id, raw)
     assert (delivery.status, delivery.reason, delivery.tries) == (DeliveryStatus.SENT, POSSIBLE_DUPLICATE, 2)
 
 
@@ -397,18 +422,21 @@ async def test_a_mailer_that_breaks_leaves_the_message_to_be_tried_again(world: 
     assert "canary" not in repr(world.journal.events)
 
 
+@pytest.mark.parametrize(("slow", "uncertain"), [(Slow, True), (Sure, False)])
 @journey()
-async def test_a_relay_that_never_answers_is_left_before_the_lease_ends(world: World) -> None:
+async def test_a_relay_that_never_answers_is_left_before_the_lease_ends(
+    world: World, slow: type[Slow], uncertain: bool
+) -> None:
     loop = asyncio.get_running_loop()
     raw = (await world.create()).verification.id
     began = loop.time()
-    courier = a_courier(world, mailer=Slow())
+    courier = a_courier(world, mailer=slow())
     await courier._take()
     await asyncio.gather(*courier._under_way)
     assert loop.time() - began == pytest.approx(HAND_OVER / SECOND, abs=1)
     assert HAND_OVER < LEASE
     delivery = await last(world, raw)
-    assert (delivery.status, delivery.reason, delivery.uncertain) == (DeliveryStatus.QUEUED, "timeout", True)
+    assert (delivery.status, delivery.reason, delivery.uncertain) == (DeliveryStatus.QUEUED, "timeout", uncertain)
 
 
 @journey()
@@ -483,8 +511,44 @@ async def test_stopping_waits_no_longer_than_its_grace(world: World) -> None:
     began = loop.time()
     await courier.stop(3 * SECOND)
     await task
-    assert loop.time() - began == pytest.approx(3, abs=0.5)
+    assert loop.time() - began == pytest.approx((3 * SECOND - GIVING_BACK) / SECOND, abs=0.5)
     assert (await last(world, raw)).status is DeliveryStatus.QUEUED
+
+
+@pytest.mark.parametrize(("slow", "told"), [(Slow, POSSIBLE_DUPLICATE), (Sure, "")])
+@journey()
+async def test_what_a_stop_breaks_off_goes_out_at_once_and_says_whether_it_may_be_there(
+    world: World, slow: type[Slow], told: str
+) -> None:
+    mailer = slow()
+    courier = a_courier(world, mailer=mailer)
+    raw = (await world.create()).verification.id
+    task = asyncio.create_task(courier.run())
+    await mailer.begun.wait()
+    await courier.stop()
+    await task
+    delivery = await last(world, raw)
+    assert (delivery.status, delivery.reason) == (DeliveryStatus.QUEUED, "interrupted")
+    assert await a_courier(world).drain() == 1
+    delivery = await last(world, raw)
+    assert (delivery.status, delivery.reason) == (DeliveryStatus.SENT, told)
+
+
+@journey()
+async def test_a_stop_does_not_wait_for_a_store_that_hangs(world: World) -> None:
+    loop = asyncio.get_running_loop()
+    store = Mute()
+    await store.add_app(world.app)
+    world.verifications._store = store
+    slow = Slow()
+    courier = a_courier(world, store=store, mailer=slow)
+    await world.create()
+    task = asyncio.create_task(courier.run())
+    await slow.begun.wait()
+    began = loop.time()
+    await courier.stop(3 * SECOND)
+    await task
+    assert loop.time() - began == pytest.approx(3, abs=0.5)
 
 
 @journey()

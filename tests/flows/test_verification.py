@@ -519,6 +519,17 @@ async def test_a_clock_that_leapt_and_came_back_leaves_a_code_as_it_was(world: W
 
 
 @journey()
+async def test_a_wait_that_a_clock_wrote_when_it_leapt_is_told_as_it_counts(world: World) -> None:
+    world.clock.move(DAY)
+    raw = (await world.create()).verification.id
+    world.clock.move(-DAY)
+    shown = await world.verifications.get(world.app, raw)
+    assert world.clock.now() == shown.verification.resend_at
+    resent = await world.verifications.resend(world.app, raw)
+    assert (2, world.clock.now() + MINUTE) == (resent.verification.sends, resent.verification.resend_at)
+
+
+@journey()
 async def test_every_refused_proof_has_one_public_face(world: World) -> None:
     raw, code = await world.send()
     with pytest.raises(NotAcceptedError) as refused:

@@ -108,6 +108,36 @@ def test_a_sentence_has_the_placeholders_of_the_english_one(tag: str) -> None:
     ]
 
 
+# Read right of one as well, or said of a number that is never one; making a link says "once" by its own name.
+ANY_NUMBER = {
+    "{n} of {all}",
+    "This is picture {n} of {all}.",
+    "Sealing link {n} of {all}",
+    "Try again in {n} min.",
+    "{n} minutes",
+    "The code has {n} digits. Nothing was sent, and no try was counted.",
+    "That is too many: {n} files are the most. Nothing was added.",
+    "There are {n} QR codes in this picture. Which one?",
+    *(
+        f"The clock of this device is {{n}} seconds {how}. "
+        "The code here goes by the server\u2019s; an app on this device may show another."
+        for how in ("fast", "slow")
+    ),
+    "It opens {n} times, until {time}.",
+    "Each opens {n} times, until {time}.",
+}
+
+
+def test_scripts_say_another_sentence_where_a_number_is_one() -> None:
+    counted = r'"([^"\n]*\{n\}[^"\n]*)"'
+    scripts = [path.read_text("utf-8") for path in (WEB / "static").glob("*.js")]
+    chosen = "".join(choice for script in scripts for choice in re.findall(r"=== 1\s*\?[^;]*", script))
+
+    assert ANY_NUMBER == {said for script in scripts for said in re.findall(counted, script)} - set(
+        re.findall(counted, chosen)
+    )
+
+
 @pytest.mark.parametrize("tag", LANGUAGES)
 def test_a_sentence_is_one_line_of_text_without_a_link(tag: str) -> None:
     table = _table(tag)

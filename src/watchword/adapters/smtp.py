@@ -2,15 +2,15 @@
 
 The only ways out are a Receipt, which records what the handshake proved (transport level T1), and a DeliveryError:
 
-    tls_unavailable       no STARTTLS on offer, or it was refused; nothing else was said
+    tls_unavailable       no STARTTLS on offer, or it was refused (but for 421); nothing else was said
     tls_certificate       the certificate does not verify, for this host, today
     tls_handshake         no common TLS version, or the handshake broke
-    starttls_injection    bytes between the answer to STARTTLS and the handshake
+    starttls_injection    bytes before the handshake that nobody asked for
     auth_refused          the relay does not know us, or wants us to log in
     unreachable           no such host, nobody listens, no route
     timeout               no answer in time                         uncertain after the end of DATA
     connection_lost       the relay hung up                         uncertain after the end of DATA
-    relay_garbled         an answer that is not SMTP                uncertain after the end of DATA
+    relay_garbled         what is not SMTP, or was not asked for    uncertain after the end of DATA
     relay_deferred        4xx
     refused               5xx                                       permanent for MAIL, RCPT and DATA
     smtputf8_unavailable  a non-ASCII address, a relay without it   permanent
@@ -29,6 +29,7 @@ the relay said beyond its code.
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import time
 from typing import TYPE_CHECKING, Final
@@ -37,6 +38,7 @@ from watchword.adapters.smtp_address import SmtpAddress, client_tls
 from watchword.adapters.smtp_circuit import Circuit
 from watchword.adapters.smtp_connection import Connection, open_connection, own_name, refusal
 from watchword.adapters.smtp_pool import ConnectionPool, Loan
+from watchword.core.delivery import NOT_HANDED_OVER
 from watchword.core.message import Envelope, Receipt
 from watchword.core.recipient import is_sendable
 from watchword.errors import DeliveryError, SettingsError
@@ -92,14 +94,23 @@ class SmtpRelay:
 
         Raises:
             DeliveryError: the relay did not take it; ``uncertain`` where it may have.
+            CancelledError: with ``NOT_HANDED_OVER`` as its argument up to the answer to DATA.
         """
         sender, recipient = _path(envelope.sender), _path(envelope.recipient)
-        async with self._pool.lend() as loan:
-            options = _options(loan.connection, envelope)
-            await _begin(loan, b"FROM:" + sender, options)
-            loan.accepted = True
-            await _transfer(loan.connection, b"TO:" + recipient, envelope.content)
-            return self._receipt(loan.connection.facts)
+        handed_over = False
+        try:
+            async with self._pool.lend() as loan:
+                options = _options(loan.connection, envelope)
+                await _begin(loan, b"FROM:" + sender, options)
+                loan.accepted = True
+                await _announce(loan.connection, b"TO:" + recipient)
+                handed_over = True
+                await _hand_over(loan.connection, envelope.content)
+                return self._receipt(loan.connection.facts)
+        except asyncio.CancelledError:
+            if handed_over:
+                raise
+            raise asyncio.CancelledError(NOT_HANDED_OVER) from None
 
     async def ping(self) -> Receipt:
         """Open a new connection, prove all that sending would prove, and send nothing.
@@ -174,10 +185,14 @@ async def _begin(loan: Loan, sender: bytes, options: tuple[bytes, ...]) -> None:
         await _say(loan.connection, b"MAIL", sender, *options)
 
 
-async def _transfer(connection: Connection, recipient: bytes, content: bytes) -> None:
-    """Say RCPT and DATA and hand over the content."""
+async def _announce(connection: Connection, recipient: bytes) -> None:
+    """Say RCPT and DATA."""
     await _say(connection, b"RCPT", recipient, expect=(_OK, _WILL_FORWARD))
     await _say(connection, b"DATA", expect=(_START_INPUT,))
+
+
+async def _hand_over(connection: Connection, content: bytes) -> None:
+    """Say the message itself."""
     code = await connection.hand_over(content)
     if code != _OK:
         await _give_up(connection, refusal(code, handed_over=True))

@@ -22,6 +22,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final, Literal, cast
 
 import aiosmtplib
+from aiosmtplib.protocol import SMTPProtocol
 from aiosmtplib.typing import Default
 
 from watchword.adapters.smtp_address import SmtpAddress
@@ -37,6 +38,7 @@ GOODBYE: Final = 2.0  # seconds a relay has to answer QUIT
 _AUTH_CODES: Final = frozenset({530, 534, 535, 538})  # RFC 4954 section 6: about who we are, not about the message
 _REPLY_CLASS: Final = 100
 _CLOSING: Final = 421
+_READY: Final = 220
 
 # Letters, digits and hyphens, and at least one dot: relays turn away names that are not fully qualified.
 _FULL_NAME = re.compile(r"(?=.{1,253}\Z)(?:(?!-)[A-Za-z0-9-]{1,63}(?<!-)\.)+(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
@@ -114,6 +116,17 @@ class _Client(aiosmtplib.SMTP):
 
     tap: ReplyTap | None = None
 
+    async def call(self, address: SmtpAddress) -> None:
+        """Connect and hear the greeting, through the tap. ``connect`` would keep what comes with it to answer EHLO."""
+        loop = asyncio.get_running_loop()
+        self.protocol = protocol = SMTPProtocol(loop)
+        self.tap = tap = ReplyTap(protocol, encrypted=address.implicit)
+        tls = self.tls_context if address.implicit else None
+        self.transport, _ = await loop.create_connection(lambda: tap, address.host, address.port, ssl=tls)
+        greeting = await protocol.read_response()
+        if greeting.code != _READY:
+            raise aiosmtplib.SMTPConnectResponseError(greeting.code, "")
+
     async def execute_command(
         self,
         *words: bytes,
@@ -122,6 +135,17 @@ class _Client(aiosmtplib.SMTP):
         if self.tap is not None:
             self.tap.expect_one_reply()
         return await super().execute_command(*words, timeout=timeout)
+
+    def told(self, error: BaseException, *, uncertain: bool = False) -> DeliveryError:
+        """Say what went wrong, as ``failure`` does. A relay that spoke unasked was hung up on, and did not hang up."""
+        if self.tap is None or not self.tap.spoke_unasked:
+            return failure(error, uncertain=uncertain)
+        if not self.tap.encrypted:
+            detail = "Somebody between here and the relay, or the relay, spoke before the TLS handshake."
+            return DeliveryError(detail, reason="starttls_injection")
+        if isinstance(error, aiosmtplib.SMTPServerDisconnected):
+            return DeliveryError("The relay spoke unasked.", reason="relay_garbled", uncertain=uncertain)
+        return failure(error, uncertain=uncertain)
 
     def close(self) -> None:
         if self.transport is not None:
@@ -198,7 +222,7 @@ class Connection:
         except _ESCAPES as error:
             if isinstance(error, TimeoutError):
                 self.cut()  # the answer may still come, and must not be taken for that to another command
-            raise failure(error, uncertain=uncertain) from None
+            raise self._client.told(error, uncertain=uncertain) from None
 
 
 def _transparent(content: bytes) -> bytes:
@@ -231,7 +255,7 @@ async def open_connection(
         async with asyncio.timeout(seconds):
             return await _introduce(client, address, seconds)
     except (DeliveryError, *_ESCAPES) as error:
-        told = failure(error)
+        told = client.told(error)
         client.close()
         raise DeliveryError(told.detail, reason=told.reason) from None
     except BaseException:
@@ -240,11 +264,10 @@ async def open_connection(
 
 
 async def _introduce(client: _Client, address: SmtpAddress, seconds: float) -> Connection:
-    await client.connect()
+    await client.call(address)
     if not address.implicit:
         await _upgrade(client)
     facts = _facts(client)
-    client.tap = ReplyTap(client.protocol, encrypted=True)
     await client.ehlo()
     if address.user:
         await _authenticate(client, address)
@@ -253,24 +276,25 @@ async def _introduce(client: _Client, address: SmtpAddress, seconds: float) -> C
 
 async def _upgrade(client: _Client) -> None:
     """Bring a plaintext connection to verified TLS, or raise. Nothing learnt before survives it."""
-    client.tap = tap = ReplyTap(client.protocol, encrypted=False)
+    tap = cast("ReplyTap", client.tap)
     try:
         await client.ehlo()
         if not client.supports_extension("starttls"):
             raise DeliveryError("The relay does not offer STARTTLS.", reason="tls_unavailable")
         tap.expect_one_reply()
         await client.starttls()
+        tap.encrypt()
     except (aiosmtplib.SMTPException, OSError) as error:
+        if tap.spoke_unasked:
+            raise
         raise _upgrade_failure(error, tap) from None
 
 
 def _upgrade_failure(error: Exception, tap: ReplyTap) -> DeliveryError:
-    if tap.spoke_unasked:
-        detail = "Somebody between here and the relay, or the relay, spoke before the TLS handshake."
-        return DeliveryError(detail, reason="starttls_injection")
-    if isinstance(error, aiosmtplib.SMTPHeloError) and refusal(error.code).reason == "relay_deferred":
-        return refusal(error.code)
     if isinstance(error, aiosmtplib.SMTPResponseException):
+        busy = isinstance(error, aiosmtplib.SMTPHeloError) or error.code == _CLOSING
+        if busy and refusal(error.code).reason == "relay_deferred":
+            return refusal(error.code)
         return DeliveryError("The relay did not agree to STARTTLS.", reason="tls_unavailable")
     if isinstance(error, aiosmtplib.SMTPServerDisconnected) and tap.replied:
         return DeliveryError("The relay closed the connection during the TLS handshake.", reason="tls_handshake")

@@ -1,7 +1,7 @@
 """What the relay says: one reply to each command, and a connection that ends at the first byte more.
 
-aiosmtplib keeps what comes with a reply and takes it for the answer to the next command, which may be about another
-message; and before a TLS handshake it only discards what nobody asked for.
+aiosmtplib keeps what comes with a reply, or with the greeting, and takes it for the answer to the next command, which
+may be about another message; and before a TLS handshake it only discards what nobody asked for.
 
 Not handled here: what a reply means, and how long it may take (``smtp_connection.py``).
 
@@ -28,19 +28,25 @@ _MORE_LINES: Final = b"-"  # where a reply goes on, this follows the code (RFC 5
 
 
 class ReplyTap(asyncio.Protocol):
-    """Sits before aiosmtplib on a connection that has said its greeting."""
+    """Sits before aiosmtplib from the first byte on. To begin with, the greeting is expected."""
 
-    def __init__(self, protocol: SMTPProtocol | None, *, encrypted: bool) -> None:
-        if protocol is None or protocol.transport is None:
-            raise aiosmtplib.SMTPServerDisconnected("Connection lost")
+    def __init__(self, protocol: SMTPProtocol, *, encrypted: bool) -> None:
         self._protocol = protocol
-        self._transport = cast("asyncio.Transport", protocol.transport)
-        self._transport.set_protocol(self)
-        self._encrypted = encrypted
         self._seen = bytearray()
         self._line = 0
-        self.replied = True
+        self.encrypted = encrypted
+        self.replied = False
         self.spoke_unasked = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._protocol.connection_made(transport)
+
+    def encrypt(self) -> None:
+        """Go on over TLS, after a handshake that aiosmtplib made and kept for itself."""
+        if self._transport is None:
+            raise aiosmtplib.SMTPServerDisconnected("Connection lost")
+        self._transport.set_protocol(self)
+        self.encrypted = True
 
     def expect_one_reply(self) -> None:
         """Call before each command: from here on exactly one reply may arrive."""
@@ -55,19 +61,25 @@ class ReplyTap(asyncio.Protocol):
             if not end:
                 return
             self.replied = True
-            if self._encrypted or end == len(self._seen):
+            if self.encrypted or end == len(self._seen):
                 self._protocol.data_received(bytes(self._seen[:end]))
             del self._seen[:end]
         if self._seen:
             self._seen.clear()
             self.spoke_unasked = True
-            self._transport.abort()
+            if self._transport is not None:
+                self._transport.abort()
 
     def eof_received(self) -> bool:
         return self._protocol.eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._protocol.connection_lost(exc)
+
+    @property
+    def _transport(self) -> asyncio.Transport | None:
+        """aiosmtplib's, which it lets go of at the end: one kept here is a circle that waits for the collector."""
+        return cast("asyncio.Transport | None", self._protocol.transport)
 
     def _end_of_reply(self) -> int:
         """Return where the reply ends, or 0 while it does not. What aiosmtplib cannot read is the end, too."""

@@ -10,22 +10,24 @@ asked at a terminal only; no secret is an argument; an error is one sentence and
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import NoReturn
 
 from watchword.cli import console, exits
 from watchword.errors import WatchwordError
 
+_SERVING = ("serve", "courier")  # commands that hear SIGHUP, once they have started
+
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit."""
     console.stand_in()
-    from watchword.cli.commands import commands  # noqa: PLC0415 (a worker imports this package and needs no typer)
-
     asked = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in asked
     try:
-        code = _run(commands, asked)
+        with _hangups(asked):
+            code = _run(asked)
     except WatchwordError as error:
         console.complain(error, as_json=as_json)
         sys.exit(exits.code_of(error))
@@ -42,8 +44,19 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(code if isinstance(code, int) else exits.OK)
 
 
-def _run(commands: Callable[..., object], asked: Sequence[str]) -> object:
+def _hangups(asked: Sequence[str]) -> AbstractContextManager[None]:
+    """What becomes of SIGHUP until a service hears it. Every other command ends by it, as any would."""
+    if not asked or asked[0] not in _SERVING:
+        return nullcontext()
+    from watchword.cli import hangup  # noqa: PLC0415 (there is no such signal on Windows)
+
+    return hangup.held()
+
+
+def _run(asked: Sequence[str]) -> object:
     """Run the command; one that needs another word, as ``watchword app``, shows its help as if asked for it."""
+    from watchword.cli.commands import commands  # noqa: PLC0415 (a worker imports this package and needs no typer)
+
     try:
         return commands(args=list(asked), prog_name="watchword", standalone_mode=False)
     except Exception as error:

@@ -18,7 +18,7 @@ import uvloop
 from watchword import bootstrap
 from watchword.adapters.log import Log, listen_to_libraries
 from watchword.adapters.system import SystemClock
-from watchword.cli import console
+from watchword.cli import console, hangup
 from watchword.core.policy import Rules
 from watchword.errors import SettingsError
 from watchword.settings import Settings
@@ -57,6 +57,7 @@ async def _deliver(settings: Settings, log: Log, data: str | None, *, as_json: b
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, leave)
     loop.add_signal_handler(signal.SIGHUP, service.reload, again)
+    hangup.heard()
     text = f"Watchword {version('watchword')} delivers what is to be sent."
     console.result(text, {"version": version("watchword"), "mode": "courier"}, as_json=as_json)
     try:

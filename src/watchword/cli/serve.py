@@ -40,7 +40,7 @@ from watchword import bootstrap
 from watchword.adapters.log import Log, listen_to_libraries
 from watchword.adapters.system import SystemClock, settle_to_serve
 from watchword.bootstrap import Minted
-from watchword.cli import console, welcome
+from watchword.cli import console, hangup, welcome
 from watchword.core.instant import SECOND
 from watchword.core.policy import Rules
 from watchword.errors import SettingsError, StoreError, UnavailableError, WatchwordError
@@ -188,6 +188,7 @@ def _serve_alone(
         await service.start()
         settle_to_serve()
         loop.add_signal_handler(signal.SIGHUP, service.reload, rules)
+        hangup.heard()
         try:
             await server.serve([listener])
         finally:
@@ -211,6 +212,7 @@ class Worker:
 
     def __call__(self) -> Gate:
         """Build the service of this worker."""
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # its parent's alone, also where a terminal tells all
         threading.Thread(target=_leave_with_parent, args=(self.counts,), name="watchword-parent", daemon=True).start()
         try:
             settings = self.again.settings()
@@ -339,6 +341,7 @@ def _serve_together(
         worker = Worker(again, minted, Path(counts))
         config = server_config(worker, workers=workers, bounds=bounds_of(settings))
         supervisor = _Supervisor(config, listener, greet, check, log)
+        hangup.heard()
         supervisor.run()
     log.close()
     if supervisor.failed:

@@ -23,6 +23,8 @@ from watchword.core.verification import Status, Verification
 
 NOT_OVER_A_NETWORK = "T0"
 POSSIBLE_DUPLICATE = "possible_duplicate"
+INTERRUPTED = "interrupted"
+NOT_HANDED_OVER = "nothing was handed over"  # what a mailer that is canceled says where it is sure
 
 _FIRST_WAIT: Span = SECOND
 _LONGEST_WAIT: Span = MINUTE
@@ -163,6 +165,11 @@ def settle(delivery: Delivery, due: Held, settlement: Settlement) -> Delivery | 
         reason=reason,
         tls=settlement.tls,
     )
+
+
+def given_back(now: Instant, *, uncertain: bool) -> Settlement:
+    """The word of a courier that was stopped meanwhile: whoever comes next tries again at once."""
+    return Settlement(DeliveryStatus.QUEUED, now, reason=INTERRUPTED, again_at=now, uncertain=uncertain)
 
 
 def heard(delivery: Delivery, report: Report, now: Instant) -> Delivery | None:

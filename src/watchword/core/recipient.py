@@ -21,7 +21,7 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, valida
 
 from watchword.core.keyring import INDEX_ADDRESS, INDEX_RECIPIENT, Keyring
 from watchword.core.message import MAX_ADDRESS
-from watchword.core.number import is_number, mask_number
+from watchword.core.number import is_number, mask_number, read_number
 from watchword.errors import InvalidInputError
 
 # Ordinary ASCII addresses, 99 of 100, are settled here in a microsecond; email-validator takes 30. A property
@@ -82,6 +82,16 @@ def read_email(typed: str) -> str:
     if not is_sendable(address):
         raise InvalidInputError("This is not an email address that mail can be sent to.", field="to")
     return address
+
+
+def read(typed: str) -> str:
+    """Read an address or a number, whichever it looks like, as ``read_email`` or ``read_number`` does."""
+    return read_number(typed).e164 if is_number(typed) else read_email(typed)
+
+
+def channel_of(address: str) -> str:
+    """The channel that reaches an address."""
+    return "sms" if is_number(address) else "email"
 
 
 def fold(address: str) -> str:

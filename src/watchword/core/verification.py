@@ -304,13 +304,19 @@ def resend(verification: Verification, schedule: tuple[Span, ...], now: Instant)
         return Resend.ENDED, verification
     if verification.sends_remaining <= 0:
         return Resend.SPENT, verification
-    # A wait far longer than any was written by a clock that leapt and came back.
-    if 0 < verification.resend_at - now <= 2 * max(schedule):
+    if without_leap(verification, schedule, now).resend_at > now:
         return Resend.EARLY, verification
     sends = verification.sends + 1
     return Resend.SENT, msgspec.structs.replace(
         verification, sends=sends, resend_at=resend_at(schedule, sends, now, verification.expires_at)
     )
+
+
+def without_leap(verification: Verification, schedule: tuple[Span, ...], now: Instant) -> Verification:
+    """As it counts: a wait far longer than any was written by a clock that leapt and came back, and is none."""
+    if verification.resend_at - now <= 2 * max(schedule) or verification.sends_remaining <= 0:
+        return verification
+    return msgspec.structs.replace(verification, resend_at=now)
 
 
 def resend_at(schedule: tuple[Span, ...], sends: int, now: Instant, expires_at: Instant) -> Instant:

@@ -7,7 +7,9 @@ Rules:
 
 * as many messages are claimed as can be handed over at once, so that nothing waits between the look and the relay;
 * delivery is at least once: a courier that dies between the relay's answer and the note of it leaves a lease
-  that ends, and whoever repeats the message says so (``possible_duplicate``).
+  that ends, and whoever repeats the message says so (``possible_duplicate``);
+* one that is stopped gives back what it could not finish: nobody waits for its lease, and where the mailer is sure that
+  nothing was handed over, nobody is told of a duplicate.
 """
 
 from __future__ import annotations
@@ -17,7 +19,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Generic, Protocol, TypeVar
 
-from watchword.core.delivery import POSSIBLE_DUPLICATE, DeliveryStatus, Settlement, next_try
+from watchword.core.delivery import (
+    NOT_HANDED_OVER,
+    POSSIBLE_DUPLICATE,
+    DeliveryStatus,
+    Settlement,
+    given_back,
+    next_try,
+)
 from watchword.core.instant import MINUTE, SECOND, Instant, Span
 from watchword.core.message import Receipt
 from watchword.errors import DeliveryError, InvalidInputError, TamperedError, UnavailableError, WatchwordError
@@ -25,6 +34,7 @@ from watchword.ports import Audit, Clock, Entropy
 
 LEASE: Span = 2 * MINUTE
 HAND_OVER: Span = 90 * SECOND  # below the lease, so that a slow relay is not given the message twice
+GIVING_BACK: Span = SECOND  # the end of a stop's grace, for writing down what could not be finished
 POLL: Span = SECOND  # how long a message written by another process may wait to be seen
 
 
@@ -110,15 +120,17 @@ class Delivering(ABC, Generic[Held]):
                 await self._news_within(POLL)
 
     async def stop(self, grace: Span = 10 * SECOND) -> None:
-        """Claim nothing more and finish what is being handed over, for at most ``grace``."""
+        """Claim nothing more, finish what is being handed over and give back the rest, within ``grace``."""
         self._stopping = True
         self._news.set()
         async with self._claiming:  # what a claim under way still brings is finished as well
             under_way = set(self._under_way)
         if under_way:
-            _, late = await asyncio.wait(under_way, timeout=grace / SECOND)
+            _, late = await asyncio.wait(under_way, timeout=(grace - GIVING_BACK) / SECOND)
             for task in late:
                 task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=GIVING_BACK / SECOND)
 
     async def drain(self) -> int:
         """Work off everything that is due now; returns how many messages were claimed."""
@@ -158,7 +170,10 @@ class Delivering(ABC, Generic[Held]):
             return
 
     async def _deliver(self, due: Held) -> None:
-        settlement = await self._hand_over(due)
+        try:
+            settlement = await self._hand_over(due)
+        except asyncio.CancelledError as error:  # ``stop`` waits for what follows
+            settlement = given_back(self._clock.now(), uncertain=_may_be_there(error))
         try:
             await self._outbox.settle(due, settlement)
         except UnavailableError as error:
@@ -173,8 +188,8 @@ class Delivering(ABC, Generic[Held]):
                 receipt = await self._send(due)
         except DeliveryError as error:
             return self._failed(due, error)
-        except TimeoutError:
-            return self._failed(due, DeliveryError(reason="timeout", uncertain=True))
+        except TimeoutError as error:
+            return self._failed(due, DeliveryError(reason="timeout", uncertain=_may_be_there(error.__cause__)))
         except (InvalidInputError, TamperedError) as error:
             return self._failed(due, DeliveryError(reason=error.code, permanent=True))
         except WatchwordError as error:
@@ -193,3 +208,8 @@ class Delivering(ABC, Generic[Held]):
             again_at = next_try(due.tries, self._expires_at(due), now, jitter, self._longest_wait)
         status = DeliveryStatus.FAILED if again_at is None else DeliveryStatus.QUEUED
         return Settlement(status, now, reason=error.reason, again_at=again_at, uncertain=error.uncertain)
+
+
+def _may_be_there(canceled: BaseException | None) -> bool:
+    """Whether a mailer that was canceled may have handed the message over, which it may unless it says otherwise."""
+    return canceled is None or NOT_HANDED_OVER not in canceled.args

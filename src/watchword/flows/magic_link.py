@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from watchword.core import magic_link, particulars, passcode, pkce, work
+from watchword.core import magic_link, particulars, passcode, pkce, recipient, work
 from watchword.core.action import Action
 from watchword.core.app import App
 from watchword.core.envelope import IV_SIZE
@@ -26,7 +26,6 @@ from watchword.core.instant import SECOND, Instant, rfc3339
 from watchword.core.keyring import NONCE_SIZE, Keyring
 from watchword.core.known_device import is_known, remember
 from watchword.core.particulars import Particulars
-from watchword.core.recipient import mask
 from watchword.core.verification import CODE, LINK, NOT_ELSEWHERE, Outcome, Status, Verification, over
 from watchword.core.words import is_sign
 from watchword.core.work import WorkDone, WorkSet
@@ -171,7 +170,7 @@ class MagicLinks:
             RateLimitedError, StoreError, KeyringError.
         """
         row, app = await self._by_ticket(verification, proof, source)
-        return self._seen(self._verifications.show(row), app)
+        return self._seen(self._verifications.show(row, self._clock.now()), app)
 
     async def check(
         self, verification: bytes, proof: bytes, typed: str, source: str, device: str | None = None
@@ -266,14 +265,14 @@ class MagicLinks:
         challenge = pkce.challenge_of(verifier)
         if (verification is None) == (code is None):
             raise InvalidInputError("Give the hand-off code, or the id of what was confirmed.", field="code")
-        now = self._clock.now()
+        now, address = self._clock.now(), None if to is None else recipient.read(to)
         raw = verification if verification is not None else self._read_handoff(app, code or "", now)
         await self._keys.hold(raw, lambda: self._store.find(app.id, raw))
         judgement = await self._store.exchange(
             app.id,
             raw,
             challenge=challenge,
-            expected=self._verifications.expect(app, raw, purpose, to, action),
+            expected=self._verifications.expect(app, raw, purpose, address, action),
             handed_over=code is not None,
             guesses=self._verifications.rules.guesses,
             now=now,
@@ -281,7 +280,7 @@ class MagicLinks:
         outcome, judged = judgement.outcome, judgement.verification
         if outcome is Outcome.APPROVED:
             self._verifications.record("verification.approved", judged)
-            return self._verifications.show(judged)
+            return self._verifications.show(judged, now, address=address)
         replayed = outcome is Outcome.USED
         event = "verification.exchange_replayed" if replayed else "verification.refused"
         self._verifications.record(event, judged, **({} if replayed else {"reason": outcome.value}))
@@ -354,7 +353,7 @@ class MagicLinks:
                 status=status.value,
                 app=app.name,
                 purpose=row.purpose,
-                to=mask(address),
+                to=recipient.mask(address),
                 countersign=passcode.derive_watchword(ring, row.app, row.id)[1],
                 requested_at=rfc3339(row.created_at),
                 expires_at=rfc3339(row.expires_at),

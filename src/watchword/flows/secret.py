@@ -22,7 +22,7 @@ import msgspec
 from watchword.core import ids
 from watchword.core import secret as rules
 from watchword.core.app import App
-from watchword.core.instant import SECOND, Instant, Span, rfc3339
+from watchword.core.instant import DAY, SECOND, Instant, Span, rfc3339
 from watchword.core.keyring import INDEX_SECRET, INDEX_SOURCE
 from watchword.core.secret import Claimed, Outcome, Secret, SecretRules, State, Toll
 from watchword.core.source import network_of_client
@@ -299,8 +299,11 @@ class Secrets:
             return min(rules.DEFAULT_LIFETIME, longest)
         lifetime = seconds * SECOND
         if not rules.SHORTEST_LIFETIME <= lifetime <= longest:
+            days = longest // DAY  # a command line and a page take those, the API takes seconds
             ends = f"{rules.SHORTEST_LIFETIME // SECOND} to {longest // SECOND} seconds"
-            raise InvalidInputError(f"A secret lives {ends}.", field="expires_in")
+            raise InvalidInputError(
+                f"A secret lives a minute to {days} day{'s' * (days != 1)}, which is {ends}.", field="expires_in"
+            )
         return lifetime
 
     def toll(self, new: NewSecret) -> Toll:

@@ -28,10 +28,9 @@ from watchword.core.instant import Instant
 from watchword.core.keyring import NONCE_SIZE, Keyring
 from watchword.core.limit import Allowance
 from watchword.core.magic_link import LinkWanted
-from watchword.core.number import is_number, read_number
 from watchword.core.particulars import Particulars
 from watchword.core.source import network_of
-from watchword.core.verification import Expected, Outcome, Status, Verification, resend_at
+from watchword.core.verification import Expected, Outcome, Status, Verification, resend_at, without_leap
 from watchword.errors import (
     AlreadyUsedError,
     CanceledError,
@@ -158,7 +157,7 @@ class Verifications:
             new = structs.replace(new, notice=notice, traits=guard.traits_of(ring, number, new.recipient))
         source = None if request.source is None else network_of(request.source)
         # While nobody waits for it: afterwards it only has to be sent.
-        shown = self._show(new, now, address=address, made=True)
+        shown = self.show(new, now, address=address, made=True)
         adding = self._store.add(
             new,
             charges=guard.charges_of(self.rules, ring, new, source),
@@ -172,7 +171,7 @@ class Verifications:
         self._record("verification.replayed" if replayed else "verification.created", verification)
         self._wake()
         if replayed or verification.is_held:
-            return self._show(verification, now, replayed=replayed, made=True)
+            return self.show(verification, now, replayed=replayed, made=True)
         shown.left = guard.sends_left(self.rules, verification, added.left)
         return shown
 
@@ -196,7 +195,8 @@ class Verifications:
             StoreError, KeyringError: nothing was evaluated.
         """
         digits = passcode.read_digits(typed)
-        expected = self.expect(app, verification, purpose, to, action)
+        address = None if to is None else recipient.read(to)
+        expected = self.expect(app, verification, purpose, address, action)
         now = self._clock.now()
         try:
             matches = self._keys.with_ring(lambda ring: passcode.is_code(ring, app.id, verification, digits))
@@ -215,7 +215,8 @@ class Verifications:
         outcome, judged = judgement.outcome, judgement.verification
         if outcome is Outcome.APPROVED:
             self._record("verification.approved", judged)
-            return self._show(judged, now, left=guard.guesses_left(self.rules, judgement.guesses, now))
+            left = guard.guesses_left(self.rules, judgement.guesses, now)
+            return self.show(judged, now, address=address, left=left)
         self._record("verification.refused", judged, reason=outcome.value)
         if outcome is Outcome.CLOSED:
             raise ChannelClosedError
@@ -224,18 +225,18 @@ class Verifications:
         raise NOT_ACCEPTED[outcome](attempts_remaining=judged.attempts_remaining)
 
     def expect(
-        self, app: App, verification: bytes, purpose: str | None, to: str | None, action: Action | None
+        self, app: App, verification: bytes, purpose: str | None, address: str | None, action: Action | None
     ) -> Expected:
-        """What an app believes it is checking, as it is compared.
+        """What an app believes it is checking, as it is compared. ``address`` is read already.
 
         Raises:
-            InvalidInputError: there is no such purpose, or ``to`` is no address.
+            InvalidInputError: there is no such purpose.
         """
         if purpose is not None and purpose not in policy.PURPOSES:
             raise InvalidInputError(f"Known purposes are {', '.join(policy.PURPOSES)}.", field="purpose")
         return Expected(
             purpose,
-            None if to is None else self._identify(to),
+            None if address is None else recipient.identify(self._keys.ring, recipient.channel_of(address), address),
             None if action is None else digest(self._keys.ring, app.id, verification, action),
         )
 
@@ -263,7 +264,7 @@ class Verifications:
         resent = added.verification
         self._record("verification.resent", resent)
         self._wake()
-        return self._show(resent, now, left=guard.sends_left(self.rules, resent, added.left))
+        return self.show(resent, now, left=guard.sends_left(self.rules, resent, added.left))
 
     async def cancel(self, app: App, verification: bytes) -> Shown:
         """Withdraw a verification for good. Messages that still wait are not sent.
@@ -272,9 +273,10 @@ class Verifications:
             UnknownError, EndedError, StoreError, KeyringError.
         """
         await self._keys.hold(verification, lambda: self._store.find(app.id, verification))
-        canceled = await self._store.cancel(app.id, verification, now=self._clock.now())
+        now = self._clock.now()
+        canceled = await self._store.cancel(app.id, verification, now=now)
         self._record("verification.canceled", canceled)
-        return self.show(canceled)
+        return self.show(canceled, now)
 
     async def get(self, app: App, verification: bytes) -> Shown:
         """Show a verification and its deliveries.
@@ -283,12 +285,7 @@ class Verifications:
             UnknownError, StoreError.
         """
         found, deliveries = await self._store.find(app.id, verification)
-        return self._show(found, self._clock.now(), deliveries=deliveries)
-
-    def _identify(self, to: str) -> bytes:
-        if is_number(to):
-            return recipient.identify(self._keys.ring, "sms", read_number(to).e164)
-        return recipient.identify(self._keys.ring, "email", recipient.read_email(to))
+        return self.show(found, self._clock.now(), deliveries=deliveries)
 
     def _demand_rule(self, request: Request) -> None:
         if request.locale is not None and not _LOCALE.fullmatch(request.locale):
@@ -350,7 +347,7 @@ class Verifications:
             return Particulars(action=said)
         return Particulars(link.redirect_uri, link.state or "", describe(request.user_agent), said)
 
-    def _show(
+    def show(
         self,
         verification: Verification,
         now: Instant,
@@ -361,14 +358,14 @@ class Verifications:
         made: bool = False,
         left: Allowance | None = None,
     ) -> Shown:
-        """Show it, to whoever ``made`` it with its ticket. ``address`` spares opening the sealed one."""
+        """Show it, to whoever ``made`` it with its ticket. ``address``, where it is known, spares opening its own."""
 
         def shown(ring: Keyring) -> Shown:
             app, raw = verification.app, verification.id
             known = address or particulars.read(ring.open(verification.sealed, bound_to=app + raw))[0]
             paged = made and verification.has_page
             return Shown(
-                verification,
+                without_leap(verification, self.rules.profile.resend_after, now),
                 recipient.mask(known),
                 " ".join(passcode.derive_watchword(ring, app, raw)),
                 verification.status_at(now),
@@ -379,10 +376,6 @@ class Verifications:
             )
 
         return self._keys.with_ring(shown)
-
-    def show(self, verification: Verification) -> Shown:
-        """A verification as its app may see it now."""
-        return self._show(verification, self._clock.now())
 
     def record(self, event: str, verification: Verification, **facts: object) -> None:
         """Write down what happened to a verification."""

@@ -19,9 +19,9 @@ export class Refused extends Error {
   /**
    * @param {number} status
    * @param {Problem} [problem]
-   * @param {number} [retryAfter] seconds
+   * @param {number} [retryAfter] seconds; a guess where none were told, or a date, as by a proxy
    */
-  constructor(status, problem = {}, retryAfter = 0) {
+  constructor(status, problem = {}, retryAfter = 30) {
     super(phrase(problem.detail ?? (status ? ODD : OFFLINE)));
     this.name = "Refused";
     this.status = status;
@@ -30,6 +30,12 @@ export class Refused extends Error {
     this.at = problem.at ?? "";
     this.remaining = problem.attempts_remaining ?? null;
     this.retryAfter = retryAfter;
+  }
+
+  /** How many tries are left, in words; nothing where that was not said. */
+  get tries() {
+    const n = this.remaining;
+    return n === null ? "" : phrase(n === 1 ? "One more try." : "{n} more tries.", { n });
   }
 }
 
@@ -73,7 +79,7 @@ export async function fetched(path, how) {
  */
 function refused(response, answer) {
   const problem = /** @type {Problem} */ (answer && typeof answer === "object" ? answer : {});
-  return new Refused(response.status, problem, Number(response.headers.get("Retry-After") ?? 0));
+  return new Refused(response.status, problem, Number(response.headers.get("Retry-After")) || undefined);
 }
 
 /**

@@ -332,6 +332,7 @@ function second_words(seen) {
 /** @param {import("./otpauth.js").Migration} seen */
 function migration_words({ accounts, unusable, part, parts }) {
   const rest = parts > 1 ? [phrase("This is picture {n} of {all}.", { n: part, all: parts })] : [];
-  const all = phrase("An export of {n} accounts. Each one that is ticked gets a link of its own.", { n: accounts.length + unusable.length });
+  const n = accounts.length + unusable.length;
+  const all = phrase(n === 1 ? "An export of one account. If it is ticked, it gets a link." : "An export of {n} accounts. Each one that is ticked gets a link of its own.", { n });
   return [all, ...rest].join(" ");
 }

@@ -142,8 +142,7 @@ function refused(error, said) {
   } else if (error.reason !== "mismatch" || error.remaining === 0) {
     return over(error.reason === "mismatch" ? "exhausted" : error.reason);
   } else {
-    const tries = error.remaining === 1 ? phrase("One more try.") : phrase("{n} more tries.", { n: error.remaining ?? 0 });
-    said.textContent = `${phrase("That is not the code of now. Wait for the next one.")} ${tries}`;
+    said.textContent = `${phrase("That is not the code of now. Wait for the next one.")} ${error.tries}`.trim();
   }
   field.select();
 }

@@ -121,8 +121,7 @@ function refuseWord(error) {
     closeWords();
     return trouble(phrase("That was not the word, three times. This way is closed now."));
   }
-  const more = error.remaining === 1 ? phrase("One more try.") : phrase("{n} more tries.", { n: error.remaining ?? 0 });
-  wrong(`${phrase("That is not the word.")} ${more}`);
+  wrong(`${phrase("That is not the word.")} ${error.tries}`.trim());
 }
 
 /** No more words: what is left is this browser, and the code. */

@@ -224,9 +224,11 @@ async function finish(press, act) {
 /** @param {Error & {reason?: string, remaining?: number | null}} error */
 function words_of(error) {
   if (error.reason !== "mismatch") return error.message;
-  return error.remaining === 1
+  const n = error.remaining ?? null;
+  if (n === null) return phrase("That is not the code of now. Wait for the next one.");
+  return n === 1
     ? phrase("That is not the code of now. Wait for the next one. One more try, then this link is void.")
-    : phrase("That is not the code of now. Wait for the next one. {n} more tries, then this link is void.", { n: error.remaining ?? 0 });
+    : phrase("That is not the code of now. Wait for the next one. {n} more tries, then this link is void.", { n });
 }
 
 /** @param {() => void} hide */

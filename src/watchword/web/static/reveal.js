@@ -200,7 +200,8 @@ async function failed(error) {
 /** @param {Refused} error */
 function words_of(error) {
   if (error.status === 422) {
-    const rest = error.remaining ? [phrase("{n} more tries before a pause.", { n: error.remaining })] : [];
+    const n = error.remaining;
+    const rest = n ? [phrase(n === 1 ? "One more try before a pause." : "{n} more tries before a pause.", { n })] : [];
     return [phrase("That is not the passphrase. Nothing was opened, nothing is lost."), ...rest].join(" ");
   }
   if (error.status === 429) return phrase("Too many wrong tries. Nothing is lost. Try again in {time}.", { time: pause(error.retryAfter) });
@@ -209,7 +210,8 @@ function words_of(error) {
 
 /** @param {number} seconds */
 function pause(seconds) {
-  return seconds < 90 ? phrase("{n} seconds", { n: seconds }) : phrase("{n} minutes", { n: Math.ceil(seconds / 60) });
+  if (seconds < 90) return phrase(seconds === 1 ? "{n} second" : "{n} seconds", { n: seconds });
+  return phrase("{n} minutes", { n: Math.ceil(seconds / 60) });
 }
 
 /** @param {boolean} now */

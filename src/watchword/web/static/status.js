@@ -88,7 +88,7 @@ function words_of({ state, outcome, opened_at, ended_at, expires_at, locked, vie
   if (state === "burnt") return { title: "Burnt", story: told("You ended it {time}. Nobody can open it any more.", ended_at) };
   if (state === "expired") return { title: "Expired", story: told(opened_at ? "It was opened before it ended {time}." : "Nobody opened it before it ended {time}.", ended_at ?? expires_at) };
   if (views_remaining < views) {
-    const left = phrase("{n} of {all} views are left.", { n: views_remaining, all: views });
+    const left = phrase(views_remaining === 1 ? "One of {all} views is left." : "{n} of {all} views are left.", { n: views_remaining, all: views });
     return { title: "Opened, and open to more", story: [...told("First opened {time}.", opened_at), " ", left] };
   }
   return { title: "Waiting", story: told("Nobody has opened it yet. It ends {time}.", expires_at) };
@@ -97,7 +97,7 @@ function words_of({ state, outcome, opened_at, ended_at, expires_at, locked, vie
 /** @param {Status} status */
 function facts_of({ state, created_at, expires_at, views, views_remaining, wrong_passphrases = 0 }) {
   const left = ["Views left", phrase("{n} of {all}", { n: views_remaining, all: views })];
-  const often = ["Was opened", phrase("{n} of {all} times", { n: views - views_remaining, all: views })];
+  const often = ["Was opened", phrase(views === 1 ? "{n} of {all} time" : "{n} of {all} times", { n: views - views_remaining, all: views })];
   const facts = [
     ["Made", timeOf(created_at)],
     ...(state === "waiting" || state === "uploading" ? [["Ends", timeOf(expires_at)], left] : [often]),

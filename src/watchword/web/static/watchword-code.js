@@ -109,6 +109,7 @@ button.next:disabled { cursor: progress; opacity: 0.75; }
 .said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }`;
 
 const LOOK = 5000; // milliseconds between two looks at a request that may be confirmed elsewhere
+const LONGEST = 300; // seconds by which a service that is busy may put off the next look
 const ENDS = new Set(["expired", "used", "canceled", "exhausted", "failed", "unknown", "insecure"]);
 
 /** @typedef {{status: string, app: string, purpose: string, channel: string, to: string, watchword: string, digits: number, created_at: string,
@@ -183,7 +184,7 @@ export class WatchwordCode extends HTMLElement {
   #ahead = 0; // milliseconds by which this device's clock is ahead of the server's
   #busy = false;
   #clock = 0;
-  #looked = 0;
+  #due = 0; // when it looks again by itself
   #root = this.attachShadow({ mode: "open", delegatesFocus: true });
   #parts = build(this.#root);
 
@@ -261,8 +262,9 @@ export class WatchwordCode extends HTMLElement {
   async #look() {
     const request = this.#request;
     if (!request) return;
-    this.#looked = Date.now();
+    this.#due = Date.now() + LOOK;
     const { status, answer, retryAfter } = await this.#ask("open", {});
+    this.#due += Math.min(retryAfter, LONGEST) * 1000;
     // A code or a resend was sent meanwhile: its own answer counts, or one press would be told of as two.
     if (this.#busy || this.#request !== request) return;
     if (status === 200) return this.#arrange(answer);
@@ -300,7 +302,7 @@ export class WatchwordCode extends HTMLElement {
 
   /** Once a second: what is left to wait, and now and then another look. */
   #tick() {
-    if (!document.hidden && !this.#busy && Date.now() - this.#looked >= LOOK) void this.#look();
+    if (!document.hidden && !this.#busy && Date.now() >= this.#due) void this.#look();
     if (!this.#seen || this.#parts.form.hidden) return;
     const { resend } = this.#parts;
     const wait = Math.ceil((Date.parse(this.#seen.resend_at) - Date.now() + this.#ahead) / 1000);
@@ -328,7 +330,7 @@ export class WatchwordCode extends HTMLElement {
     if (answer.reason !== "mismatch") return this.end(ENDS.has(answer.reason) ? answer.reason : "unknown");
     const left = answer.attempts_remaining;
     if (left === 0) return this.end("exhausted");
-    const more = left === undefined || left === null ? "" : this.#say(left === 1 ? "left_1" : "left_n", { n: left });
+    const more = left ? this.#say(left === 1 ? "left_1" : "left_n", { n: left }) : "";
     this.#wrong(`${this.#say("mismatch")} ${more}`.trim());
   }
 
@@ -479,7 +481,7 @@ export class WatchwordCode extends HTMLElement {
       const server = Date.parse(response.headers.get("Date") ?? "");
       if (!Number.isNaN(server)) this.#ahead = Date.now() - server;
       const answer = await response.json();
-      return { status: response.status, answer, retryAfter: Number(response.headers.get("Retry-After") ?? 0) };
+      return { status: response.status, answer, retryAfter: Number(response.headers.get("Retry-After")) || 0 };
     } catch {
       return { status: 0, answer: {}, retryAfter: 0 }; // nothing came back, or not all of it: asking again is safe
     }
