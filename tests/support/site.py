@@ -56,6 +56,9 @@ class PlainMailbox:
             for mail in await self.mailbox.mails()
         ]
 
+    async def awaits_more(self) -> bool:
+        return await self.mailbox.awaits_more()
+
 
 @dataclass
 class Health:

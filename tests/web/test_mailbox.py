@@ -66,8 +66,11 @@ def test_the_newest_text_is_what_a_command_line_reads(desk: Site) -> None:
     assert code in reply.text
 
 
-def test_the_newest_text_is_waited_for(desk: Site) -> None:
+@pytest.mark.parametrize("earlier", [[], ["bob@example.com"]])
+def test_the_newest_text_is_waited_for_and_no_earlier_one_stands_in_for_it(desk: Site, earlier: list[str]) -> None:
     waited: list[float] = []
+    for to in earlier:
+        desk.sent(to=to)
     desk.create()
 
     async def wait(seconds: float) -> None:

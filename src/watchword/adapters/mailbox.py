@@ -54,6 +54,10 @@ class RenderedMailbox:
         sent.sort(key=lambda mail: mail.at, reverse=True)
         return [shown for mail in sent for shown in self._rendered(mail)]
 
+    async def awaits_more(self) -> bool:
+        """Whether a mail may come that was asked for already."""
+        return await self._mailbox.awaits_more()
+
     def _rendered(self, mail: Mail | NoticeMail) -> Iterator[RenderedMail]:
         message = mail.message
         try:

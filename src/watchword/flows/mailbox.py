@@ -55,6 +55,10 @@ class Mailbox:
             if sent[0].channel == "email"
         ]
 
+    async def awaits_more(self) -> bool:
+        """Whether a message of a verification is still to be sent."""
+        return await self._store.next_due() is not None
+
     async def notices(self, most: int = MOST) -> Sequence[NoticeMail]:
         """The latest notices, newest first."""
         return [self._keys.with_ring(partial(_notice, sent)) for sent in await self._store.notices.recent(most)]

@@ -107,7 +107,7 @@ class MailboxPages:
         return Answer(200, mail.html.encode(), MAIL)
 
     async def latest(self, request: Request) -> Answer:
-        """The text of the newest mail, so that a command line can read its code."""
+        """The text of the newest mail, so that a command line can read its code: of one that is on its way, too."""
         self._admit(request)
         mails = await self._wait_for_mail()
         if not mails:
@@ -115,13 +115,11 @@ class MailboxPages:
         return Answer(200, mails[0].text.encode(), TEXT)
 
     async def _wait_for_mail(self) -> Sequence[RenderedMail]:
-        mails = await self._view.mails()
         for _ in range(int(PATIENCE / LOOK)):
-            if mails:
-                break
+            if not await self._view.awaits_more() and (mails := await self._view.mails()):
+                return mails
             await self._wait(LOOK)
-            mails = await self._view.mails()
-        return mails
+        return await self._view.mails()
 
     async def _find(self, request: Request) -> RenderedMail:
         self._admit(request)

@@ -73,6 +73,10 @@ class MailboxView(Protocol):
         """The latest mails, newest first."""
         ...
 
+    async def awaits_more(self) -> bool:
+        """Whether a mail may come that was asked for already."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class WebConfig:
