@@ -207,17 +207,18 @@ def blocks(size: int) -> AsyncIterator[bytes]:
     return made()
 
 
-async def put(service: Service, path: str, token: str, size: int) -> bytes:
-    """Upload a file; returns the answer as it came."""
+async def put(service: Service, path: str, token: str, size: int, *, most: int = BIG) -> bytes:
+    """Upload a file, or begin to with the first ``most`` bytes of it; returns the answer as it came."""
     reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
     head = f"PUT {path} HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\nAuthorization: Bearer {token}\r\n"
     writer.write(f"{head}Connection: close\r\nContent-Length: {size}\r\n\r\n".encode())
-    async for block in blocks(size):
-        writer.write(block)
-        await writer.drain()
-    answer = await reader.read()
-    writer.close()
-    return answer
+    try:
+        async for block in blocks(min(size, most)):
+            writer.write(block)
+            await writer.drain()
+        return await reader.read()
+    finally:
+        writer.close()
 
 
 async def get_slowly(service: Service, path: str, most: dict[str, int]) -> int:
@@ -267,7 +268,7 @@ def test_an_upload_goes_on_after_kill_9(tmp_path: Path) -> None:
         await service.start()
         connection = Connection(service, key)
         _, made = await connection.ask("POST", S, a_secret(blobs=[{"size": BIG}]))
-        upload = asyncio.create_task(put(service, made["blobs"][0], made["manage_token"], BIG))
+        upload = asyncio.create_task(put(service, made["blobs"][0], made["manage_token"], BIG, most=BIG // 2))
         place = tmp_path / "data" / "blobs"
         async with asyncio.timeout(60):
             while not any(path.is_file() and path.stat().st_size for path in place.rglob("*")):  # noqa: ASYNC110
