@@ -188,8 +188,8 @@ class Delivering(ABC, Generic[Held]):
                 receipt = await self._send(due)
         except DeliveryError as error:
             return self._failed(due, error)
-        except TimeoutError as error:
-            return self._failed(due, DeliveryError(reason="timeout", uncertain=_may_be_there(error.__cause__)))
+        except TimeoutError as error:  # its context is what was canceled; Python 3.11.2 names no cause
+            return self._failed(due, DeliveryError(reason="timeout", uncertain=_may_be_there(error.__context__)))
         except (InvalidInputError, TamperedError) as error:
             return self._failed(due, DeliveryError(reason=error.code, permanent=True))
         except WatchwordError as error:
