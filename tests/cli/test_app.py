@@ -186,7 +186,7 @@ CLOSED = "x" * 300  # no file system takes the name: an error other than "not th
         ["app", "create", "Shop", "--data", CLOSED],
         ["limits", "show", "Shop", "ann@example.org", "--data", CLOSED],
         ["migrate", "--data", CLOSED],
-        ["serve", "--data", CLOSED],
+        ["serve", "--bind", "127.0.0.1:0", "--data", CLOSED],
     ],
     ids=lambda arguments: " ".join(arguments[:2]),
 )
@@ -199,7 +199,7 @@ def test_a_folder_that_may_not_be_looked_into_is_told_without_a_trace(command: C
 
 
 def test_a_key_file_in_a_folder_that_may_not_be_looked_into_is_told_without_a_trace(command: Command) -> None:
-    ran = command("serve", WATCHWORD_KEY_FILE=f"{CLOSED}/keys.json")
+    ran = command("serve", "--bind", "127.0.0.1:0", WATCHWORD_KEY_FILE=f"{CLOSED}/keys.json")
 
     assert 2 == ran.code
     assert "File name too long. Is this the user that runs the service? (WATCHWORD_KEY_FILE)\n" in ran.err
