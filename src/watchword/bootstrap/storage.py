@@ -89,22 +89,6 @@ def _try_on(settings: Settings, place: str, sealed: bytes, bound_to: bytes) -> N
         raise SettingsError(detail, setting="WATCHWORD_KEY_FILE") from None
 
 
-def _newest_in_fast(settings: Settings) -> tuple[str, tuple[bytes, bytes] | None]:
-    """The same of the fast store, which is where verifications lie: what was sent last."""
-
-    async def ask(address: Secret) -> tuple[bytes, bytes] | None:
-        store = _fast_store(settings, address, MemoryStore())
-        await store.open()
-        try:
-            for newest, _, _ in await store.recent(1):
-                return newest.sealed, newest.app + newest.id
-        finally:
-            await store.aclose()
-        return None
-
-    return "Valkey", None if settings.storage.fast is None else asyncio.run(ask(settings.storage.fast))
-
-
 def _newest_sealed(settings: Settings) -> tuple[str, tuple[bytes, bytes] | None]:
     """The name of the store, and of what is sealed in it the newest with what it is bound to."""
     address, database = _server(settings), settings.storage.database
@@ -115,6 +99,18 @@ def _newest_sealed(settings: Settings) -> tuple[str, tuple[bytes, bytes] | None]
     if database is None or not database_is_there(settings):
         return str(database), None
     return str(database), newest_sealed(database)
+
+
+def _newest_in_fast(settings: Settings) -> tuple[str, tuple[bytes, bytes] | None]:
+    """The same of the fast store, which is where verifications lie: what was sent last."""
+
+    async def ask(address: Secret) -> tuple[bytes, bytes] | None:
+        async with _opened_fast(settings, address) as store:
+            for newest, _, _ in await store.recent(1):
+                return newest.sealed, newest.app + newest.id
+        return None
+
+    return "Valkey", None if settings.storage.fast is None else asyncio.run(ask(settings.storage.fast))
 
 
 def _what_needs_keys(settings: Settings) -> str | None:
@@ -213,11 +209,18 @@ async def fast_servers(settings: Settings) -> Sequence[FastServer]:
     """
     if settings.storage.fast is None:
         return ()
-    store = _fast_store(settings, settings.storage.fast, MemoryStore())
-    await store.open()
-    try:
+    async with _opened_fast(settings, settings.storage.fast) as store:
         await store.ping()
         return await store.servers()
+
+
+@asynccontextmanager
+async def _opened_fast(settings: Settings, address: Secret) -> AsyncIterator[ValkeyStore]:
+    """The fast store without its durable half, to be looked at."""
+    store = _fast_store(settings, address, MemoryStore())
+    await store.open()
+    try:
+        yield store
     finally:
         await store.aclose()
 

@@ -12,10 +12,12 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from getpass import getpass
 from pathlib import Path
 
 from watchword import settings_table
+from watchword.core.instant import rfc3339_of
 from watchword.errors import (
     InvalidInputError,
     NotAcceptedError,
@@ -54,13 +56,19 @@ def stand_in() -> None:
 
 
 def result(text: str, document: object, *, as_json: bool) -> None:
-    """Print a command's result: the text, or with ``--json`` the document on one line.
+    """Print a command's result: the text, or with ``--json`` the document on one line, times in it as the API has them.
 
     Raises:
         BrokenPipeError, UnavailableError: as ``going_out``.
     """
     with going_out():
-        print(json.dumps(document, ensure_ascii=True) if as_json else plain(text), flush=True)
+        print(json.dumps(document, ensure_ascii=True, default=_timed) if as_json else plain(text), flush=True)
+
+
+def _timed(value: object) -> str:
+    if isinstance(value, datetime):
+        return rfc3339_of(value)
+    raise TypeError(f"{type(value).__name__} is nothing that JSON can say")
 
 
 @contextmanager

@@ -15,7 +15,6 @@ from pathlib import Path
 from watchword.cli import console
 from watchword.cli.share import read_ttl
 from watchword.client import AuthenticatorClient, Handover
-from watchword.core.instant import rfc3339_of
 from watchword.errors import InvalidInputError
 
 
@@ -72,5 +71,5 @@ def _tell(asked: Asked, made: Handover, *, with_passphrase: bool) -> None:
         until = made.expires_at.astimezone(UTC)
         console.say(f"It can be opened once{with_it} until {until:%d %b %Y, %H:%M} UTC, and waits for its first code.")
         console.say(f"Keep for yourself, to see when it is enrolled or to take it back: {made.status_url}")
-    document = {"link": made.url, "status": made.status_url, "id": made.id, "expires_at": rfc3339_of(made.expires_at)}
+    document = {"link": made.url, "status": made.status_url, "id": made.id, "expires_at": made.expires_at}
     console.result(made.url, document, as_json=asked.as_json)

@@ -13,7 +13,6 @@ import msgspec
 
 from watchword.cli import console
 from watchword.client import Client, Verification
-from watchword.core.instant import rfc3339_of
 
 
 def send(url: str, key_file: Path | None, *, to: str, purpose: str, locale: str | None, as_json: bool) -> None:
@@ -35,13 +34,4 @@ def check(url: str, key_file: Path | None, verification: str, *, purpose: str, t
 
 
 def _document(verification: Verification) -> object:
-    """The verification with its times as the API writes them."""
-    return _written(msgspec.to_builtins(verification, builtin_types=(datetime,)))
-
-
-def _written(value: object) -> object:
-    if isinstance(value, dict):
-        return {name: _written(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_written(inner) for inner in value]
-    return rfc3339_of(value) if isinstance(value, datetime) else value
+    return msgspec.to_builtins(verification, builtin_types=(datetime,))

@@ -22,7 +22,6 @@ from watchword.cli.contents import Content, read
 from watchword.client import MadeSecret, SecretClient, sealing
 from watchword.client.sealing import Body
 from watchword.core import ids, secret_link
-from watchword.core.instant import rfc3339_of
 from watchword.core.otpauth import AuthenticatorKey
 from watchword.core.totp import seconds_left, totp
 from watchword.errors import InvalidInputError, UnavailableError, WatchwordError
@@ -108,7 +107,7 @@ def _tell(asked: Asked, content: Content, made: MadeSecret, link_key: bytes, *, 
         _tell_code(content.key)
         console.say(f"Keep for yourself, to see when it is opened or to burn it: {status}")
     document = {"link": link, "status": status, "id": made.id, "views": made.views}
-    console.result(link, document | {"expires_at": rfc3339_of(made.expires_at)}, as_json=asked.as_json)
+    console.result(link, document | {"expires_at": made.expires_at}, as_json=asked.as_json)
 
 
 def _tell_code(key: AuthenticatorKey | None) -> None:

@@ -86,9 +86,10 @@ class Outbox:
         layout = self._wire.layout
         keys = [layout.recent(partition) for partition in layout.partitions]
         lists = await asyncio.gather(*(self._wire.command(key, b"ZREVRANGE", 0, most - 1) for key in keys))
+        entries = [entry for each in lists for entry in each]
+        records = await asyncio.gather(*(self._rows.find(entry[:-_NUMBER]) for entry in entries))
         found = []
-        for entry in (entry for each in lists for entry in each):
-            record = await self._rows.find(entry[:-_NUMBER])
+        for entry, record in zip(entries, records, strict=True):
             if record is None:
                 continue
             sent = next(each for each in record.deliveries if member(each.verification, each.number) == entry)
