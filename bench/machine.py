@@ -33,14 +33,17 @@ def _processor() -> str:
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of a process, all threads."""
-    times = psutil.Process(pid).cpu_times()
-    return float(times.user + times.system)
+    """User and system time of a process and of all that it started, while they run."""
+    whole = psutil.Process(pid)
+    times = [each.cpu_times() for each in (whole, *whole.children(recursive=True))]
+    return float(sum(each.user + each.system for each in times))
 
 
 def resident_mib(pid: int) -> float:
-    """Resident memory of a process."""
-    return float(psutil.Process(pid).memory_info().rss) / 2**20
+    """Resident memory of a process, and what those that it started have besides."""
+    whole = psutil.Process(pid)
+    besides = sum(each.memory_full_info().uss for each in whole.children(recursive=True))
+    return float(whole.memory_info().rss + besides) / 2**20
 
 
 def own_mib(pid: int) -> float:

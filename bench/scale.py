@@ -22,7 +22,6 @@ from statistics import median
 from typing import Any
 
 import msgspec
-import psutil
 import uvloop
 
 from bench import machine
@@ -113,12 +112,6 @@ class Batched:
         )
 
 
-def server_seconds(pid: int) -> float:
-    """What the server and all its sessions have used so far. Sessions end with their times; ours stay."""
-    whole = psutil.Process(pid)
-    return sum(machine.cpu_seconds(each.pid) for each in (whole, *whole.children(recursive=True)))
-
-
 async def round_of(way: Pool | Batched, todo: Sequence[Case], pid: int) -> tuple[float, float, float]:
     """Operations a second, and µs of ours and the server's for each."""
     now, turn = SystemClock().now(), iter(todo)
@@ -128,10 +121,10 @@ async def round_of(way: Pool | Batched, todo: Sequence[Case], pid: int) -> tuple
             await way.add(case, now)
             await way.attempt(case, now)
 
-    own, theirs, began = time.process_time(), server_seconds(pid), time.perf_counter()
+    own, theirs, began = time.process_time(), machine.cpu_seconds(pid), time.perf_counter()
     await asyncio.gather(*(work() for _ in range(TASKS)))
     elapsed, count = time.perf_counter() - began, 2 * len(todo)
-    own, theirs = time.process_time() - own, server_seconds(pid) - theirs
+    own, theirs = time.process_time() - own, machine.cpu_seconds(pid) - theirs
     return count / elapsed, own / count * 1e6, theirs / count * 1e6
 
 
@@ -174,9 +167,9 @@ def loaded(plan: Plan, folder: Path, database: PostgresServer) -> tuple[list[Row
 
 
 def _with_share(service: Running, plan: Plan, pid: int, shares: list[float]) -> list[Row]:
-    before, began = server_seconds(pid), time.perf_counter()
+    before, began = machine.cpu_seconds(pid), time.perf_counter()
     rows = load(service, "mixed", TASKS, plan.seconds, warm=WARM)
-    shares.append((server_seconds(pid) - before) / (time.perf_counter() - began))
+    shares.append((machine.cpu_seconds(pid) - before) / (time.perf_counter() - began))
     return rows
 
 

@@ -114,8 +114,13 @@ def _watchword(folder: Path) -> None:
     server = folder / "store"
     settings = settings_of(folder, **({"WATCHWORD_STORE": f"file:{server}"} if server.exists() else {}))
     bootstrap.prepare(settings)
-    service = bootstrap.build(settings, courier=False)
+    scribe = bootstrap.scribe_for(settings, lambda _: None)
+    service = bootstrap.build(settings, courier=False, scribe=scribe)
     listen_to_libraries(service.log, settings.log_level)
+    config = server_config(service.asgi())
+    config.load()
+    if scribe is not None:
+        scribe.hire()  # as serve does
     app, key = asyncio.run(new_app(settings, service))
     under_way: set[asyncio.Task[None]] = set()
 
@@ -130,7 +135,7 @@ def _watchword(folder: Path) -> None:
             asyncio.get_running_loop().remove_reader(0)
 
     _run(
-        server_config(service.asgi()),
+        config,
         lambda port: Told(port, key, app.id),
         lambda: asyncio.get_running_loop().add_reader(0, asked),
     )

@@ -79,8 +79,7 @@ class Served(msgspec.Struct, frozen=True):
 
     def cpu(self) -> float:
         """What its processes have used so far. A worker that is gone would be missing; none goes here."""
-        whole = psutil.Process(self.pid)
-        return sum(machine.cpu_seconds(each.pid) for each in (whole, *whole.children(recursive=True)))
+        return machine.cpu_seconds(self.pid)
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import cache
@@ -18,6 +20,7 @@ from watchword.adapters.memory import MemoryStore
 from watchword.adapters.postgres import PostgresAddress, PostgresStore
 from watchword.adapters.split import SplitStore
 from watchword.adapters.sqlite import SqliteStore
+from watchword.adapters.sqlite.scribe import Scribe, write
 from watchword.adapters.valkey import ValkeyAddress, ValkeyStore
 from watchword.core.policy import Rules
 from watchword.ports import Store
@@ -50,9 +53,19 @@ def in_a_file(folder: Path) -> Store:
     return SqliteStore(folder / "watchword.db")
 
 
+def with_a_scribe(folder: Path) -> Store:
+    """A file that another one writes: here on a thread, in ``serve`` in a process (tests/service/test_scribe.py)."""
+    scribe = Scribe(folder / "watchword.db")
+    ours, theirs = socket.socketpair()
+    threading.Thread(target=write, args=(theirs, folder / "watchword.db"), name="scribe", daemon=True).start()
+    scribe.speak_over(ours)
+    return SqliteStore(folder / "watchword.db", scribe=scribe)
+
+
 STORES: dict[str, Callable[[Path], Store]] = {
     "memory": lambda _: MemoryStore(),
     "sqlite": in_a_file,
+    "sqlite-scribe": with_a_scribe,
     "postgres": lambda _: PostgresStore(a_database()),
     "postgres-twice": lambda _: Spread(*map(PostgresStore, [a_database()] * 2)),
     "valkey": lambda folder: on_valkey(in_a_file(folder)),

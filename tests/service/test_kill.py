@@ -82,11 +82,14 @@ class Siege:
 
     @asynccontextmanager
     async def load(self) -> AsyncIterator[None]:
-        """Start, create and check until the block ends, and kill."""
+        """Start, create and check until the block ends, and kill: all of it, or all but the scribe of one worker."""
         await self.service.start()
         clients = [asyncio.create_task(self._client(self.service.keyring())) for _ in range(CLIENTS)]
         yield
-        self.service.kill()
+        if self.service.workers == 1 and self.moments.random() < 0.5:
+            self.service.kill_first()
+        else:
+            self.service.kill()
         await asyncio.gather(*clients)
 
     async def a_moment(self) -> None:

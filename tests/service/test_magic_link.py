@@ -163,7 +163,7 @@ def test_a_dump_of_the_database_without_the_key_file_opens_nothing(tmp_path: Pat
         page = Holder(made["page_url"])
         for secret in (link.key, page.key, un64(link.proof), un64(page.proof), hkdf(link.key, "x")):
             assert secret.hex().upper() not in dump.upper()
-        for text in ("Zebulon", "7411", a_link()["state"], "ann@example.com", VERIFIER):
+        for text in ("Zebulon", "7411.50", a_link()["state"], "ann@example.com", VERIFIER):
             assert text not in dump
             assert text.encode().hex().upper() not in dump.upper()
         # What a thief can compute with keys that are not ours, whatever they are:

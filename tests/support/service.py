@@ -143,6 +143,17 @@ class Service:
             os.killpg(self.process.pid, signal.SIGKILL)
             self._wait()
 
+    def kill_first(self) -> None:
+        """Kill -9 the process that was started; what it started has to notice."""
+        if self.process is not None:
+            self.process.kill()
+            self._wait()
+
+    def scribe(self) -> psutil.Process:
+        """The process that writes for a service of one worker."""
+        (scribe,) = self.processes()[1:]
+        return scribe
+
     def stop(self) -> int:
         """SIGTERM; returns the exit code."""
         assert self.process is not None

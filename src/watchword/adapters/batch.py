@@ -20,7 +20,7 @@ import asyncio
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from watchword.errors import OverloadedError, StoreError
 
@@ -119,8 +119,21 @@ class Batcher(Generic[Operation]):
         return batch
 
 
-def figures(*batchers: Batcher[Any]) -> dict[str, float]:
-    """What a store tells of its batchers: how many wait now; since the start, batches, operations and how long it took.
+class Counted(Protocol):
+    """What carries operations in batches, and counts them as a ``Batcher`` does."""
+
+    @property
+    def depth(self) -> int:
+        """How many operations wait."""
+        ...
+
+    batches: int
+    operations: int
+    took: list[float]
+
+
+def figures(*batchers: Counted) -> dict[str, float]:
+    """What a store tells of them: how many wait now; since the start, batches, operations and how long it took.
 
     ``took_0`` to the last are the parts of ``Batcher.took``, which metrics put together again.
     """

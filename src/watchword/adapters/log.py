@@ -52,6 +52,7 @@ LEVELS = {
     "purge.store_failed": "error",
     "rules.refused": "error",
     "worker.failed": "error",
+    "scribe.lost": "error",
     "worker.replaced": "warning",
     "task.failed": "error",
     "keys.refused": "error",

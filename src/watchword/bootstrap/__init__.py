@@ -13,6 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from watchword.adapters.log import Log
+from watchword.adapters.sqlite.scribe import Scribe
 from watchword.adapters.system import SystemClock
 from watchword.bootstrap.mail import open_relay as open_relay
 from watchword.bootstrap.service import GRACE as GRACE
@@ -33,6 +34,7 @@ from watchword.bootstrap.storage import prepare as prepare
 from watchword.bootstrap.storage import refuse_lost_keys as refuse_lost_keys
 from watchword.bootstrap.storage import rotate_keys as rotate_keys
 from watchword.bootstrap.storage import schema_of as schema_of
+from watchword.bootstrap.storage import scribe_for as scribe_for
 from watchword.bootstrap.storage import server_schema_of as server_schema_of
 from watchword.bootstrap.storage import try_keys as try_keys
 from watchword.ports import Store
@@ -47,18 +49,19 @@ def build(
     courier: bool = True,
     store: Store | None = None,
     log: Log | None = None,
+    scribe: Scribe | None = None,
 ) -> Service:
     """Wire a service. The key file must be there (``prepare``).
 
     ``minted`` is given by the parent of several workers; ``counts`` is the directory where they add up their
-    metrics. ``courier=False`` leaves the outbox to others.
+    metrics. ``courier=False`` leaves the outbox to others; a ``scribe`` writes for the store (``scribe_for``).
 
     Raises:
         SettingsError: a setting, the key file or a language file cannot be used.
     """
     return Service(
         settings,
-        store=store or open_store(settings),
+        store=store or open_store(settings, scribe=scribe),
         log=log or Log(SystemClock(), level=settings.log_level),
         counts=counts,
         minted=(minted or mint()) if settings.development else None,

@@ -6,7 +6,7 @@ Not handled here: which flows work on the store (``wiring.py``).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,6 +16,7 @@ from watchword.adapters.meanwhile import Meanwhile
 from watchword.adapters.memory import MemoryStore
 from watchword.adapters.split import SplitStore
 from watchword.adapters.sqlite.look import Schema, holds_verifications, look_at_schema, newest_sealed
+from watchword.adapters.sqlite.scribe import Scribe
 from watchword.adapters.sqlite.store import SqliteStore
 from watchword.adapters.system import SystemClock, SystemEntropy
 from watchword.core.app import App
@@ -181,13 +182,19 @@ def make_directory(settings: Settings) -> None:
         raise SettingsError(detail, setting="WATCHWORD_DATA") from None
 
 
-def open_store(settings: Settings) -> Store:
+def scribe_for(settings: Settings, lost: Callable[[int], None]) -> Scribe | None:
+    """The process that writes, where the store is a file. It is not hired yet. ``lost`` is told if it ends early."""
+    database = settings.storage.database
+    return None if database is None else Scribe(database, lost=lost)
+
+
+def open_store(settings: Settings, *, scribe: Scribe | None = None) -> Store:
     """Choose the store, in one piece or in two halves. It is not opened yet.
 
     Raises:
         SettingsError: the address of a server cannot be used.
     """
-    durable = open_durable(settings)
+    durable = open_durable(settings, scribe=scribe)
     if settings.storage.fast is None:
         return durable
     meanwhile = Meanwhile(settings.rules.limits.away_sends)
@@ -225,7 +232,7 @@ async def _opened_fast(settings: Settings, address: Secret) -> AsyncIterator[Val
         await store.aclose()
 
 
-def open_durable(settings: Settings) -> Store:
+def open_durable(settings: Settings, *, scribe: Scribe | None = None) -> Store:
     """Choose the store for what must last, which is all of it where no fast one is set. It is not opened yet.
 
     Raises:
@@ -236,7 +243,7 @@ def open_durable(settings: Settings) -> Store:
         from watchword.adapters.postgres import PostgresStore  # noqa: PLC0415 (see _server)
 
         return PostgresStore(address)
-    return MemoryStore() if database is None else SqliteStore(database)
+    return MemoryStore() if database is None else SqliteStore(database, scribe=scribe)
 
 
 def schema_of(settings: Settings) -> Schema | None:

@@ -175,9 +175,13 @@ def _serve_alone(
     greet: Callable[[], None],
     again: Again,
 ) -> None:
-    service = bootstrap.build(settings, minted=minted, log=log, courier=again.delivers)
+    scribe = bootstrap.scribe_for(settings, lambda code: log.record("scribe.lost", code=code))
+    service = bootstrap.build(settings, minted=minted, log=log, courier=again.delivers, scribe=scribe)
     listen_to_libraries(log, settings.log_level)
     config = server_config(service.asgi(), bounds=bounds_of(settings))
+    config.load()
+    if scribe is not None:
+        scribe.hire()  # with everything that both need in memory once, and before there are threads
 
     def rules() -> Rules:
         return again.settings().rules

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -12,9 +12,9 @@ from typing import TypeVar
 import apsw
 
 from watchword.adapters.sqlite.database import as_store_error, connect
-from watchword.adapters.sqlite.writer import Writer
 
 Result = TypeVar("Result")
+Maintain = Callable[[Callable[[apsw.Connection], None]], Awaitable[None]]
 
 EVERY = 0.5  # seconds
 
@@ -22,11 +22,14 @@ EVERY = 0.5  # seconds
 class Checkpointer:
     """Owns a background connection and its thread."""
 
-    def __init__(self, path: Path, written: Callable[[], int], writer: Writer) -> None:
-        """``written`` counts what this process has written so far; while it stands still there is nothing to do."""
+    def __init__(self, path: Path, written: Callable[[], int], maintain: Maintain) -> None:
+        """Write back whenever ``written``, the count of what this process has written so far, has grown.
+
+        ``maintain`` does something with the writing connection between two transactions.
+        """
         self._log = path.with_name(path.name + "-wal")
         self._written = written
-        self._writer = writer
+        self._maintain = maintain
         self._connection = connect(path, patience=0)  # who is busy is not kept waiting, nor waited for
         self._thread = ThreadPoolExecutor(1, "sqlite-background")
         self._task: asyncio.Task[None] | None = None
@@ -61,7 +64,7 @@ class Checkpointer:
                 await self.read(write_back)
                 # What came meanwhile is little, and in the writer's own turn nothing is added: the log is then all
                 # written back and begins afresh. Under steady load it would otherwise never end.
-                await self._writer.maintain(write_back)
+                await self._maintain(write_back)
             elif _size(self._log):
                 await self.read(write_back_all)
             seen = written

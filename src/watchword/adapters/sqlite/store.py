@@ -7,11 +7,13 @@ disk (``writer.py``). Any number of processes may have the file open; SQLite's w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import apsw
 
 from watchword.adapters import app_steps, device_steps, guess_steps, limit_steps, steps
 from watchword.adapters.batch import Batcher, figures
@@ -21,6 +23,7 @@ from watchword.adapters.sqlite.database import connect, our_words, prepare
 from watchword.adapters.sqlite.handover import SqliteHandovers
 from watchword.adapters.sqlite.notice import SqliteNotices
 from watchword.adapters.sqlite.purge import IDLE_GUARD, IDLE_SENDS, Sweep, give_back, remove, what_is_over
+from watchword.adapters.sqlite.scribe import Scribe
 from watchword.adapters.sqlite.secret import SqliteSecrets
 from watchword.adapters.sqlite.tables import SqliteTables
 from watchword.adapters.sqlite.writer import Step, Writer
@@ -34,19 +37,26 @@ from watchword.errors import UnknownError
 from watchword.ports import Added, Idempotency
 from watchword.ports_limit import BucketKeys, Buckets
 
+Result = TypeVar("Result")
+
 MOST_COUNTED = 10_000
 GLANCE = 0.05  # seconds a read waits, on the event loop, where another process is just letting go of the file
 
 
 class SqliteStore:
-    """One SQLite file. Reads run on a connection of their own and never wait for the writer."""
+    """One SQLite file. Reads run on a connection of their own and never wait for the writer.
 
-    def __init__(self, path: Path, *, waiting: int = 10_000) -> None:
+    A ``scribe`` writes what is not bound to this process, for as long as it is there; the store lets go of it.
+    """
+
+    def __init__(self, path: Path, *, waiting: int = 10_000, scribe: Scribe | None = None) -> None:
         self._path = path
         self._waiting = waiting
+        self._scribe = scribe
         self._sends, self._guard = Sweep(IDLE_SENDS), Sweep(IDLE_GUARD)
         self.secrets = SqliteSecrets(self._submit, lambda: self._read)
-        self.authenticators = SqliteAuthenticators(self._submit, lambda: self._read)
+        # A check of theirs is given a function of this process, with the keys that open seeds (docs/adr/0033).
+        self.authenticators = SqliteAuthenticators(self._submit_here, lambda: self._read)
         self.handovers = SqliteHandovers(self._submit, lambda: self._read)
         self.notices = SqliteNotices(self._submit, lambda: self._read)
 
@@ -64,7 +74,9 @@ class SqliteStore:
         self._read = SqliteTables(self._reader)
         self._batcher: Batcher[Step] = Batcher(self._writer.execute, begin=self._writer.begin, waiting=self._waiting)
         with our_words():
-            self._checkpointer = Checkpointer(self._path, lambda: self._batcher.batches, self._writer)
+            self._checkpointer = Checkpointer(self._path, self._written, self._maintain)
+        if self._scribe is not None:
+            await self._scribe.open(waiting=self._waiting)
         self._checkpointer.start()
 
     async def aclose(self) -> None:
@@ -73,6 +85,8 @@ class SqliteStore:
         await self._checkpointer.stop()
         self._reader.close()
         self._writer.close()
+        if self._scribe is not None:
+            await self._scribe.aclose()
 
     async def ping(self) -> None:
         """Read, and write a heartbeat on the same path as everything else."""
@@ -82,7 +96,7 @@ class SqliteStore:
 
     def facts(self) -> Mapping[str, float]:
         """Queue depth now; batches and operations since the start."""
-        return figures(self._batcher)
+        return figures(*self._pens())
 
     async def add(
         self,
@@ -94,9 +108,7 @@ class SqliteStore:
         now: Instant,
         plan: Plan | None = None,
     ) -> Added:
-        added: Added = await self._batcher.submit(
-            lambda tables: steps.add(tables, verification, charges, guesses, idempotency, now, plan)
-        )
+        added: Added = await self._queue((steps.add, (verification, charges, guesses, idempotency, now, plan)))
         return added
 
     async def find(self, app: bytes, verification: bytes) -> tuple[Verification, Sequence[Delivery]]:
@@ -124,8 +136,8 @@ class SqliteStore:
         guesses: GuessLimits,
         now: Instant,
     ) -> Judgement:
-        judgement: Judgement = await self._batcher.submit(
-            lambda tables: steps.attempt(tables, app, verification, digits, matches, expected, guesses, now)
+        judgement: Judgement = await self._queue(
+            (steps.attempt, (app, verification, digits, matches, expected, guesses, now))
         )
         return judgement
 
@@ -262,7 +274,7 @@ class SqliteStore:
         over = await self._checkpointer.read(search)
         if over.rows:
             await self._submit(remove, over, now)
-        await self._writer.maintain(give_back)
+        await self._maintain(give_back)
         return over.rows
 
     @contextmanager
@@ -274,5 +286,22 @@ class SqliteStore:
         finally:
             self._reader.execute("COMMIT")
 
+    def _pens(self) -> Sequence[Batcher[Step] | Scribe]:
+        return (self._batcher,) if self._scribe is None else (self._batcher, self._scribe)
+
+    def _written(self) -> int:
+        return sum(pen.batches for pen in self._pens())
+
+    def _queue(self, step: Step) -> asyncio.Future[Any]:
+        scribe = self._scribe
+        return scribe.submit(step) if scribe is not None and scribe.is_there else self._batcher.submit(step)
+
+    async def _maintain(self, work: Callable[[apsw.Connection], Result]) -> Result:
+        scribe = self._scribe
+        return await (scribe if scribe is not None and scribe.is_there else self._writer).maintain(work)
+
     async def _submit(self, step: Any, *arguments: object) -> Any:  # noqa: ANN401 - any step, its own result
-        return await self._batcher.submit(lambda tables: step(tables, *arguments))
+        return await self._queue((step, arguments))
+
+    async def _submit_here(self, step: Any, *arguments: object) -> Any:  # noqa: ANN401 - any step, its own result
+        return await self._batcher.submit((step, arguments))

@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import apsw
 
@@ -27,8 +27,20 @@ from watchword.adapters.sqlite.tables import SqliteTables
 from watchword.adapters.thread import LoopThread
 from watchword.errors import RefusedError, StoreError
 
-Step = Callable[[SqliteTables], Any]
+Step = tuple[Callable[..., Any], tuple[object, ...]]  # a function of the tables, and what else it is given
 Result = TypeVar("Result")
+
+
+class Hands(Protocol):
+    """Where a writer has done what may wait (``LoopThread``)."""
+
+    async def run(self, work: Callable[..., Result], *arguments: Any, lend: bool = False) -> Result:  # noqa: ANN401 - the work's own
+        """Have something done, and wait for it."""
+        ...
+
+    def close(self) -> None:
+        """Finish what was asked for."""
+        ...
 
 
 class _NotBegunError(StoreError):
@@ -38,7 +50,7 @@ class _NotBegunError(StoreError):
 class Writer:
     """Owns the writing connection; ``begin`` and ``execute`` are what a Batcher calls, one after the other."""
 
-    def __init__(self, connection: apsw.Connection, path: Path) -> None:
+    def __init__(self, connection: apsw.Connection, path: Path, hands: Hands | None = None) -> None:
         self._path = path
         self._identity = _identity(path)
         self._connection = connection
@@ -47,7 +59,7 @@ class Writer:
         # and goes through all it keeps whenever it frees the next.
         self._transact = connection.cursor().execute
         self._tables = SqliteTables(connection)
-        self._thread = LoopThread("sqlite-writer")
+        self._hands = hands or LoopThread("sqlite-writer")
         self._turn = asyncio.Lock()
         self._patience = PATIENCE
 
@@ -82,13 +94,13 @@ class Writer:
         """Do something with the connection between two batches, outside any transaction, on the writer's thread."""
         async with self._turn:
             try:
-                return await self._thread.run(work, self._connection)
+                return await self._hands.run(work, self._connection)
             except apsw.Error as error:
                 raise as_store_error(error) from error
 
     def close(self) -> None:
         """Let go of thread and connection."""
-        self._thread.close()
+        self._hands.close()
         self._connection.close()
 
     async def _together(self, steps: Sequence[Step]) -> list[Any]:
@@ -96,7 +108,7 @@ class Writer:
             results = [self._run(step) for step in steps]
             self._tables.guard.flush()
             # For one that is alone there is nothing to do meanwhile, and lending would only hold it up.
-            await self._thread.run(self._transact, "COMMIT", lend=len(steps) > 1)
+            await self._hands.run(self._transact, "COMMIT", lend=len(steps) > 1)
         except Exception:
             self._roll_back()
             raise
@@ -118,7 +130,8 @@ class Writer:
 
     def _run(self, step: Step) -> Any:  # noqa: ANN401 - a step's own result
         try:
-            return step(self._tables)
+            work, arguments = step
+            return work(self._tables, *arguments)
         except RefusedError as refusal:
             return refusal.with_traceback(None)  # the places it passed hold the list that it is put into
         except apsw.Error:
@@ -134,7 +147,7 @@ class Writer:
             try:
                 self._transact("BEGIN IMMEDIATE")
             except BUSY:
-                await self._thread.run(begin_patiently, self._connection, self._patience)
+                await self._hands.run(begin_patiently, self._connection, self._patience)
         except apsw.Error as error:
             self._patience = LESS_PATIENCE  # whoever comes next must not wait as long again for the same lock
             raise _NotBegunError(as_store_error(error).detail) from error

@@ -1,0 +1,163 @@
+"""The scribe as its store sees it: what travels, what waits, what becomes of it (``adapters/sqlite/scribe.py``).
+
+Here its other half runs on a thread. The process that it is in ``serve`` is tested in tests/service/test_scribe.py,
+what a store promises over it in tests/contract and, where the file is in the way, in test_sqlite.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.contract.stores import a_world, run, with_a_scribe
+from tests.contract.test_verification_store import UNLIMITED
+from tests.support.world import World
+from watchword import errors
+from watchword.adapters.sqlite import SqliteStore
+from watchword.adapters.sqlite.scribe import Scribe
+from watchword.core.verification import Status
+from watchword.errors import DeliveryError, OverloadedError, StoreError, WatchwordError
+
+
+def scribe_of(world: World) -> Scribe:
+    assert isinstance(world.store, SqliteStore)
+    assert world.store._scribe is not None
+    return world.store._scribe
+
+
+async def at_work(scribe: Scribe) -> None:
+    """Let others run until something is under way there."""
+    while not scribe.depth:  # noqa: ASYNC110 - a turn of the loop, and no time
+        await asyncio.sleep(0)
+
+
+def all_below(kind: type[WatchwordError]) -> Iterator[type[WatchwordError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from all_below(child)
+
+
+# A relay raises the one that is left out, and no step does.
+OURS = sorted(
+    {kind for kind in all_below(WatchwordError) if kind.__module__ == errors.__name__} - {DeliveryError}, key=str
+)
+
+
+@pytest.mark.parametrize("kind", OURS)
+def test_every_error_of_ours_arrives_as_it_left(kind: type[WatchwordError]) -> None:
+    left = kind("What happened.")
+    for name in left.__dict__:
+        setattr(left, name, f"held as {name}")
+    arrived = pickle.loads(pickle.dumps(left))  # noqa: S301 - our own
+    assert type(arrived) is kind
+    assert arrived.__dict__ == left.__dict__
+    assert arrived.args == left.args
+
+
+def test_what_is_asked_for_in_one_turn_shares_a_few_transactions(tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world("sqlite-scribe", tmp_path, UNLIMITED) as world:
+            before = scribe_of(world).batches
+            await asyncio.gather(*(world.create(f"user{number}@example.com") for number in range(40)))
+            assert scribe_of(world).batches - before <= 6  # one, four times eight, and the rest
+            assert scribe_of(world).operations >= 40
+
+    run(journey())
+
+
+def test_one_more_than_may_wait_is_refused_at_once(tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world("sqlite-scribe", tmp_path, UNLIMITED) as world:
+            scribe_of(world)._waiting = 5
+            creating = (world.create(f"user{number}@example.com") for number in range(7))
+            answers = await asyncio.gather(*creating, return_exceptions=True)
+            assert [isinstance(answer, OverloadedError) for answer in answers] == [False] * 5 + [True] * 2
+            assert await world.store.backlog(now=world.clock.now()) == 5
+
+    run(journey())
+
+
+def test_a_step_that_cannot_travel_fails_and_keeps_nobody_waiting(tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world("sqlite-scribe", tmp_path) as world:
+            with pytest.raises(StoreError, match="cannot travel"):
+                await scribe_of(world).submit((lambda _: None, ()))
+            assert (await world.create()).status is Status.PENDING
+
+    run(journey())
+
+
+def test_where_the_scribe_is_gone_what_was_under_way_fails_and_the_store_writes_by_itself(tmp_path: Path) -> None:
+    told: list[int] = []
+
+    async def journey() -> None:
+        async with a_world("sqlite-scribe", tmp_path, UNLIMITED) as world:
+            scribe = scribe_of(world)
+            scribe._lost = told.append
+            raw, code = await world.send()
+            creating = [asyncio.ensure_future(world.create(f"user{number}@example.com")) for number in range(20)]
+            await at_work(scribe)
+            scribe._transport.abort()
+            answers = await asyncio.gather(*creating, return_exceptions=True)
+            assert {type(answer) for answer in answers} == {StoreError}
+            assert (await world.check(raw, code)).status is Status.APPROVED
+            assert (await world.create("late@example.com")).status is Status.PENDING
+            await world.store.ping()
+            with pytest.raises(StoreError, match="nobody knows"):
+                await scribe.submit((print, ()))
+
+    run(journey())
+    assert told == [0]
+
+
+def test_a_caller_that_has_gone_changes_nothing(tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world("sqlite-scribe", tmp_path, UNLIMITED) as world:
+            going = asyncio.ensure_future(world.create("gone@example.com"))
+            staying = asyncio.ensure_future(world.create("here@example.com"))
+            await at_work(scribe_of(world))
+            going.cancel()
+            assert (await staying).status is Status.PENDING
+            assert await world.store.backlog(now=world.clock.now()) == 2
+
+    run(journey())
+
+
+def test_a_store_that_is_opened_again_writes_by_itself(tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world("sqlite-scribe", tmp_path) as world:
+            raw, code = await world.send()
+            await world.store.aclose()
+            await world.store.open()
+            assert not scribe_of(world).is_there
+            assert (await world.check(raw, code)).status is Status.APPROVED
+
+    run(journey())
+
+
+def test_a_scribe_that_nobody_hired_is_none(tmp_path: Path) -> None:
+    async def journey() -> None:
+        world = World(SqliteStore(tmp_path / "watchword.db", scribe=Scribe(tmp_path / "watchword.db")))
+        await world.open()
+        raw, code = await world.send()
+        assert (await world.check(raw, code)).status is Status.APPROVED
+        await world.store.aclose()
+
+    run(journey())
+
+
+def test_what_was_asked_for_before_the_end_is_done(tmp_path: Path) -> None:
+    async def journey() -> None:
+        world = World(with_a_scribe(tmp_path), UNLIMITED)
+        await world.open()
+        creating = [asyncio.ensure_future(world.create(f"user{number}@example.com")) for number in range(30)]
+        await at_work(scribe_of(world))
+        await world.store.aclose()
+        made = await asyncio.gather(*creating)
+        assert {one.status for one in made} == {Status.PENDING}
+
+    run(journey())

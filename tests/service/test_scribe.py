@@ -1,0 +1,133 @@
+"""The process that writes for ``serve``: it is there, it may die, and it leaves with whoever it writes for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sqlite3
+from collections import Counter
+from contextlib import closing, suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.service.test_races import app_id
+from tests.support.service import Connection, Service, code_of, is_ready, ready, running
+from watchword.core import ids
+
+CLIENTS = 16
+ANSWERS = 400  # of a load, half of them before the scribe dies
+
+
+def events(service: Service, name: str) -> list[dict[str, object]]:
+    """What a service logged under that name."""
+    lines = (json.loads(line) for line in service.log.read_text().splitlines() if line.startswith("{"))
+    return [line for line in lines if line["event"] == name]
+
+
+def gone(process: psutil.Process) -> bool:
+    """Wait for a process to end."""
+    _, alive = psutil.wait_procs([process], timeout=30)
+    return not alive
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_scribe_hears_no_signal_that_a_whole_group_is_sent(tmp_path: Path, number: signal.Signals) -> None:
+    async def journey() -> None:
+        async with running(tmp_path) as service:
+            connection = Connection(service, service.welcome["api_key"])
+            scribe = service.scribe()
+            scribe.send_signal(number)
+            assert (await connection.create("ann@example.com"))[0] == 201
+            assert service.scribe().pid == scribe.pid
+            connection.close()
+            assert await service.finish() == 0
+            assert gone(scribe)
+            assert not events(service, "scribe.lost")
+
+    asyncio.run(journey())
+
+
+def test_a_scribe_leaves_with_a_service_that_is_killed_and_gives_port_and_file_free(tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with running(tmp_path) as service:
+            first = service.scribe()
+            service.kill_first()
+            await service.start()  # on the same port
+            connection = Connection(service, service.welcome["api_key"])
+            assert (await connection.create("ann@example.com"))[0] == 201
+            connection.close()
+            assert gone(first)
+
+    asyncio.run(journey())
+
+
+def test_a_scribe_holds_nothing_open_but_the_file_and_its_socket(tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with running(tmp_path) as service:
+            await ready(service, is_ready)
+            scribe = service.scribe()
+            assert {Path(file.path).name.removesuffix("-wal") for file in scribe.open_files()} <= {
+                "watchword.db",
+                "watchword.db-shm",
+                "service.log",
+            }
+            assert not scribe.net_connections("inet")
+
+    asyncio.run(journey())
+
+
+def test_a_scribe_that_is_killed_under_load_loses_no_answer_and_the_service_goes_on(tmp_path: Path) -> None:
+    """Whoever was under way is told to try again; whoever comes later notices nothing."""
+    service = Service(tmp_path)
+    key = service.command("app", "create", "Load").decode().strip()
+    app = app_id(service.command("app", "list", "--json"), "Load")
+    made: set[str] = set()
+    approved: set[str] = set()
+    seen: Counter[int] = Counter()
+    halfway = asyncio.Event()
+
+    async def client(name: str) -> None:
+        connection, keyring = Connection(service, key), service.keyring()
+        while seen.total() < ANSWERS:
+            status, answer = await connection.create(f"{name}.{seen.total()}@example.com")
+            seen[status] += 1
+            if status == 201:
+                made.add(answer["id"])
+                status, checked = await connection.check(answer["id"], code_of(keyring, app, answer["id"]))
+                seen[status] += 1
+                if status == 200:
+                    approved.add(checked["id"])
+            if seen.total() >= ANSWERS // 2:
+                halfway.set()
+        connection.close()
+
+    async def journey() -> None:
+        await service.start()
+        try:
+            clients = [asyncio.create_task(client(f"c{number}")) for number in range(CLIENTS)]
+            await halfway.wait()
+            scribe = service.scribe()
+            scribe.kill()
+            await asyncio.gather(*clients)
+            assert gone(scribe)  # and waited for: it is no zombie
+            await ready(service, is_ready)
+            assert len(service.processes()) == 1
+            assert await service.finish() == 0
+            assert [lost["code"] for lost in events(service, "scribe.lost")] == [-9]
+        finally:
+            with suppress(ProcessLookupError):
+                service.kill()
+
+    asyncio.run(journey())
+    assert set(seen) <= {200, 201, 503}
+    assert seen[503] <= CLIENTS
+    with closing(sqlite3.connect(service.database)) as connection:
+        kept = {
+            ids.to_text(ids.VERIFICATION, raw): status
+            for raw, status in connection.execute("SELECT id, status FROM verifications")
+        }
+    assert made <= set(kept)
+    assert {kept[one] for one in approved} == {"approved"}
