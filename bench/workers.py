@@ -22,7 +22,6 @@ from pathlib import Path
 from statistics import median
 
 import msgspec
-import psutil
 
 from bench import machine
 from bench.chapters import OUT, busy, run, table
@@ -91,14 +90,14 @@ def serving(folder: Path, workers: int, stores: dict[str, str]) -> Iterator[Serv
     made = json.loads(subprocess.run(create, env=environment, stdout=subprocess.PIPE, check=True).stdout)
     command = [str(WATCHWORD), "serve", "--json", "--no-courier", "--bind", "127.0.0.1:0", "--workers", str(workers)]
     with (folder / "serve.log").open("wb") as log:
+        everything = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, CORES[:workers])  # its processes inherit that, and it looks at how many cores it has
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log)
+        os.sched_setaffinity(0, everything)
     try:
         assert process.stdout is not None
         port = int(json.loads(process.stdout.readline())["url"].rpartition(":")[2])
         served = Served(process.pid, port, made["key"], ids.from_text(ids.APP, made["id"]), folder)
-        for each in (process.pid, *(child.pid for child in psutil.Process(process.pid).children(recursive=True))):
-            for thread in psutil.Process(each).threads():
-                os.sched_setaffinity(thread.id, CORES[:workers])
         yield served
     finally:
         process.terminate()

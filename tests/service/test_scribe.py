@@ -15,7 +15,10 @@ import pytest
 
 from tests.service.test_races import app_id
 from tests.support.service import Connection, Service, code_of, is_ready, ready, running
+from watchword.adapters.system import cores
 from watchword.core import ids
+
+pytestmark = pytest.mark.skipif(cores() < 2, reason="a service on one core writes by itself")  # tests need two anyhow
 
 CLIENTS = 16
 ANSWERS = 400  # of a load, half of them before the scribe dies
@@ -60,6 +63,16 @@ def test_a_scribe_leaves_with_a_service_that_is_killed_and_gives_port_and_file_f
             assert (await connection.create("ann@example.com"))[0] == 201
             connection.close()
             assert gone(first)
+
+    asyncio.run(journey())
+
+
+@pytest.mark.parametrize(("how", "found"), [({}, 1), ({"through": ("taskset", "-c", "0")}, 0), ({"workers": 2}, 0)])
+def test_one_worker_with_two_cores_has_a_scribe(tmp_path: Path, how: dict[str, object], found: int) -> None:
+    async def journey() -> None:
+        async with running(tmp_path, **how) as service:
+            others = [each for each in service.processes()[1:] if each.cmdline() == service.processes()[0].cmdline()]
+            assert len(others) == found
 
     asyncio.run(journey())
 

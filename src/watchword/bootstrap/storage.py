@@ -18,7 +18,7 @@ from watchword.adapters.split import SplitStore
 from watchword.adapters.sqlite.look import Schema, holds_verifications, look_at_schema, newest_sealed
 from watchword.adapters.sqlite.scribe import Scribe
 from watchword.adapters.sqlite.store import SqliteStore
-from watchword.adapters.system import SystemClock, SystemEntropy
+from watchword.adapters.system import SystemClock, SystemEntropy, cores
 from watchword.core.app import App
 from watchword.errors import KeyringError, SettingsError, StoreError, TamperedError
 from watchword.flows.app import Apps
@@ -183,9 +183,12 @@ def make_directory(settings: Settings) -> None:
 
 
 def scribe_for(settings: Settings, lost: Callable[[int], None]) -> Scribe | None:
-    """The process that writes, where the store is a file. It is not hired yet. ``lost`` is told if it ends early."""
+    """The process that writes, where the store is a file and there is a core for it. It is not hired yet.
+
+    ``lost`` is told its exit code, or less a signal's number, if it ends early.
+    """
     database = settings.storage.database
-    return None if database is None else Scribe(database, lost=lost)
+    return None if database is None or cores() == 1 else Scribe(database, lost=lost)
 
 
 def open_store(settings: Settings, *, scribe: Scribe | None = None) -> Store:
