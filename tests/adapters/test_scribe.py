@@ -7,6 +7,8 @@ what a store promises over it in tests/contract and, where the file is in the wa
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
@@ -142,6 +144,26 @@ def test_a_store_that_is_opened_again_writes_by_itself(tmp_path: Path) -> None:
 def test_a_scribe_that_nobody_hired_is_none(tmp_path: Path) -> None:
     async def journey() -> None:
         world = World(SqliteStore(tmp_path / "watchword.db", scribe=Scribe(tmp_path / "watchword.db")))
+        await world.open()
+        raw, code = await world.send()
+        assert (await world.check(raw, code)).status is Status.APPROVED
+        await world.store.aclose()
+
+    run(journey())
+
+
+def test_where_no_process_is_to_be_had_the_store_writes_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> int:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", refuse)
+
+    async def journey() -> None:
+        scribe = Scribe(tmp_path / "watchword.db")
+        scribe.hire()
+        world = World(SqliteStore(tmp_path / "watchword.db", scribe=scribe))
         await world.open()
         raw, code = await world.send()
         assert (await world.check(raw, code)).status is Status.APPROVED

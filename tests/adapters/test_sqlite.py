@@ -16,7 +16,7 @@ from tests.contract.stores import a_world, run
 from tests.contract.test_verification_store import UNLIMITED
 from tests.support.permissions import without_a_way_around_permissions
 from tests.support.world import World, wrong
-from watchword.adapters.sqlite import SqliteStore, writer
+from watchword.adapters.sqlite import SqliteStore, checkpoint, writer
 from watchword.adapters.sqlite.database import begin_patiently, connect, prepare
 from watchword.adapters.sqlite.tables import SqliteTables
 from watchword.core.app import App
@@ -337,6 +337,23 @@ def test_a_corrupt_file_is_unavailable_and_readiness_says_so(tmp_path: Path) -> 
         with pytest.raises(StoreError):
             await broken.create()
         await broken.store.aclose()
+
+    run(journey())
+
+
+@whoever_writes
+def test_a_store_that_has_nothing_to_do_keeps_nothing_in_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: str
+) -> None:
+    """What was erased, ciphertext above all, would stay there."""
+    monkeypatch.setattr(checkpoint, "EVERY", 0.01)
+    log = the_file(tmp_path).with_name("watchword.db-wal")
+
+    async def journey() -> None:
+        async with a_world(store, tmp_path, UNLIMITED) as world, asyncio.timeout(60):
+            await asyncio.gather(*(world.create(f"user{number}@example.com") for number in range(20)))
+            while log.stat().st_size:  # noqa: ASYNC110 - it is what the file's own clock empties
+                await asyncio.sleep(0.01)
 
     run(journey())
 

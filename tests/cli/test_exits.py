@@ -182,8 +182,8 @@ def test_usage_names_arguments_plainly(command: Command, name: str) -> None:
     [
         ("send ann@example.com", "Missing option '--purpose'. Choose from: login, step_up,"),
         ("send ann@example.com --purpose logon", "Invalid value for '--purpose': 'logon' is not one of 'login', "),
-        ("share --views some", "Invalid value for '--views': it must be a whole number"),
-        ("share --views 0", "Invalid value for '--views': it must be greater than or equal to 1"),
+        ("share --views some", "Invalid value for '--views': 'some' is not a whole number."),
+        ("share --views 0", "Invalid value for '--views': 0 is not a number from 1 to 100."),
     ],
 )
 def test_a_wrong_word_is_named_in_a_sentence(command: Command, line: str, said: str) -> None:

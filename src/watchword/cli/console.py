@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
@@ -33,11 +34,10 @@ _VISIBLE = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)
 # What an operator can set. The SDK's errors name its own parameters, which nobody at a terminal has heard of.
 _SETTINGS = {setting.name for setting in (*settings_table.ENVIRONMENT, *settings_table.FILE)}
 
-# How the command line parser begins what it says of a value, and how a person would.
+# How the command line parser says what is wrong with a value, and how a person would.
 _PARSER_WORDS = (
-    ("Value error, ", ""),
-    ("Input should be a valid integer, unable to parse string as an integer", "it must be a whole number"),
-    ("Input should be", "it must be"),
+    (r"is not a valid int(eger)?( range)?\b", "is not a whole number"),
+    (r"is not in the range (\d+)<=x<=(\d+)", r"is not a number from \1 to \2"),
 )
 
 
@@ -144,7 +144,7 @@ def complain_usage(error: Exception, *, as_json: bool) -> None:
     """Say what is wrong with the command line."""
     text = " ".join(str(getattr(error, "format_message")()).split())  # noqa: B009 (is_usage looked)
     for theirs, ours in _PARSER_WORDS:
-        text = text.replace(theirs, ours)
+        text = re.sub(theirs, ours, text)
     complain(InvalidInputError(text), as_json=as_json)
     if not as_json:
         command = getattr(getattr(error, "ctx", None), "command_path", "watchword")

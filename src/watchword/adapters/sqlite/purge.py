@@ -17,6 +17,7 @@ import apsw
 
 from watchword.adapters.sqlite.database import BUSY
 from watchword.adapters.sqlite.tables import SqliteTables
+from watchword.adapters.system import trim_memory
 from watchword.core import ids
 from watchword.core.instant import Instant
 from watchword.core.limit import is_idle
@@ -92,3 +93,9 @@ def give_back(connection: apsw.Connection) -> None:
         # the pages are given back next time.
         with suppress(*BUSY):
             connection.execute(f"PRAGMA incremental_vacuum({PAGES})").fetchall()
+
+
+def let_go(connection: apsw.Connection) -> None:
+    """Give the memory back that a large purge went through."""
+    connection.execute("PRAGMA shrink_memory").fetchall()
+    trim_memory()

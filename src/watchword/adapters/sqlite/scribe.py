@@ -15,7 +15,7 @@ Rules:
 * results come back in the order of asking, and after the commit that holds them;
 * calls under way are bounded, and one more is ``OverloadedError`` at once;
 * where the scribe is gone, what was under way fails, and nobody knows whether it stands; nothing is tried twice;
-* a scribe leaves when whoever asks has left, however that went, and hears no signal: what it was given it finishes;
+* a scribe hears no signal, and leaves when whoever asks has left, however that went: it finishes its transaction;
 * ``hire`` comes before threads and before the event loop: a fork would leave behind whatever they hold. No connection
   to the file may be open, because SQLite's locks do not survive a fork;
 * frames are pickled: they come from the other half of this very process, over sockets that have no name.
@@ -92,7 +92,12 @@ class Scribe(asyncio.Protocol):
         gc.collect()
         gc.freeze()  # what both have stays in one piece of memory, as long as neither looks through it
         ours, theirs = socket.socketpair()
-        self._process = os.fork()
+        try:
+            self._process = os.fork()
+        except OSError:  # no more processes to be had, and the store can do without
+            ours.close()
+            theirs.close()
+            return
         if self._process == 0:
             _be_the_scribe(theirs, self._path)
         theirs.close()
@@ -137,14 +142,13 @@ class Scribe(asyncio.Protocol):
 
     async def aclose(self) -> None:
         """Wait for what is under way and let it go."""
-        while self._futures:
-            await asyncio.wait([self._futures[-1]])
         if self._socket is None:
             return
         self._socket = None
         if self.is_there:
+            self._send()
             self.is_there = False
-            self._transport.close()
+            self._transport.write_eof()  # it answers what came before, and leaves
             await self._closed
             await self._end()
         else:
@@ -158,10 +162,11 @@ class Scribe(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Hand results to their callers, oldest first."""
         for milliseconds, results in self._frames.take(data):
-            self.batches += 1
-            self.operations += len(results)
-            self.took[bisect_left(ENDS, milliseconds)] += 1
-            self.took[-1] += milliseconds
+            if milliseconds:  # else it was maintenance, after which there is nothing to write back
+                self.batches += 1
+                self.operations += len(results)
+                self.took[bisect_left(ENDS, milliseconds)] += 1
+                self.took[-1] += milliseconds
             for result in results:
                 future = self._futures.popleft()
                 if future.done():  # cancelled: the caller has gone
@@ -250,9 +255,7 @@ def write(asked: socket.socket, path: Path) -> None:
         while inbox.listen():
             if writer is None:
                 writer = Writer(connect(path, patience=0), path, _AtOnce())
-            began = time.perf_counter()
-            results = _carry_out(writer, inbox)
-            asked.sendall(_framed(((time.perf_counter() - began) * 1_000, results)))
+            asked.sendall(_framed(_carry_out(writer, inbox)))
     if writer is not None:
         writer.close()
 
@@ -292,14 +295,20 @@ class _Inbox:
         return steps
 
 
-def _carry_out(writer: Writer, inbox: _Inbox) -> Sequence[Any]:
-    """Do the next maintenance, or the next steps in one transaction, and return what each came to."""
+def _carry_out(writer: Writer, inbox: _Inbox) -> tuple[float, Sequence[Any]]:
+    """Do the next maintenance, or the next steps in one transaction: its milliseconds, and what each came to."""
     maintenance = inbox.maintenance()
     if maintenance is not None:
         try:
-            return [_finished(writer.maintain(maintenance))]
+            return 0, [_finished(writer.maintain(maintenance))]
         except StoreError as error:
-            return [error]
+            return 0, [error]
+    began = time.perf_counter()
+    results = _transact(writer, inbox)
+    return (time.perf_counter() - began) * 1_000, results
+
+
+def _transact(writer: Writer, inbox: _Inbox) -> Sequence[Any]:
     try:
         _finished(writer.begin())
     except StoreError as error:

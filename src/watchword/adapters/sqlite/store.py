@@ -22,7 +22,7 @@ from watchword.adapters.sqlite.checkpoint import Checkpointer
 from watchword.adapters.sqlite.database import connect, our_words, prepare
 from watchword.adapters.sqlite.handover import SqliteHandovers
 from watchword.adapters.sqlite.notice import SqliteNotices
-from watchword.adapters.sqlite.purge import IDLE_GUARD, IDLE_SENDS, Sweep, give_back, remove, what_is_over
+from watchword.adapters.sqlite.purge import IDLE_GUARD, IDLE_SENDS, Sweep, give_back, let_go, remove, what_is_over
 from watchword.adapters.sqlite.scribe import Scribe
 from watchword.adapters.sqlite.secret import SqliteSecrets
 from watchword.adapters.sqlite.tables import SqliteTables
@@ -40,6 +40,7 @@ from watchword.ports_limit import BucketKeys, Buckets
 Result = TypeVar("Result")
 
 MOST_COUNTED = 10_000
+MANY = 10_000  # rows of a purge after which memory is given back
 GLANCE = 0.05  # seconds a read waits, on the event loop, where another process is just letting go of the file
 
 
@@ -53,6 +54,7 @@ class SqliteStore:
         self._path = path
         self._waiting = waiting
         self._scribe = scribe
+        self._purged = 0  # since the last look that found nothing
         self._sends, self._guard = Sweep(IDLE_SENDS), Sweep(IDLE_GUARD)
         self.secrets = SqliteSecrets(self._submit, lambda: self._read)
         # A check of theirs is given a function of this process, with the keys that open seeds (docs/adr/0033).
@@ -275,6 +277,11 @@ class SqliteStore:
         if over.rows:
             await self._submit(remove, over, now)
         await self._maintain(give_back)
+        self._purged += over.rows
+        if not over.rows:
+            if self._purged > MANY:
+                await self._maintain(let_go)
+            self._purged = 0
         return over.rows
 
     @contextmanager
