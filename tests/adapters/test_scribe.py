@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import pickle
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +20,8 @@ from tests.support.world import World
 from watchword import errors
 from watchword.adapters.sqlite import SqliteStore
 from watchword.adapters.sqlite.scribe import Scribe
+from watchword.adapters.sqlite.tables import SqliteTables
+from watchword.adapters.sqlite.verbs import BY_WORK, pack_error, unpack_error
 from watchword.core.verification import Status
 from watchword.errors import DeliveryError, OverloadedError, StoreError, WatchwordError
 
@@ -53,11 +54,19 @@ OURS = sorted(
 def test_every_error_of_ours_arrives_as_it_left(kind: type[WatchwordError]) -> None:
     left = kind("What happened.")
     for name in left.__dict__:
-        setattr(left, name, f"held as {name}")
-    arrived = pickle.loads(pickle.dumps(left))  # noqa: S301 - our own
+        setattr(left, name, (f"held as {name}", ((1, 2), (3, 4))) if name != "detail" else "What happened.")
+    arrived = unpack_error(pack_error(left))
     assert type(arrived) is kind
     assert arrived.__dict__ == left.__dict__
     assert arrived.args == left.args
+
+
+def test_an_error_of_another_kind_arrives_as_a_store_error_that_says_the_same() -> None:
+    class OtherError(StoreError):
+        pass
+
+    arrived = unpack_error(pack_error(OtherError("What happened.")))
+    assert (type(arrived), arrived.detail) == (StoreError, "What happened.")
 
 
 def test_what_is_asked_for_in_one_turn_shares_a_few_transactions(tmp_path: Path) -> None:
@@ -83,11 +92,11 @@ def test_one_more_than_may_wait_is_refused_at_once(tmp_path: Path) -> None:
     run(journey())
 
 
-def test_a_step_that_cannot_travel_fails_and_keeps_nobody_waiting(tmp_path: Path) -> None:
+def test_arguments_that_are_no_data_are_refused_and_keep_nobody_waiting(tmp_path: Path) -> None:
     async def journey() -> None:
         async with a_world("sqlite-scribe", tmp_path) as world:
-            with pytest.raises(StoreError, match="cannot travel"):
-                await scribe_of(world).submit((lambda _: None, ()))
+            with pytest.raises(TypeError):
+                await scribe_of(world).ask(BY_WORK[SqliteTables.beat], (object(),))
             assert (await world.create()).status is Status.PENDING
 
     run(journey())
@@ -110,7 +119,7 @@ def test_where_the_scribe_is_gone_what_was_under_way_fails_and_the_store_writes_
             assert (await world.create("late@example.com")).status is Status.PENDING
             await world.store.ping()
             with pytest.raises(StoreError, match="nobody knows"):
-                await scribe.submit((print, ()))
+                await scribe.ask(BY_WORK[SqliteTables.beat], ())
 
     run(journey())
     assert told == [0]

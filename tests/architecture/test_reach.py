@@ -19,8 +19,6 @@ RUNNING = {"eval", "exec", "compile", "__import__"}
 # The addresses of relay, store and those who send texts come from the settings, and from nothing that a request says.
 PROVIDERS = {SOURCE / "adapters" / "http_door.py"}
 RELAY = {SOURCE / "adapters" / "smtp_connection.py", SOURCE / "adapters" / "smtp.py"}
-# Between the two halves of one process, over sockets without a name: whoever could write there could do anything.
-OTHER_HALF = {SOURCE / "adapters" / "sqlite" / "scribe.py"}
 STORE = {SOURCE / "adapters" / "valkey" / "link.py"}
 
 
@@ -51,7 +49,7 @@ def test_nothing_in_the_service_fetches_an_address(path: Path) -> None:
 
 @pytest.mark.parametrize("path", modules(), ids=short)
 def test_nothing_unpacks_objects_or_runs_a_text(path: Path) -> None:
-    assert set() == used(path, UNPACKING) or path in OTHER_HALF
+    assert set() == used(path, UNPACKING)
     assert set() == {dotted(node.func) for node in calls(path)} & RUNNING
 
 

@@ -3,12 +3,12 @@
 What is asked for in a turn of the loop leaves at once or in few pieces, over a pair of sockets; the scribe carries out
 what has come by then in one transaction, by the same ``Writer`` as any process (docs/adr/0048).
 
-    Scribe.submit ── frames of steps ──▶ write(): Writer, one batch after the other
-          ▲                                │
-          └──── milliseconds, results ─────┘
+    Scribe.submit ── verbs and arguments ──▶ write(): Writer, one batch after the other
+          ▲                                    │
+          └──── results, and how long it took ─┘
 
-Not handled here: reading, which needs nobody's permission, and steps that hold functions of their process
-(``authenticator_steps.check``): those are the store's own (``store.py``).
+Not handled here: what can be asked for and how it is packed (``verbs.py``), reading, which needs nobody's permission,
+and steps that hold functions of their process: those are the store's own (``store.py``).
 
 Rules:
 
@@ -17,8 +17,7 @@ Rules:
 * where the scribe is gone, what was under way fails, and nobody knows whether it stands; nothing is tried twice;
 * a scribe hears no signal, and leaves when whoever asks has left, however that went: it finishes its transaction;
 * ``hire`` comes before threads and before the event loop: a fork would leave behind whatever they hold. No connection
-  to the file may be open, because SQLite's locks do not survive a fork;
-* frames are pickled: they come from the other half of this very process, over sockets that have no name.
+  to the file may be open, because SQLite's locks do not survive a fork.
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import pickle
 import signal
 import socket
 import struct
@@ -38,26 +36,29 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Any, Final, NoReturn, TypeVar, cast
 
-import apsw
+import msgspec
 
 from watchword.adapters.batch import ENDS
 from watchword.adapters.sqlite.database import connect
-from watchword.adapters.sqlite.writer import Step, Writer
-from watchword.errors import OverloadedError, StoreError
+from watchword.adapters.sqlite.tables import SqliteTables
+from watchword.adapters.sqlite.verbs import BY_WORK, VERBS, Verb, pack, pack_error, unpack_error
+from watchword.adapters.sqlite.writer import Writer
+from watchword.errors import OverloadedError, StoreError, WatchwordError
 
 Result = TypeVar("Result")
 
-# A step, or something to be done to the connection between two transactions: the latter has no arguments at all.
-Asked = tuple[Callable[..., Any], tuple[object, ...] | None]
+# Verbs that do not wait for the turn's end, so that the scribe is at work while the rest is still being asked for.
+PIECE: Final = 8
+MOST: Final = 256  # steps of a transaction
+_READ: Final = 256 * 1024  # bytes
+_HEAD: Final = struct.Struct("<IB")  # how many bytes follow, and what they are: a verb's number, or one of these
+_DONE, _FAILED, _TRANSACTION = range(3)
+_TOOK: Final = struct.Struct("<dI")  # milliseconds of a transaction, and how many steps it had
+_GONE: Final = "the process that writes has ended: whether this was written, nobody knows"
 
-# Steps that do not wait for the turn's end, so that the scribe is at work while the rest is still being asked for.
-PIECE = 8
-MOST = 256  # steps of a transaction
-_READ = 256 * 1024  # bytes
-_HEAD = struct.Struct("<I")
-_GONE = "the process that writes has ended: whether this was written, nobody knows"
+Asked = tuple[Verb, Any]  # with its arguments, a tuple
 
 
 class Scribe(asyncio.Protocol):
@@ -72,8 +73,8 @@ class Scribe(asyncio.Protocol):
         self._mourning: asyncio.Task[None]
         self._closed: asyncio.Future[None]
         self._frames = _Frames()
-        self._asking: list[Asked] = []
-        self._futures: deque[asyncio.Future[Any]] = deque()
+        self._asking: list[bytes] = []
+        self._calls: deque[tuple[asyncio.Future[Any], Verb]] = deque()
         self._waiting = 0
         self._loop: asyncio.AbstractEventLoop
         self._transport: asyncio.Transport
@@ -85,7 +86,7 @@ class Scribe(asyncio.Protocol):
     @property
     def depth(self) -> int:
         """How many operations are under way."""
-        return len(self._futures)
+        return len(self._calls)
 
     def hire(self) -> None:
         """Fork it. Until then, and without, there is none."""
@@ -121,24 +122,29 @@ class Scribe(asyncio.Protocol):
         self._waiting = waiting
         self.is_there = True
         await self._loop.connect_accepted_socket(lambda: self, self._socket)
-        await self.maintain(_nothing)
+        await self.ask(BY_WORK[SqliteTables.beat], ())  # it can read and write
 
-    async def maintain(self, work: Callable[[apsw.Connection], Result]) -> Result:
-        """Do something with its connection between two batches, outside any transaction. ``work`` has a module's name.
-
-        Raises:
-            StoreError: SQLite refuses it.
-        """
-        done: Result = await self._ask((work, None))
-        return done
-
-    def submit(self, step: Step) -> asyncio.Future[Any]:
-        """Have a step carried out in one of the next transactions. The future holds its result or its exception.
+    def ask(self, verb: Verb, arguments: tuple[object, ...]) -> asyncio.Future[Any]:
+        """Have it done in one of the next transactions, or between two. The future holds its result or its exception.
 
         Raises:
             OverloadedError: too many are under way.
         """
-        return self._ask(step)
+        if len(self._calls) >= self._waiting:
+            raise OverloadedError
+        future = self._loop.create_future()
+        if not self.is_there:
+            future.set_exception(StoreError(_GONE))
+            return future
+        packed = pack(arguments)
+        self._calls.append((future, verb))
+        self._asking += (_HEAD.pack(len(packed), verb.number), packed)
+        if len(self._calls) == 1 or len(self._asking) == 2 * PIECE:
+            self._send()  # it has nothing to do, or enough
+        elif len(self._asking) == 2:  # noqa: PLR2004 - a head and its arguments
+            # In the next turn of the loop, so that whatever is asked for in this one leaves in the same write.
+            self._loop.call_soon(self._send)
+        return future
 
     async def aclose(self) -> None:
         """Wait for what is under way and let it go."""
@@ -161,25 +167,26 @@ class Scribe(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hand results to their callers, oldest first."""
-        for milliseconds, results in self._frames.take(data):
-            if milliseconds:  # else it was maintenance, after which there is nothing to write back
-                self.batches += 1
-                self.operations += len(results)
-                self.took[bisect_left(ENDS, milliseconds)] += 1
-                self.took[-1] += milliseconds
-            for result in results:
-                future = self._futures.popleft()
-                if future.done():  # cancelled: the caller has gone
-                    continue
-                if isinstance(result, BaseException):
-                    future.set_exception(result)
-                else:
-                    future.set_result(result)
+        for kind, packed in self._frames.take(data):
+            if kind == _TRANSACTION:
+                self._note(*_TOOK.unpack(packed))
+                continue
+            future, verb = self._calls.popleft()
+            if future.done():  # cancelled: the caller has gone
+                continue
+            try:
+                result = unpack_error(packed) if kind == _FAILED else verb.read_result(packed)
+            except msgspec.ValidationError as error:  # a step that returns what it does not say: a fault of ours
+                result = StoreError(f"what a step came to cannot be read: {error}")
+            if isinstance(result, WatchwordError):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's own; our words say enough
         """Fail what is under way."""
-        while self._futures:
-            future = self._futures.popleft()
+        while self._calls:
+            future, _ = self._calls.popleft()
             if not future.done():
                 future.set_exception(StoreError(_GONE))
         if self.is_there:
@@ -187,33 +194,16 @@ class Scribe(asyncio.Protocol):
             self._mourning = self._loop.create_task(self._mourn())
         self._closed.set_result(None)
 
-    def _ask(self, asked: Asked) -> asyncio.Future[Any]:
-        if len(self._futures) >= self._waiting:
-            raise OverloadedError
-        future = self._loop.create_future()
-        if not self.is_there:
-            future.set_exception(StoreError(_GONE))
-            return future
-        self._futures.append(future)
-        self._asking.append(asked)
-        if len(self._futures) == 1 or len(self._asking) == PIECE:
-            self._send()  # it has nothing to do, or enough
-        elif len(self._asking) == 1:
-            # In the next turn of the loop, so that whatever is asked for in this one leaves in the same write.
-            self._loop.call_soon(self._send)
-        return future
-
     def _send(self) -> None:
-        asking, self._asking = self._asking, []
-        if not asking or not self.is_there:
-            return
-        try:
-            frame = _framed(asking)
-        except (pickle.PicklingError, AttributeError, TypeError) as error:  # bound to this process: a fault of ours
-            for future in [self._futures.pop() for _ in asking]:
-                future.set_exception(StoreError(f"a step cannot travel: {type(error).__name__}"))
-        else:
-            self._transport.write(frame)
+        if self._asking and self.is_there:
+            self._transport.write(b"".join(self._asking))
+        self._asking.clear()
+
+    def _note(self, milliseconds: float, steps: int) -> None:
+        self.batches += 1
+        self.operations += steps
+        self.took[bisect_left(ENDS, milliseconds)] += 1
+        self.took[-1] += milliseconds
 
     async def _mourn(self) -> None:
         self._lost(await self._end())
@@ -255,7 +245,7 @@ def write(asked: socket.socket, path: Path) -> None:
         while inbox.listen():
             if writer is None:
                 writer = Writer(connect(path, patience=0), path, _AtOnce())
-            asked.sendall(_framed(_carry_out(writer, inbox)))
+            asked.sendall(b"".join(_maintain(writer, inbox) if inbox.maintains else _transact(writer, inbox)))
     if writer is not None:
         writer.close()
 
@@ -268,6 +258,11 @@ class _Inbox:
         self._frames = _Frames()
         self._todo: deque[Asked] = deque()
 
+    @property
+    def maintains(self) -> bool:
+        """Whether the next thing is maintenance."""
+        return self._todo[0][0].maintains
+
     def listen(self) -> bool:
         """Take in what has come, and wait where there is nothing to do. False is the end."""
         more = _READ
@@ -279,43 +274,53 @@ class _Inbox:
             if not data:
                 break
             more = len(data)
-            for asked in self._frames.take(data):
-                self._todo.extend(asked)
+            for number, packed in self._frames.take(data):
+                self._todo.append((VERBS[number], VERBS[number].read_arguments(packed)))
         return bool(self._todo)
 
-    def maintenance(self) -> Callable[[apsw.Connection], Any] | None:
-        """What is to be done to the connection, if that is the next thing."""
-        return self._todo.popleft()[0] if self._todo[0][1] is None else None
+    def next(self) -> Asked:
+        """Take the next thing."""
+        return self._todo.popleft()
 
-    def steps(self) -> list[Step]:
-        """The steps up to the next maintenance that fit into a transaction."""
-        steps: list[Step] = []
-        while self._todo and len(steps) < MOST and self._todo[0][1] is not None:
-            steps.append(cast("Step", self._todo.popleft()))
+    def steps(self) -> list[Asked]:
+        """Take the steps up to the next maintenance that fit into a transaction."""
+        steps: list[Asked] = []
+        while self._todo and len(steps) < MOST and not self.maintains:
+            steps.append(self._todo.popleft())
         return steps
 
 
-def _carry_out(writer: Writer, inbox: _Inbox) -> tuple[float, Sequence[Any]]:
-    """Do the next maintenance, or the next steps in one transaction: its milliseconds, and what each came to."""
-    maintenance = inbox.maintenance()
-    if maintenance is not None:
-        try:
-            return 0, [_finished(writer.maintain(maintenance))]
-        except StoreError as error:
-            return 0, [error]
+def _maintain(writer: Writer, inbox: _Inbox) -> Iterator[bytes]:
+    """Do something to the connection, and tell what it came to."""
+    verb, _ = inbox.next()
+    try:
+        yield from _framed(_DONE, pack(_finished(writer.maintain(verb.work))))
+    except StoreError as error:
+        yield from _framed(_FAILED, pack_error(error))
+
+
+def _transact(writer: Writer, inbox: _Inbox) -> Iterator[bytes]:
+    """Do all steps that have come in one transaction, and tell what each came to."""
     began = time.perf_counter()
-    results = _transact(writer, inbox)
-    return (time.perf_counter() - began) * 1_000, results
+    steps, results = _carried_out(writer, inbox)
+    for result in results:
+        if isinstance(result, WatchwordError):
+            yield from _framed(_FAILED, pack_error(result))
+        else:
+            yield from _framed(_DONE, pack(result))
+    yield from _framed(_TRANSACTION, _TOOK.pack((time.perf_counter() - began) * 1_000, len(steps)))
 
 
-def _transact(writer: Writer, inbox: _Inbox) -> Sequence[Any]:
+def _carried_out(writer: Writer, inbox: _Inbox) -> tuple[list[Asked], Sequence[Any]]:
     try:
         _finished(writer.begin())
     except StoreError as error:
         inbox.listen()  # who came during the wait need not wait again
-        return [error] * len(inbox.steps())
+        steps = inbox.steps()
+        return steps, [error] * len(steps)
     inbox.listen()
-    return _finished(writer.execute(inbox.steps()))
+    steps = inbox.steps()
+    return steps, _finished(writer.execute([(verb.work, arguments) for verb, arguments in steps]))
 
 
 def _finished(work: Coroutine[Any, Any, Result]) -> Result:
@@ -338,32 +343,25 @@ class _AtOnce:
         """There is nothing to let go of."""
 
 
-def _nothing(connection: apsw.Connection) -> None:
-    """Ask whether there is a connection."""
-
-
 class _Frames:
     """Bytes in pieces of any size, put together into what was framed."""
 
     def __init__(self) -> None:
-        self._held = bytearray()
+        self._held = b""
 
-    def take(self, data: bytes) -> Iterator[Any]:
-        """What is whole by now, in order."""
-        held = self._held
-        held += data
+    def take(self, data: bytes) -> Iterator[tuple[int, bytes]]:
+        """What is whole by now, in order: what it is, and its bytes."""
+        held = self._held + data if self._held else data
         at = 0
         while len(held) - at >= _HEAD.size:
-            end = at + _HEAD.size + _HEAD.unpack_from(held, at)[0]
+            size, kind = _HEAD.unpack_from(held, at)
+            end = at + _HEAD.size + size
             if len(held) < end:
                 break
-            with memoryview(held) as whole:
-                content = pickle.loads(whole[at + _HEAD.size : end])  # noqa: S301 - from our other half alone
+            yield kind, held[at + _HEAD.size : end]
             at = end
-            yield content
-        del held[:at]
+        self._held = held[at:]
 
 
-def _framed(content: object) -> bytes:
-    packed = pickle.dumps(content, pickle.HIGHEST_PROTOCOL)
-    return _HEAD.pack(len(packed)) + packed
+def _framed(kind: int, packed: bytes) -> tuple[bytes, bytes]:
+    return _HEAD.pack(len(packed), kind), packed

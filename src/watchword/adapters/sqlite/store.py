@@ -26,6 +26,7 @@ from watchword.adapters.sqlite.purge import IDLE_GUARD, IDLE_SENDS, Sweep, give_
 from watchword.adapters.sqlite.scribe import Scribe
 from watchword.adapters.sqlite.secret import SqliteSecrets
 from watchword.adapters.sqlite.tables import SqliteTables
+from watchword.adapters.sqlite.verbs import BY_WORK
 from watchword.adapters.sqlite.writer import Step, Writer
 from watchword.core.app import ApiKey, App
 from watchword.core.delivery import Delivery, Due, Report, Settlement
@@ -57,8 +58,7 @@ class SqliteStore:
         self._purged = 0  # since the last look that found nothing
         self._sends, self._guard = Sweep(IDLE_SENDS), Sweep(IDLE_GUARD)
         self.secrets = SqliteSecrets(self._submit, lambda: self._read)
-        # A check of theirs is given a function of this process, with the keys that open seeds (docs/adr/0033).
-        self.authenticators = SqliteAuthenticators(self._submit_here, lambda: self._read)
+        self.authenticators = SqliteAuthenticators(self._submit, lambda: self._read)
         self.handovers = SqliteHandovers(self._submit, lambda: self._read)
         self.notices = SqliteNotices(self._submit, lambda: self._read)
 
@@ -110,7 +110,7 @@ class SqliteStore:
         now: Instant,
         plan: Plan | None = None,
     ) -> Added:
-        added: Added = await self._queue((steps.add, (verification, charges, guesses, idempotency, now, plan)))
+        added: Added = await self._queue(steps.add, verification, charges, guesses, idempotency, now, plan)
         return added
 
     async def find(self, app: bytes, verification: bytes) -> tuple[Verification, Sequence[Delivery]]:
@@ -139,7 +139,7 @@ class SqliteStore:
         now: Instant,
     ) -> Judgement:
         judgement: Judgement = await self._queue(
-            (steps.attempt, (app, verification, digits, matches, expected, guesses, now))
+            steps.attempt, app, verification, digits, matches, expected, guesses, now
         )
         return judgement
 
@@ -299,16 +299,18 @@ class SqliteStore:
     def _written(self) -> int:
         return sum(pen.batches for pen in self._pens())
 
-    def _queue(self, step: Step) -> asyncio.Future[Any]:
+    def _queue(self, work: Callable[..., Any], *arguments: object) -> asyncio.Future[Any]:
         scribe = self._scribe
-        return scribe.submit(step) if scribe is not None and scribe.is_there else self._batcher.submit(step)
+        if scribe is not None and scribe.is_there and work in BY_WORK:
+            return scribe.ask(BY_WORK[work], arguments)
+        return self._batcher.submit((work, arguments))
 
     async def _maintain(self, work: Callable[[apsw.Connection], Result]) -> Result:
         scribe = self._scribe
-        return await (scribe if scribe is not None and scribe.is_there else self._writer).maintain(work)
+        if scribe is None or not scribe.is_there:
+            return await self._writer.maintain(work)
+        done: Result = await scribe.ask(BY_WORK[work], ())
+        return done
 
-    async def _submit(self, step: Any, *arguments: object) -> Any:  # noqa: ANN401 - any step, its own result
-        return await self._queue((step, arguments))
-
-    async def _submit_here(self, step: Any, *arguments: object) -> Any:  # noqa: ANN401 - any step, its own result
-        return await self._batcher.submit((step, arguments))
+    async def _submit(self, work: Any, *arguments: object) -> Any:  # noqa: ANN401 - any step, its own result
+        return await self._queue(work, *arguments)

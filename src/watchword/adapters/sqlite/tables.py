@@ -28,6 +28,7 @@ _STATUS = {status.value: status for status in Status}
 _VERIFICATION = ", ".join(f"v.{name}" for name in Verification.__struct_fields__)
 _WIDTH = len(Verification.__struct_fields__)
 _STATUS_AT = Verification.__struct_fields__.index("status")
+_DECOY_AT = Verification.__struct_fields__.index("decoy")
 _DELIVERY = ", ".join(f"d.{name}" for name in Delivery.__struct_fields__)
 
 _ADD_VERIFICATION = (
@@ -297,6 +298,7 @@ def joined(row: Sequence[Any]) -> tuple[Verification, str, Delivery]:
 def _verification(row: Sequence[Any]) -> Verification:
     fields = [*row]
     fields[_STATUS_AT] = _STATUS[fields[_STATUS_AT]]
+    fields[_DECOY_AT] = fields[_DECOY_AT] == 1
     return Verification(*fields)
 
 
