@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench import profile
+from bench import machine, profile
 from bench.children import Running, load, server
 from bench.footprint import Left, leave
 from bench.profile import Profile
@@ -116,4 +116,8 @@ def _profile(service: Running, seconds: float) -> Profile:
     load(service, "mixed", max(CONNECTIONS), seconds + WARM)
     native = profile.native_recording(service.pid, seconds)
     load(service, "mixed", max(CONNECTIONS), seconds + WARM)
-    return profile.summarise(held.samples(), native.samples())
+    beside = [profile.native_recording(each, seconds) for each in machine.started_by(service.pid)]
+    load(service, "mixed", max(CONNECTIONS), seconds + WARM)
+    return profile.summarise(
+        held.samples(), native.samples(), [sample for recording in beside for sample in recording.samples()]
+    )

@@ -39,6 +39,11 @@ def cpu_seconds(pid: int) -> float:
     return float(sum(each.user + each.system for each in times))
 
 
+def started_by(pid: int) -> list[int]:
+    """The processes that a process started."""
+    return [each.pid for each in psutil.Process(pid).children(recursive=True)]
+
+
 def resident_mib(pid: int) -> float:
     """Resident memory of a process, and what those that it started have besides."""
     whole = psutil.Process(pid)

@@ -1,8 +1,8 @@
 """Where the time goes: py-spy's samples of the worker under mixed load, summed up by owner and by function.
 
-Two recordings. One with native frames tells C from C, but stops the process for long at every sample and sees sleeping
-threads too, so it is taken seldom and only threads that do something are kept. The other sees only whoever holds the
-interpreter lock, which is what limits a worker.
+Recordings of two kinds. One with native frames tells C from C, but stops the process for long at every sample and sees
+sleeping threads too, so it is taken seldom and only threads that do something are kept; the scribe has one of its own.
+The other sees only whoever holds the interpreter lock, which is what limits a worker.
 
 Not handled here: running the load (``__main__.py``).
 """
@@ -35,19 +35,22 @@ _OWNERS = (
     ("event loop", r"asyncio/|Runner\.run|uvloop"),
     ("other threads", r"threading|concurrent/futures|thread\.py"),
 )
-_ASLEEP = re.compile(r"SimpleQueue_get|lock_PyThread_acquire|epoll_wait|uv__io_poll|take_gil|Condition\.wait|_queue_")
+_ASLEEP = re.compile(
+    r"SimpleQueue_get|sock_recv|lock_PyThread_acquire|epoll_wait|uv__io_poll|take_gil|Condition\.wait|_queue_"
+)
 _PYTHON = re.compile(r"\(.*\.py[:)]")
 
 Samples = list[tuple[list[str], int]]
 
 
 class Profile(msgspec.Struct, frozen=True):
-    """Shares of all samples: by owner, by Python function, by native function."""
+    """Shares of all samples: by owner, by Python function, by native function; and by the last of the scribe."""
 
     samples: int
     owners: list[tuple[str, float]]
     functions: list[tuple[str, float]]
     native: list[tuple[str, float]]
+    scribe: list[tuple[str, float]]
 
 
 class Recording:
@@ -80,15 +83,19 @@ def native_recording(pid: int, seconds: float) -> Recording:
     return Recording(pid, seconds, "--native", "--rate", "40")
 
 
-def summarise(held: Samples, native: Samples, most: int = 20) -> Profile:
-    """Sum up both recordings."""
-    awake = [(stack, count) for stack, count in native if not any(map(_ASLEEP.search, stack[-6:]))]
+def summarise(held: Samples, native: Samples, scribe: Samples, most: int = 20) -> Profile:
+    """Sum up all recordings."""
     return Profile(
         sum(count for _, count in held),
         _shares((_owner(stack), count) for stack, count in held),
         _shares((_function(stack), count) for stack, count in held)[:most],
-        _shares((f"{_function(stack[-1:])} in {_owner(stack)}", count) for stack, count in awake)[:most],
+        _shares((f"{_function(stack[-1:])} in {_owner(stack)}", count) for stack, count in _awake(native))[:most],
+        _shares((_function(stack), count) for stack, count in _awake(scribe))[:most],
     )
+
+
+def _awake(native: Samples) -> Samples:
+    return [(stack, count) for stack, count in native if not any(map(_ASLEEP.search, stack[-6:]))]
 
 
 def _owner(stack: list[str]) -> str:

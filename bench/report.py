@@ -49,14 +49,16 @@ HOW = """\
   same of the requester, one right after the other.
 - **Everything is on**: API keys, limits (each request has a recipient and a `requester.ip` of its own, so every bucket
   is looked up and written), the address sealed, the outbox row written, metrics counted, the access log written to a
-  file, SQLite with `synchronous=FULL`. One worker. Checks name `purpose` and `to`, as the SDK does.
+  file, SQLite with `synchronous=FULL`. One worker with its scribe, the process that writes the file where there are two
+  cores (docs/adr/0048); R is one process, which has nothing to write. Checks name `purpose` and `to`, as the SDK does.
 - **The courier is paused** under load, and its rate is measured apart.
 - **Before** the 100,000 are counted, 10,000 were made and purged, so that what a process takes once and keeps is no
   growth.
 - **In the browser** the clock runs from the first input on an open page to the words that the link is on the clipboard;
   the file is sealed by the pages' own module, without a network.
-- Figures are medians of rounds. Latencies are the client's. Server CPU is user and system time of the whole process
-  from `/proc`, the threads for commits, checkpoints and the log included.
+- Figures are medians of rounds. Latencies are the client's. Server CPU is user and system time of worker and scribe
+  from `/proc`, the threads for checkpoints and the log included. Memory is the worker's, and of the scribe's what it
+  does not share.
 - Rates move with the machine and with what else it does. Compare ratios.
 """
 
@@ -226,6 +228,10 @@ def _profile(profile: Profile) -> str:
         _table(("Share", "Function, self time"), _shares(profile.functions)),
         _table(("Share", "Native function, self time, and its owner"), _shares(profile.native)),
     ]
+    if profile.scribe:
+        tables.append(
+            _table(("Share", "Of the scribe, a process of its own: function, self time"), _shares(profile.scribe))
+        )
     return "\n\n".join((text, *tables))
 
 

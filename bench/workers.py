@@ -179,10 +179,11 @@ def page(plan: Plan, command: str, described: Sequence[tuple[str, str]], compare
         table(("Machine", ""), described),
         *busy(machine.load_average()),
         (
-            f"create + check over {CONNECTIONS} connections. One worker has the first core and the generator the "
-            "second; two workers share both with the generator and with the database, because there is no third core. "
-            "So the rates say what two cores do in all. *By CPU alone* is what the workers' own processor time for a "
-            "request allows where they have two cores to themselves: twice one worker's µs by two workers' µs. "
+            f"create + check over {CONNECTIONS} connections. One worker has the first core, and so no scribe, and the "
+            "generator the second; two workers share both with the generator and with the database, because there is "
+            "no third core. So the rates say what two cores do in all. *By CPU alone* is what the workers' own "
+            "processor time for a request allows where they have two cores to themselves: twice one worker's µs by two "
+            "workers' µs. "
             "Demanded: 1.5."
         ),
         table(head, [row for each in compared for row in _rows(each)]),

@@ -18,7 +18,7 @@ from bench.rows import Row, summarise
 from tests.support.needs import needs
 from tests.support.valkeys import one_server
 
-NOTHING = profile.Profile(0, [], [], [])
+NOTHING = profile.Profile(0, [], [], [], [])
 EMPTY = Moment(0, 50.0, 0.1)
 
 
@@ -157,11 +157,14 @@ def test_a_sample_belongs_to_the_innermost_frame_that_has_an_owner() -> None:
     held = [(["run (asyncio/runners.py:1)", "add (watchword/adapters/steps.py:9)", "digest (hmac.py:2)"], 3)]
     native = [(["_worker (concurrent/futures/thread.py:1)", "_queue_SimpleQueue_get (q.c:1)", "wait (libc.so)"], 9)]
 
-    shown = profile.summarise(held, native)
+    scribe = [(["write (watchword/adapters/sqlite/scribe.py:9)", "fdatasync (libc.so)"], 2)]
+
+    shown = profile.summarise(held, native, scribe)
 
     assert [("SQLite statements (adapters/sqlite, steps)", 1.0)] == shown.owners
     assert [("digest (hmac.py)", 1.0)] == shown.functions
     assert [] == shown.native
+    assert [("fdatasync (libc.so)", 1.0)] == shown.scribe
 
 
 @needs("redis-benchmark", "redis-cli")
