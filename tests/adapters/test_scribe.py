@@ -18,7 +18,7 @@ from tests.contract.stores import a_world, run, with_a_scribe
 from tests.contract.test_verification_store import UNLIMITED
 from tests.support.world import World
 from watchword import errors
-from watchword.adapters.sqlite import SqliteStore
+from watchword.adapters.sqlite import SqliteStore, checkpoint
 from watchword.adapters.sqlite.scribe import Scribe
 from watchword.adapters.sqlite.tables import SqliteTables
 from watchword.adapters.sqlite.verbs import BY_WORK, pack_error, unpack_error
@@ -146,6 +146,31 @@ def test_a_store_that_is_opened_again_writes_by_itself(tmp_path: Path) -> None:
             await world.store.open()
             assert not scribe_of(world).is_there
             assert (await world.check(raw, code)).status is Status.APPROVED
+
+    run(journey())
+
+
+@pytest.mark.parametrize("refusal", [OverloadedError, StoreError])
+def test_a_checkpoint_that_the_scribe_refuses_is_not_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: type[WatchwordError]
+) -> None:
+    monkeypatch.setattr(checkpoint, "EVERY", 0.01)
+    log = tmp_path / "watchword.db-wal"
+    refused = asyncio.Event()
+
+    async def refuse(_: object) -> None:
+        refused.set()
+        raise refusal
+
+    async def journey() -> None:
+        async with a_world("sqlite-scribe", tmp_path, UNLIMITED) as world, asyncio.timeout(60):
+            assert isinstance(world.store, SqliteStore)
+            monkeypatch.setattr(world.store._checkpointer, "_maintain", refuse)
+            await world.create()
+            await refused.wait()
+            await world.create("late@example.com")
+            while log.stat().st_size:  # noqa: ASYNC110 - it is what the file's own clock empties
+                await asyncio.sleep(0.01)
 
     run(journey())
 

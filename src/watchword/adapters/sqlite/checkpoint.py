@@ -12,6 +12,7 @@ from typing import TypeVar
 import apsw
 
 from watchword.adapters.sqlite.database import as_store_error, connect
+from watchword.errors import UnavailableError
 
 Result = TypeVar("Result")
 Maintain = Callable[[Callable[[apsw.Connection], None]], Awaitable[None]]
@@ -64,7 +65,9 @@ class Checkpointer:
                 await self.read(write_back)
                 # What came meanwhile is little, and in the writer's own turn nothing is added: the log is then all
                 # written back and begins afresh. Under steady load it would otherwise never end.
-                await self._maintain(write_back)
+                # Whoever writes may have too much to do, or be gone: there is another turn.
+                with suppress(UnavailableError):
+                    await self._maintain(write_back)
             elif _size(self._log):
                 await self.read(write_back_all)
             seen = written
