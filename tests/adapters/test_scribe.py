@@ -22,6 +22,7 @@ from watchword.adapters.sqlite import SqliteStore, checkpoint
 from watchword.adapters.sqlite.scribe import Scribe
 from watchword.adapters.sqlite.tables import SqliteTables
 from watchword.adapters.sqlite.verbs import BY_WORK, pack_error, unpack_error
+from watchword.adapters.sqlite.writer import Writer
 from watchword.core.verification import Status
 from watchword.errors import DeliveryError, OverloadedError, StoreError, WatchwordError
 
@@ -172,6 +173,23 @@ def test_a_checkpoint_that_the_scribe_refuses_is_not_the_last(
             while log.stat().st_size:  # noqa: ASYNC110 - it is what the file's own clock empties
                 await asyncio.sleep(0.01)
 
+    run(journey())
+
+
+def test_a_store_that_takes_nothing_opens_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk shows in ``/readyz``: a service that did not start on it would tell nobody more."""
+
+    async def refuse(_: Writer) -> None:
+        raise StoreError("SQLite: database or disk is full")
+
+    async def journey() -> None:
+        store = with_a_scribe(tmp_path)
+        await store.open()
+        with pytest.raises(StoreError, match="full"):
+            await store.ping()
+        await store.aclose()
+
+    monkeypatch.setattr(Writer, "begin", refuse)
     run(journey())
 
 

@@ -41,8 +41,8 @@ from typing import Any, Final, NoReturn, TypeVar, cast
 import msgspec
 
 from watchword.adapters.batch import ENDS
+from watchword.adapters.sqlite.checkpoint import write_back
 from watchword.adapters.sqlite.database import connect
-from watchword.adapters.sqlite.tables import SqliteTables
 from watchword.adapters.sqlite.verbs import BY_WORK, VERBS, Verb, pack, pack_error, unpack_error
 from watchword.adapters.sqlite.writer import Writer
 from watchword.errors import OverloadedError, StoreError, WatchwordError
@@ -113,7 +113,7 @@ class Scribe(asyncio.Protocol):
         """Have it open the file, which is there and up to date. At most ``waiting`` operations may be under way.
 
         Raises:
-            StoreError: it cannot.
+            StoreError: it cannot, or has ended.
         """
         if self._socket is None:
             return
@@ -122,7 +122,8 @@ class Scribe(asyncio.Protocol):
         self._waiting = waiting
         self.is_there = True
         await self._loop.connect_accepted_socket(lambda: self, self._socket)
-        await self.ask(BY_WORK[SqliteTables.beat], ())  # it can read and write
+        # It has the file, then. A step would fail where the disk is full, and that keeps nobody from starting.
+        await self.ask(BY_WORK[write_back], ())
 
     def ask(self, verb: Verb, arguments: tuple[object, ...]) -> asyncio.Future[Any]:
         """Have it done in one of the next transactions, or between two. The future holds its result or its exception.
