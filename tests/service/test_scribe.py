@@ -67,6 +67,17 @@ def test_a_scribe_leaves_with_a_service_that_is_killed_and_gives_port_and_file_f
     asyncio.run(journey())
 
 
+def test_a_scribe_that_was_stopped_keeps_no_service_from_ending(tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with running(tmp_path) as service:
+            scribe = service.scribe()
+            scribe.suspend()
+            assert await service.finish() == 0
+            assert gone(scribe)
+
+    asyncio.run(journey())
+
+
 @pytest.mark.parametrize(("how", "found"), [({}, 1), ({"through": ("taskset", "-c", "0")}, 0), ({"workers": 2}, 0)])
 def test_one_worker_with_two_cores_has_a_scribe(tmp_path: Path, how: dict[str, object], found: int) -> None:
     async def journey() -> None:

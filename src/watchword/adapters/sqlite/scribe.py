@@ -52,6 +52,7 @@ Result = TypeVar("Result")
 # Verbs that do not wait for the turn's end, so that the scribe is at work while the rest is still being asked for.
 PIECE: Final = 8
 MOST: Final = 256  # steps of a transaction
+PATIENCE: Final = 1.0  # seconds that it has to leave, once everything was answered
 _READ: Final = 256 * 1024  # bytes
 _HEAD: Final = struct.Struct("<IB")  # how many bytes follow, and what they are: a verb's number, or one of these
 _DONE, _FAILED, _TRANSACTION = range(3)
@@ -156,8 +157,10 @@ class Scribe(asyncio.Protocol):
             self._send()
             self.is_there = False
             self._transport.write_eof()  # it answers what came before, and leaves
+            hung = self._loop.call_later(PATIENCE, self._put_down)
             await self._closed
             await self._end()
+            hung.cancel()
         else:
             await self._mourning
 
@@ -206,15 +209,20 @@ class Scribe(asyncio.Protocol):
         self.took[bisect_left(ENDS, milliseconds)] += 1
         self.took[-1] += milliseconds
 
+    def _put_down(self) -> None:
+        """End one that does not leave, because it was stopped, or its disk was. What it has not told is not written."""
+        if self._process and not self._closed.done():  # it has its socket still, and so its number
+            os.kill(self._process, signal.SIGKILL)
+
     async def _mourn(self) -> None:
         self._lost(await self._end())
 
     async def _end(self) -> int:
         """Wait until its process has ended, and return how."""
-        process, self._process = self._process, 0
-        if not process:
+        if not self._process:
             return 0
-        _, status = await asyncio.to_thread(os.waitpid, process, 0)
+        _, status = await asyncio.to_thread(os.waitpid, self._process, 0)
+        self._process = 0
         return os.waitstatus_to_exitcode(status)
 
 
