@@ -103,6 +103,21 @@ def test_arguments_that_are_no_data_are_refused_and_keep_nobody_waiting(tmp_path
     run(journey())
 
 
+def test_arguments_that_a_step_does_not_take_fail_it_alone(tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world("sqlite-scribe", tmp_path, UNLIMITED) as world:
+            answers = await asyncio.gather(
+                world.create("ann@example.com"),
+                world.store.revoke_key(5, "x"),  # type: ignore[arg-type]
+                world.create("ben@example.com"),
+                return_exceptions=True,
+            )
+            assert [isinstance(answer, StoreError) for answer in answers] == [False, True, False]
+            assert scribe_of(world).is_there
+
+    run(journey())
+
+
 def test_where_the_scribe_is_gone_what_was_under_way_fails_and_the_store_writes_by_itself(tmp_path: Path) -> None:
     told: list[int] = []
 

@@ -250,13 +250,14 @@ def write(asked: socket.socket, path: Path) -> None:
     """Carry out what is asked for over this socket until its other end is closed. Blocks."""
     inbox = _Inbox(asked)
     writer: Writer | None = None
-    with asked, suppress(ConnectionError):  # whoever asked has left meanwhile
-        while inbox.listen():
-            if writer is None:
-                writer = Writer(connect(path, patience=0), path, _AtOnce())
-            asked.sendall(b"".join(_maintain(writer, inbox) if inbox.maintains else _transact(writer, inbox)))
-    if writer is not None:
-        writer.close()
+    with asked:
+        with suppress(ConnectionError):  # whoever asked has left meanwhile
+            while inbox.listen():
+                if writer is None:
+                    writer = Writer(connect(path, patience=0), path, _AtOnce())
+                asked.sendall(b"".join(_maintain(writer, inbox) if inbox.maintains else _transact(writer, inbox)))
+        if writer is not None:
+            writer.close()
 
 
 class _Inbox:
@@ -284,7 +285,7 @@ class _Inbox:
                 break
             more = len(data)
             for number, packed in self._frames.take(data):
-                self._todo.append((VERBS[number], VERBS[number].read_arguments(packed)))
+                self._todo.append(_read(VERBS[number], packed))
         return bool(self._todo)
 
     def next(self) -> Asked:
@@ -297,6 +298,18 @@ class _Inbox:
         while self._todo and len(steps) < MOST and not self.maintains:
             steps.append(self._todo.popleft())
         return steps
+
+
+def _read(verb: Verb, packed: bytes) -> Asked:
+    """What was asked for; where its arguments are not what the step takes, a fault of ours, a step that says so."""
+    try:
+        return verb, verb.read_arguments(packed)
+    except msgspec.ValidationError as error:
+        return verb._replace(work=_unreadable), (str(error),)
+
+
+def _unreadable(_: object, said: str) -> NoReturn:
+    raise StoreError(f"what a step was given cannot be read: {said}")
 
 
 def _maintain(writer: Writer, inbox: _Inbox) -> Iterator[bytes]:
