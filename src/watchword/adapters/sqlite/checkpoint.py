@@ -24,7 +24,7 @@ class Checkpointer:
     """Owns a background connection and its thread."""
 
     def __init__(self, path: Path, written: Callable[[], int], maintain: Maintain) -> None:
-        """Write back whenever ``written``, the count of what this process has written so far, has grown.
+        """Write back whenever ``written``, the count of what this process and its scribe have written, has grown.
 
         ``maintain`` does something with the writing connection between two transactions.
         """

@@ -52,7 +52,7 @@ Result = TypeVar("Result")
 # Verbs that do not wait for the turn's end, so that the scribe is at work while the rest is still being asked for.
 PIECE: Final = 8
 MOST: Final = 256  # steps of a transaction
-PATIENCE: Final = 1.0  # seconds that it has to leave, once everything was answered
+PATIENCE: Final = 1.0  # seconds that it has to answer what is under way and leave
 _READ: Final = 256 * 1024  # bytes
 _HEAD: Final = struct.Struct("<IB")  # how many bytes follow, and what they are: a verb's number, or one of these
 _DONE, _FAILED, _TRANSACTION = range(3)
@@ -149,7 +149,7 @@ class Scribe(asyncio.Protocol):
         return future
 
     async def aclose(self) -> None:
-        """Wait for what is under way and let it go."""
+        """Let it go. What is under way has as long as ``PATIENCE``."""
         if self._socket is None:
             return
         self._socket = None
@@ -210,7 +210,7 @@ class Scribe(asyncio.Protocol):
         self.took[-1] += milliseconds
 
     def _put_down(self) -> None:
-        """End one that does not leave, because it was stopped, or its disk was. What it has not told is not written."""
+        """End one that stays, because it was stopped, or its disk was. What it has not told may stand or not."""
         if self._process and not self._closed.done():  # it has its socket still, and so its number
             os.kill(self._process, signal.SIGKILL)
 

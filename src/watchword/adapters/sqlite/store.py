@@ -1,7 +1,8 @@
 """The embedded store: every verb is a step, and steps travel in batches (``ports.Store``).
 
 Not handled here: what a step does (``adapters/steps.py``), how rows are kept (``tables.py``), how a batch gets to
-disk (``writer.py``). Any number of processes may have the file open; SQLite's write lock makes them take turns.
+disk (``writer.py``), and how another process is asked for it (``scribe.py``). Any number of processes may have the
+file open; SQLite's write lock makes them take turns.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 Statements run on the event loop's thread, a few microseconds each; what may wait (the commit's fsync, the write
 lock while another process holds it) runs on the writer's own thread. A second Python thread stepping statements
 would fight the loop for the interpreter lock at every single one (docs/adr/0004).
+In a scribe there is nobody else to serve, and whatever waits does so where it is (``scribe.py``).
 
 Rules:
 
@@ -91,7 +92,7 @@ class Writer:
             self._turn.release()
 
     async def maintain(self, work: Callable[[apsw.Connection], Result]) -> Result:
-        """Do something with the connection between two batches, outside any transaction, on the writer's thread."""
+        """Do something with the connection between two batches, outside any transaction, by the writer's hands."""
         async with self._turn:
             try:
                 return await self._hands.run(work, self._connection)
