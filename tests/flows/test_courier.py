@@ -552,6 +552,23 @@ async def test_a_stop_does_not_wait_for_a_store_that_hangs(world: World) -> None
 
 
 @journey()
+async def test_a_stop_does_not_wait_for_a_claim_that_hangs(world: World) -> None:
+    loop = asyncio.get_running_loop()
+    store = Hesitant()
+    await store.add_app(world.app)
+    world.verifications._store = store
+    await world.create()
+    courier = a_courier(world, store=store)
+    task = asyncio.create_task(courier.run())
+    await store.asked.wait()
+    began = loop.time()
+    async with asyncio.timeout(60):
+        await courier.stop(3 * SECOND)
+    assert loop.time() - began == pytest.approx((3 * SECOND - GIVING_BACK) / SECOND, abs=0.5)
+    task.cancel()
+
+
+@journey()
 async def test_a_clock_that_steps_back_delays_no_message_that_is_due(world: World) -> None:
     await world.create()
     world.clock.move(-SECOND)

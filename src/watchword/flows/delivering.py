@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Generic, Protocol, TypeVar
 
 from watchword.core.delivery import (
@@ -123,10 +124,14 @@ class Delivering(ABC, Generic[Held]):
         """Claim nothing more, finish what is being handed over and give back the rest, within ``grace``."""
         self._stopping = True
         self._news.set()
-        async with self._claiming:  # what a claim under way still brings is finished as well
-            under_way = set(self._under_way)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + (grace - GIVING_BACK) / SECOND
+        with suppress(TimeoutError):  # of a store that does not answer nothing is to be had; the lease keeps the rest
+            async with asyncio.timeout_at(until), self._claiming:
+                pass  # what a claim under way still brings is finished as well
+        under_way = set(self._under_way)
         if under_way:
-            _, late = await asyncio.wait(under_way, timeout=(grace - GIVING_BACK) / SECOND)
+            _, late = await asyncio.wait(under_way, timeout=max(0, until - loop.time()))
             for task in late:
                 task.cancel()
             if late:

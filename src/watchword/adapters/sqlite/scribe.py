@@ -28,7 +28,6 @@ import os
 import signal
 import socket
 import struct
-import sys
 import time
 import traceback
 from bisect import bisect_left
@@ -57,6 +56,7 @@ _READ: Final = 256 * 1024  # bytes
 _HEAD: Final = struct.Struct("<IB")  # how many bytes follow, and what they are: a verb's number, or one of these
 _DONE, _FAILED, _TRANSACTION = range(3)
 _TOOK: Final = struct.Struct("<dI")  # milliseconds of a transaction, and how many steps it had
+_UNHEARD: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _GONE: Final = "the process that writes has ended: whether this was written, nobody knows"
 
 Asked = tuple[Verb, Any]  # with its arguments, a tuple
@@ -93,17 +93,19 @@ class Scribe(asyncio.Protocol):
         """Fork it. Until then, and without, there is none."""
         gc.collect()
         gc.freeze()  # what both have stays in one piece of memory, as long as neither looks through it
-        ours, theirs = socket.socketpair()
+        # A terminal and systemd tell the whole group; in the scribe these stay blocked for all its life.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _UNHEARD)
         try:
-            self._process = os.fork()
-        except OSError:  # no more processes to be had, and the store can do without
-            ours.close()
-            theirs.close()
+            ours, theirs = socket.socketpair()
+            with ours, theirs:
+                self._process = os.fork()
+                if self._process == 0:
+                    _be_the_scribe(theirs, self._path)
+                self.speak_over(ours.dup())
+        except OSError:  # no more processes or descriptors to be had, and the store can do without
             return
-        if self._process == 0:
-            _be_the_scribe(theirs, self._path)
-        theirs.close()
-        self.speak_over(ours)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def speak_over(self, ours: socket.socket) -> None:
         """Take the socket at whose other end somebody does what ``write`` does."""
@@ -227,16 +229,15 @@ class Scribe(asyncio.Protocol):
 
 
 def _be_the_scribe(asked: socket.socket, path: Path) -> NoReturn:
+    code = 1
     try:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)  # a terminal and systemd tell the whole group
         _close_all_but(asked.fileno())
         write(asked, path)
+        code = 0
     except BaseException:  # noqa: BLE001 - the last place where it can be told
         traceback.print_exc()
-        sys.stderr.flush()
-        os._exit(1)
-    os._exit(0)
+    finally:
+        os._exit(code)  # whatever else fails: what follows is the server's
 
 
 def _close_all_but(kept: int) -> None:
