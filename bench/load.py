@@ -116,7 +116,7 @@ def _profile(service: Running, seconds: float) -> Profile:
     load(service, "mixed", max(CONNECTIONS), seconds + WARM)
     native = profile.native_recording(service.pid, seconds)
     load(service, "mixed", max(CONNECTIONS), seconds + WARM)
-    beside = [profile.native_recording(each, seconds) for each in machine.started_by(service.pid)]
+    beside = [profile.native_recording(each.pid, seconds) for each in machine.started_by(service.pid)]
     load(service, "mixed", max(CONNECTIONS), seconds + WARM)
     return profile.summarise(
         held.samples(), native.samples(), [sample for recording in beside for sample in recording.samples()]

@@ -32,29 +32,30 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
+def started_by(pid: int) -> list[psutil.Process]:
+    """The processes that a process started, while they run."""
+    return list(psutil.Process(pid).children(recursive=True))
+
+
 def cpu_seconds(pid: int) -> float:
-    """User and system time of a process and of all that it started, while they run."""
-    whole = psutil.Process(pid)
-    times = [each.cpu_times() for each in (whole, *whole.children(recursive=True))]
+    """User and system time of a process and of all that it started."""
+    times = [each.cpu_times() for each in (psutil.Process(pid), *started_by(pid))]
     return float(sum(each.user + each.system for each in times))
-
-
-def started_by(pid: int) -> list[int]:
-    """The processes that a process started."""
-    return [each.pid for each in psutil.Process(pid).children(recursive=True)]
 
 
 def resident_mib(pid: int) -> float:
     """Resident memory of a process, and what those that it started have besides."""
-    whole = psutil.Process(pid)
-    besides = sum(each.memory_full_info().uss for each in whole.children(recursive=True))
-    return float(whole.memory_info().rss + besides) / 2**20
+    return float(psutil.Process(pid).memory_info().rss) / 2**20 + _besides_mib(pid)
 
 
 def own_mib(pid: int) -> float:
-    """Resident memory that is the process's own: without pages of files and what it shares with others."""
+    """The same without pages of files and what it shares with others."""
     held = psutil.Process(pid).memory_info()
-    return float(held.rss - held.shared) / 2**20
+    return float(held.rss - held.shared) / 2**20 + _besides_mib(pid)
+
+
+def _besides_mib(pid: int) -> float:
+    return float(sum(each.memory_full_info().uss for each in started_by(pid))) / 2**20
 
 
 def load_average() -> float:

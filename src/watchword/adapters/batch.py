@@ -32,7 +32,21 @@ ENDS = (0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 1_000, 5_000)  # of buckets, in mi
 Results = Sequence[Any]
 
 
-class Batcher(Generic[Operation]):
+class Tally:
+    """What was carried in batches since the start: how many, and how long it took."""
+
+    def __init__(self) -> None:
+        self.batches = 0
+        self.operations = 0
+        self.took = [0.0] * (len(ENDS) + 2)  # batches by bucket, the last beyond all; then their sum in milliseconds
+
+    def note(self, milliseconds: float) -> None:
+        """Note how long one took."""
+        self.took[bisect_left(ENDS, milliseconds)] += 1
+        self.took[-1] += milliseconds
+
+
+class Batcher(Tally, Generic[Operation]):
     """Collects operations and executes them batch by batch, one batch at a time. Made on the loop that it works for."""
 
     def __init__(
@@ -43,6 +57,7 @@ class Batcher(Generic[Operation]):
         most: int = 256,
         waiting: int = 10_000,
     ) -> None:
+        super().__init__()
         self._execute = execute
         self._begin = begin
         self._most = most
@@ -50,11 +65,6 @@ class Batcher(Generic[Operation]):
         self._loop = asyncio.get_running_loop()
         self._queue: deque[tuple[Operation, asyncio.Future[Any]]] = deque()
         self._worker: asyncio.Task[None] | None = None
-        self.batches = 0
-        self.operations = 0
-        self.took = [0.0] * (
-            len(ENDS) + 2
-        )  # round trips by bucket, the last beyond all; then their sum in milliseconds
 
     @property
     def depth(self) -> int:
@@ -100,9 +110,7 @@ class Batcher(Generic[Operation]):
             failure = error if isinstance(error, StoreError) else StoreError(f"a batch failed: {type(error).__name__}")
             batch = batch or self._take()
             results = [failure] * len(batch)
-        milliseconds = (self._loop.time() - began) * 1_000
-        self.took[bisect_left(ENDS, milliseconds)] += 1
-        self.took[-1] += milliseconds
+        self.note((self._loop.time() - began) * 1_000)
         for (_, future), result in zip(batch, results, strict=True):
             if future.done():  # cancelled: the caller has gone
                 continue
@@ -120,7 +128,7 @@ class Batcher(Generic[Operation]):
 
 
 class Counted(Protocol):
-    """What carries operations in batches, and counts them as a ``Batcher`` does."""
+    """A ``Tally`` of what operations wait for."""
 
     @property
     def depth(self) -> int:
@@ -135,7 +143,7 @@ class Counted(Protocol):
 def figures(*batchers: Counted) -> dict[str, float]:
     """What a store tells of them: how many wait now; since the start, batches, operations and how long it took.
 
-    ``took_0`` to the last are the parts of ``Batcher.took``, which metrics put together again.
+    ``took_0`` to the last are the parts of ``Tally.took``, which metrics put together again.
     """
     took = {
         f"took_{place}": sum(parts) for place, parts in enumerate(zip(*(each.took for each in batchers), strict=True))

@@ -30,7 +30,6 @@ import socket
 import struct
 import time
 import traceback
-from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
@@ -39,7 +38,7 @@ from typing import Any, Final, NoReturn, TypeVar, cast
 
 import msgspec
 
-from watchword.adapters.batch import ENDS
+from watchword.adapters.batch import Tally
 from watchword.adapters.sqlite.checkpoint import write_back
 from watchword.adapters.sqlite.database import connect
 from watchword.adapters.sqlite.verbs import BY_WORK, VERBS, Verb, pack, pack_error, unpack_error
@@ -62,11 +61,15 @@ _GONE: Final = "the process that writes has ended: whether this was written, nob
 Asked = tuple[Verb, Any]  # with its arguments, a tuple
 
 
-class Scribe(asyncio.Protocol):
-    """The scribe as whoever asks sees it: the one for the file at ``path``, which need not be there yet."""
+class Scribe(Tally, asyncio.Protocol):
+    """The scribe as whoever asks sees it: the one for the file at ``path``, which need not be there yet.
+
+    Its tally is of transactions; maintenance is none.
+    """
 
     def __init__(self, path: Path, *, lost: Callable[[int], None] = lambda _: None) -> None:
         """``lost`` is told its exit code, or less a signal's number, where it ended before it was let go."""
+        super().__init__()
         self._path = path
         self._lost = lost
         self._process = 0
@@ -80,9 +83,6 @@ class Scribe(asyncio.Protocol):
         self._loop: asyncio.AbstractEventLoop
         self._transport: asyncio.Transport
         self.is_there = False
-        self.batches = 0
-        self.operations = 0
-        self.took = [0.0] * (len(ENDS) + 2)  # as a Batcher's
 
     @property
     def depth(self) -> int:
@@ -140,12 +140,12 @@ class Scribe(asyncio.Protocol):
         if not self.is_there:
             future.set_exception(StoreError(_GONE))
             return future
-        packed = pack(arguments)
+        asked = _framed(verb.number, pack(arguments))
         self._calls.append((future, verb))
-        self._asking += (_HEAD.pack(len(packed), verb.number), packed)
-        if len(self._calls) == 1 or len(self._asking) == 2 * PIECE:
+        self._asking.append(asked)
+        if len(self._calls) == 1 or len(self._asking) == PIECE:
             self._send()  # it has nothing to do, or enough
-        elif len(self._asking) == 2:  # noqa: PLR2004 - a head and its arguments
+        elif len(self._asking) == 1:
             # In the next turn of the loop, so that whatever is asked for in this one leaves in the same write.
             self._loop.call_soon(self._send)
         return future
@@ -175,7 +175,10 @@ class Scribe(asyncio.Protocol):
         """Hand results to their callers, oldest first."""
         for kind, packed in self._frames.take(data):
             if kind == _TRANSACTION:
-                self._note(*_TOOK.unpack(packed))
+                milliseconds, steps = _TOOK.unpack(packed)
+                self.batches += 1
+                self.operations += steps
+                self.note(milliseconds)
                 continue
             future, verb = self._calls.popleft()
             if future.done():  # cancelled: the caller has gone
@@ -204,12 +207,6 @@ class Scribe(asyncio.Protocol):
         if self._asking and self.is_there:
             self._transport.write(b"".join(self._asking))
         self._asking.clear()
-
-    def _note(self, milliseconds: float, steps: int) -> None:
-        self.batches += 1
-        self.operations += steps
-        self.took[bisect_left(ENDS, milliseconds)] += 1
-        self.took[-1] += milliseconds
 
     def _put_down(self) -> None:
         """End one that stays, because it was stopped, or its disk was. What it has not told may stand or not."""
@@ -317,9 +314,9 @@ def _maintain(writer: Writer, inbox: _Inbox) -> Iterator[bytes]:
     """Do something to the connection, and tell what it came to."""
     verb, _ = inbox.next()
     try:
-        yield from _framed(_DONE, pack(_finished(writer.maintain(verb.work))))
+        yield _framed(_DONE, pack(_finished(writer.maintain(verb.work))))
     except StoreError as error:
-        yield from _framed(_FAILED, pack_error(error))
+        yield _framed(_FAILED, pack_error(error))
 
 
 def _transact(writer: Writer, inbox: _Inbox) -> Iterator[bytes]:
@@ -328,10 +325,10 @@ def _transact(writer: Writer, inbox: _Inbox) -> Iterator[bytes]:
     steps, results = _carried_out(writer, inbox)
     for result in results:
         if isinstance(result, WatchwordError):
-            yield from _framed(_FAILED, pack_error(result))
+            yield _framed(_FAILED, pack_error(result))
         else:
-            yield from _framed(_DONE, pack(result))
-    yield from _framed(_TRANSACTION, _TOOK.pack((time.perf_counter() - began) * 1_000, len(steps)))
+            yield _framed(_DONE, pack(result))
+    yield _framed(_TRANSACTION, _TOOK.pack((time.perf_counter() - began) * 1_000, len(steps)))
 
 
 def _carried_out(writer: Writer, inbox: _Inbox) -> tuple[list[Asked], Sequence[Any]]:
@@ -386,5 +383,5 @@ class _Frames:
         self._held = held[at:]
 
 
-def _framed(kind: int, packed: bytes) -> tuple[bytes, bytes]:
-    return _HEAD.pack(len(packed), kind), packed
+def _framed(kind: int, packed: bytes) -> bytes:
+    return _HEAD.pack(len(packed), kind) + packed

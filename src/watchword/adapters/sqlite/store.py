@@ -302,8 +302,8 @@ class SqliteStore:
 
     def _queue(self, work: Callable[..., Any], *arguments: object) -> asyncio.Future[Any]:
         scribe = self._scribe
-        if scribe is not None and scribe.is_there and work in BY_WORK:
-            return scribe.ask(BY_WORK[work], arguments)
+        if scribe is not None and scribe.is_there and (verb := BY_WORK.get(work)) is not None:
+            return scribe.ask(verb, arguments)
         return self._batcher.submit((work, arguments))
 
     async def _maintain(self, work: Callable[[apsw.Connection], Result]) -> Result:

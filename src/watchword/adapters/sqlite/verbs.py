@@ -33,7 +33,7 @@ from watchword.adapters.sqlite.purge import give_back, let_go, remove
 from watchword.adapters.sqlite.tables import SqliteTables
 from watchword.errors import StoreError, WatchwordError
 
-Read = Callable[[bytes | memoryview], Any]
+Read = Callable[[bytes], Any]
 
 
 class Verb(NamedTuple):
@@ -69,7 +69,7 @@ def verb_of(number: int, work: Callable[..., Any], *, maintains: bool) -> Verb:
     return Verb(
         number,
         work,
-        msgspec.msgpack.Decoder(tuple.__class_getitem__(arguments or ())).decode,
+        msgspec.msgpack.Decoder(tuple.__class_getitem__(arguments)).decode,
         msgspec.msgpack.Decoder(types["return"]).decode,
         maintains,
     )
@@ -91,7 +91,7 @@ def pack_error(error: WatchwordError) -> bytes:
     return pack((type(error).__name__, error.__dict__))
 
 
-def unpack_error(packed: bytes | memoryview) -> WatchwordError:
+def unpack_error(packed: bytes) -> WatchwordError:
     """The same, as it was raised; of a kind that is not in ``errors`` a ``StoreError`` that says the same."""
     name, held = _read_error(packed)
     kind = _KINDS.get(name, StoreError)

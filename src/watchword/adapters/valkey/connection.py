@@ -17,14 +17,13 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
 import hiredis
 
-from watchword.adapters.batch import ENDS
+from watchword.adapters.batch import Tally
 from watchword.adapters.valkey.scripts import Script
 from watchword.errors import OverloadedError, StoreError
 
@@ -52,17 +51,11 @@ class MovedError(StoreError):
         self.address = address
 
 
-class Tally:
-    """What a process has said to one server since the start, over however many connections."""
-
-    def __init__(self) -> None:
-        self.batches = 0
-        self.operations = 0
-        self.took = [0.0] * (len(ENDS) + 2)  # batches by how long the last answer took, and their sum, as ``batch.py``
-
-
 class Connection(asyncio.Protocol):
-    """The protocol of one connection. ``term`` is set by whoever made it, before any script is called."""
+    """The protocol of one connection. ``term`` is set by whoever made it, before any script is called.
+
+    ``tally`` is its process's, of one server, over however many connections; the last answer to a batch ends it.
+    """
 
     def __init__(self, waiting: int, tally: Tally) -> None:
         self._loop = asyncio.get_running_loop()
@@ -164,11 +157,9 @@ class Connection(asyncio.Protocol):
         outgoing.clear()
 
     def _note_batches(self) -> None:
-        batches, took = self._batches, self._tally.took
+        batches = self._batches
         while batches and batches[0][0] <= self._answered:
-            milliseconds = (self._loop.time() - batches.popleft()[1]) * 1_000
-            took[bisect_left(ENDS, milliseconds)] += 1
-            took[-1] += milliseconds
+            self._tally.note((self._loop.time() - batches.popleft()[1]) * 1_000)
 
     def _refused(
         self, future: asyncio.Future[Any], script: Script | None, words: Sequence[Argument], text: str

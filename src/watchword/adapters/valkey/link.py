@@ -20,9 +20,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
+from watchword.adapters.batch import Tally
 from watchword.adapters.meanwhile import AwayError
 from watchword.adapters.valkey.address import Server
-from watchword.adapters.valkey.connection import Argument, Connection, Tally
+from watchword.adapters.valkey.connection import Argument, Connection
 from watchword.adapters.valkey.scripts import ALL, Script
 from watchword.errors import OverloadedError, StoreError, UnavailableError
 
