@@ -77,7 +77,7 @@ class Idempotency(NamedTuple):
     lifetime: Span
 
 
-class Added(msgspec.Struct, frozen=True):
+class Added(msgspec.Struct, frozen=True, array_like=True):
     """A verification that stands in the store. ``replayed`` where an earlier request with this key had made it.
 
     ``verdict`` is the guard's, where it was asked; ``left`` what the tightest bucket that was charged takes still;

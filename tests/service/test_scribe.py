@@ -15,7 +15,7 @@ import pytest
 
 from tests.service.test_races import app_id
 from tests.support.service import Connection, Service, code_of, is_ready, ready, running
-from watchword.adapters.system import cores
+from watchword.adapters.cores import cores
 from watchword.core import ids
 
 pytestmark = pytest.mark.skipif(cores() < 2, reason="a service on one core writes by itself")  # tests need two anyhow

@@ -39,12 +39,6 @@ def settle_to_serve() -> None:
     sys.setswitchinterval(0.000_5)
 
 
-def cores() -> int:
-    """How many processors this process may use at once. A share of one, as a container may have, is not seen here."""
-    affinity = getattr(os, "sched_getaffinity", None)  # where it is missing, a process may use all there are
-    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
-
-
 class SystemEntropy:
     """The system's generator (``ports.Entropy``)."""
 

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from watchword.adapters import key_file
+from watchword.adapters.cores import cores
 from watchword.adapters.meanwhile import Meanwhile
 from watchword.adapters.memory import MemoryStore
 from watchword.adapters.split import SplitStore
 from watchword.adapters.sqlite.look import Schema, holds_verifications, look_at_schema, newest_sealed
 from watchword.adapters.sqlite.scribe import Scribe
 from watchword.adapters.sqlite.store import SqliteStore
-from watchword.adapters.system import SystemClock, SystemEntropy, cores
+from watchword.adapters.system import SystemClock, SystemEntropy
 from watchword.core.app import App
 from watchword.errors import KeyringError, SettingsError, StoreError, TamperedError
 from watchword.flows.app import Apps

@@ -42,7 +42,7 @@ class DeliveryStatus(StrEnum):
     SUPERSEDED = "superseded"
 
 
-class Delivery(msgspec.Struct, frozen=True):
+class Delivery(msgspec.Struct, frozen=True, array_like=True):
     """One send of a verification's message, as outbox entry and record.
 
     ``at`` is when it last changed, ``tries`` how often it was handed over. ``due_at`` is None once it is settled.
@@ -79,7 +79,7 @@ class Held(Protocol):
         ...
 
 
-class Due(msgspec.Struct, frozen=True):
+class Due(msgspec.Struct, frozen=True, array_like=True):
     """A delivery that a courier holds until its lease ends.
 
     ``tries`` counts this one and is the fence: a courier that lost its lease cannot overrule the next one.
@@ -93,7 +93,7 @@ class Due(msgspec.Struct, frozen=True):
     uncertain: bool
 
 
-class Settlement(msgspec.Struct, frozen=True):
+class Settlement(msgspec.Struct, frozen=True, array_like=True):
     """What a courier found out. ``again_at`` is set exactly where ``status`` stays ``queued``."""
 
     status: DeliveryStatus

@@ -101,7 +101,7 @@ class Known(msgspec.Struct, frozen=True, array_like=True):
     verified_at: Instant = 0
 
 
-class Plan(msgspec.Struct, frozen=True):
+class Plan(msgspec.Struct, frozen=True, array_like=True):
     """A send that is asked for. ``passes`` is for a device that proved itself.
 
     ``near`` and ``wide`` are the rates of its two blocks; ``charges`` are the guard's other buckets.

@@ -56,7 +56,7 @@ class Rate(NamedTuple):
     per: Span
 
 
-class Charge(msgspec.Struct, frozen=True):
+class Charge(msgspec.Struct, frozen=True, array_like=True):
     """One bucket that a send pays into: the row's key and its rates, at most two.
 
     Where it is ``quiet``, the last rate refuses nothing: what is beyond it is answered as if it were sent.
@@ -72,7 +72,7 @@ class Charge(msgspec.Struct, frozen=True):
         return self.rates[:-1] if self.quiet else self.rates
 
 
-class Left(msgspec.Struct, frozen=True):
+class Left(msgspec.Struct, frozen=True, array_like=True):
     """What the tightest of several buckets takes still: so many more, and how long until it takes one more than that.
 
     Which bucket it is, is not told.

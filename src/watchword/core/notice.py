@@ -46,7 +46,7 @@ class Kind(StrEnum):
     ADDRESS_REMOVED = "address_removed"
 
 
-class Address(msgspec.Struct, frozen=True):
+class Address(msgspec.Struct, frozen=True, array_like=True):
     """A confirmed address of a subject. ``subject`` and ``address`` are keyed hashes, ``sealed`` is the address."""
 
     subject: bytes
@@ -78,7 +78,7 @@ class Happened(NamedTuple):
     at: Instant
 
 
-class Notice(msgspec.Struct, frozen=True):
+class Notice(msgspec.Struct, frozen=True, array_like=True):
     """A notice to one address, as outbox entry and record. ``delivery`` carries its own copy of id and number."""
 
     id: bytes

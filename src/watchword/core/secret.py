@@ -99,7 +99,7 @@ class Lease(msgspec.Struct, frozen=True, array_like=True):
         return not self.acked and now < self.until
 
 
-class Secret(msgspec.Struct, frozen=True):
+class Secret(msgspec.Struct, frozen=True, array_like=True):
     """What a server knows of a secret, without the ciphertext. Marks are keyed hashes of proofs.
 
     ``sizes`` are those of its files, ``arrived`` has a bit for each that is there. A ``handover`` is the seed of a

@@ -57,7 +57,7 @@ class Status(StrEnum):
 _OPEN = frozenset({Status.PENDING, Status.CONFIRMED})
 
 
-class Verification(msgspec.Struct, frozen=True):
+class Verification(msgspec.Struct, frozen=True, array_like=True):
     """One request to prove control of an address. Holds no code and nothing a code could be computed from.
 
     ``recipient`` is the keyed hash of the folded address, for limits; ``address`` that of the address itself, to
@@ -135,7 +135,7 @@ def guess_key(verification: Verification) -> bytes:
     return limit.guesses_key(verification.lane, verification.app, verification.recipient)
 
 
-class Expected(msgspec.Struct, frozen=True):
+class Expected(msgspec.Struct, frozen=True, array_like=True):
     """What the app believes it is checking. None is not compared, but for ``action``: what has one must be told it.
 
     The SDK always gives purpose and address.
@@ -162,7 +162,7 @@ class Outcome(StrEnum):
     LIMITED = "limited"
 
 
-class Judgement(msgspec.Struct, frozen=True):
+class Judgement(msgspec.Struct, frozen=True, array_like=True):
     """What a check changes. ``verification`` and ``guesses`` are the very objects given where nothing changed."""
 
     outcome: Outcome

@@ -13,8 +13,8 @@ whatever was approved or counted just before the change of masters may be missin
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
@@ -40,31 +40,10 @@ _LETTERS: Final = {
 _STATUS: Final = {name: status for status, name in _LETTERS.items()}
 
 
-def _as_array(kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
-    """The same fields without their names, which would be half of a row."""
-    fields = [
-        (field.name, field.type, msgspec.field(default=field.default))
-        if not field.required
-        else (field.name, field.type)
-        for field in msgspec.structs.fields(kind)
-    ]
-    return msgspec.defstruct(f"{kind.__name__}Array", fields, array_like=True, frozen=True)
-
-
-_VERIFICATION: Final = _as_array(Verification)
-_DELIVERY: Final = _as_array(Delivery)
-_astuple: Final = msgspec.structs.astuple
 _encode: Final = msgspec.msgpack.Encoder().encode
-_decode: Final[Callable[[memoryview], tuple[Any, Sequence[Any]]]] = msgspec.msgpack.Decoder(
-    tuple[_VERIFICATION, tuple[_DELIVERY, ...]]  # type: ignore[valid-type] # made above
-).decode
-_decode_first: Final[Callable[[memoryview], tuple[Any, msgspec.Raw]]] = msgspec.msgpack.Decoder(
-    tuple[_VERIFICATION, msgspec.Raw]  # type: ignore[valid-type] # as above
-).decode
+_decode: Final = msgspec.msgpack.Decoder(tuple[Verification, tuple[Delivery, ...]]).decode
+_decode_first: Final = msgspec.msgpack.Decoder(tuple[Verification, msgspec.Raw]).decode
 _UNTRIED: Final = bytes(_GUESSES.size)
-_STATUS_AT, _ATTEMPTS_AT, _EXPIRES_AT, _DECOY_AT = map(
-    Verification.__struct_fields__.index, ("status", "attempts", "expires_at", "decoy")
-)
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -86,14 +65,14 @@ def pack(verification: Verification, deliveries: Sequence[Delivery], term: bytes
     compared = b"".join(
         bytes((len(text),)) + text for text in (guess_key(v), v.purpose.encode(), v.address, v.action or b"")
     )
-    return head + compared + _encode((_astuple(v), [_astuple(delivery) for delivery in deliveries]))
+    return head + compared + _encode((v, deliveries))
 
 
 def unpack(packed: bytes, term: bytes) -> Record:
     """Read a row, as it is to be seen under a term."""
     at = _behind(packed)
     body, deliveries = _decode(memoryview(packed)[at:])
-    return Record(_seen(packed, body, term), [Delivery(*_astuple(delivery)) for delivery in deliveries], packed)
+    return Record(_seen(packed, body, term), deliveries, packed)
 
 
 def unpack_verification(packed: bytes, term: bytes) -> Verification:
@@ -102,13 +81,11 @@ def unpack_verification(packed: bytes, term: bytes) -> Verification:
     return _seen(packed, body, term)
 
 
-def _seen(packed: bytes, body: Any, term: bytes) -> Verification:  # noqa: ANN401 - the array of a verification
+def _seen(packed: bytes, body: Verification, term: bytes) -> Verification:
     wrote, stored, attempts, _, _, _, flags = _HEAD.unpack_from(packed)
-    values = [*_astuple(body)]
-    values[_STATUS_AT], values[_ATTEMPTS_AT], values[_DECOY_AT] = _STATUS[stored], attempts, bool(flags & DECOY)
-    if wrote != term:
-        values[_EXPIRES_AT] = min(body.expires_at, body.created_at)
-    return Verification(*values)
+    expires_at = body.expires_at if wrote == term else min(body.expires_at, body.created_at)
+    decoy = bool(flags & DECOY)
+    return msgspec.structs.replace(body, status=_STATUS[stored], attempts=attempts, decoy=decoy, expires_at=expires_at)
 
 
 def letter(status: Status) -> bytes:
