@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
+import os
 import threading
 from collections.abc import Iterator
 
@@ -133,6 +135,40 @@ def test_lines_that_cannot_be_written_are_counted_and_the_count_is_the_next_line
     written.flush()
 
     assert [("log.dropped", 2)] == [(line["event"], line["lines"]) for line in sink.lines]
+
+
+def test_lines_that_were_counted_stay_counted_when_the_count_cannot_be_written_either(sink: Sink, written: Log) -> None:
+    sink.fails = True
+    for event in ("one", "two", "three"):
+        written.record(event)
+        written.flush()
+    written.flush()
+    sink.fails = False
+    written.flush()
+
+    assert [("log.dropped", 3)] == [(line["event"], line["lines"]) for line in sink.lines]
+
+
+def test_a_line_that_was_torn_takes_no_other_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as reader, os.fdopen(writing, "wb") as full:
+        os.set_blocking(writing, False)
+        room = fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4_096)
+        monkeypatch.setattr("sys.stderr", full)
+        written = Log(FrozenClock())
+        for event in ("torn", "lost"):
+            written.record(event, more="a" * room)
+            written.flush()
+
+        assert room == len(os.read(reading, 2 * room))
+        for event in ("first", "second"):
+            written.record(event)
+            written.flush()
+        full.close()
+        torn, *lines = reader.read().splitlines()
+
+    assert b"" == torn  # its end
+    assert ["first", "log.dropped", "second"] == [json.loads(line)["event"] for line in lines]
 
 
 def test_a_reader_that_stalls_holds_nobody_up() -> None:

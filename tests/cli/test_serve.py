@@ -23,6 +23,7 @@ from watchword.adapters import key_file
 from watchword.adapters.system import SystemClock, SystemEntropy
 from watchword.cli.serve import CONNECTIONS, OWN_FILES, bounds_of
 from watchword.core.policy import PROFILES
+from watchword.errors import SettingsError
 from watchword.settings import Settings
 
 Start = Callable[..., Serving]
@@ -569,6 +570,14 @@ def test_a_process_takes_no_more_connections_than_it_has_file_descriptors(monkey
 
     assert (2_048, 2_048) == limits[-1]
     assert 2_048 - OWN_FILES == bounds.connections
+
+
+def test_a_process_with_too_few_file_descriptors_says_so_and_opens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("resource.getrlimit", lambda _: (24, 24))
+    monkeypatch.setattr("resource.setrlimit", lambda *_: pytest.fail("it was no use"))
+
+    with pytest.raises(SettingsError, match="may open 24 files here, and needs 64"):
+        bounds_of(Settings.load({}))
 
 
 def test_a_process_that_has_file_descriptors_enough_changes_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ Rules:
 
 * nothing waits for the reader of standard error: a thread writes, and when a reader stalls, lines are dropped and
   the number of dropped ones is the next thing written;
+* a line that a full disk tore in two costs itself and no other;
 * a line is one line: everything that is not printable ASCII is escaped, so that no value forges a line or turns
   the text around (C1 controls, bidirectional marks);
 * of an exception that is not ours, type and places are written, never its text or values: those may hold anything.
@@ -106,7 +107,7 @@ class Log:
     def __init__(self, clock: Clock, *, level: str = "info", write: Callable[[bytes], object] | None = None) -> None:
         self._now = clock.now
         self._least = RANKS[level]
-        self._write = write or _write_stderr
+        self._write = write or _Stderr().write
         self._lines: deque[Line] = deque()
         self._dropped = 0
         self._instant = -1
@@ -156,11 +157,16 @@ class Log:
 
     def flush(self) -> None:
         """Write everything noted so far. Lines that cannot be written are counted and gone."""
-        while lines := self._take():
+        while True:
+            lines = self._take()
+            dropped, self._dropped = self._dropped, 0
+            told: list[Line] = [(self._now(), "warning", "log.dropped", {"lines": dropped})] if dropped else []
+            if not (lines or told):
+                return
             try:
-                self._write(self._written([self._fields(line) for line in lines]))
+                self._write(self._written([self._fields(line) for line in (*lines, *told)]))
             except (OSError, ValueError, TypeError, RecursionError):  # unwritable, or nothing that JSON can say
-                self._dropped += len(lines)
+                self._dropped += dropped + len(lines)
                 return
 
     def _take(self) -> list[Line]:
@@ -169,9 +175,6 @@ class Log:
         with suppress(IndexError):
             while len(lines) < AT_ONCE:
                 lines.append(self._lines.popleft())
-        if self._dropped:
-            lines.append((self._now(), "warning", "log.dropped", {"lines": self._dropped}))
-            self._dropped = 0
         return lines
 
     def _run(self) -> None:
@@ -252,10 +255,19 @@ def _nameless(value: object) -> str:
     return f"<{type(value).__name__}>"
 
 
-def _write_stderr(content: bytes) -> None:
-    """Write past Python's own buffer, in one go, so that lines of several workers do not mix."""
-    descriptor = 2
-    with suppress(AttributeError, OSError, ValueError):
-        descriptor = sys.stderr.fileno()
-    while content:
-        content = content[os.write(descriptor, content) :]
+class _Stderr:
+    """Standard error, past Python's own buffer, in one go, so that lines of several workers do not mix."""
+
+    def __init__(self) -> None:
+        self._torn = False  # the last line has no end: a disk was full in the middle of it
+
+    def write(self, content: bytes) -> None:
+        """Write lines. What a full disk tore ends before they begin, so that it takes none of them along."""
+        descriptor = 2
+        with suppress(AttributeError, OSError, ValueError):
+            descriptor = sys.stderr.fileno()
+        content = b"\n" + content if self._torn else content
+        while content:
+            written = os.write(descriptor, content)
+            self._torn = content[written - 1 : written] != b"\n"
+            content = content[written:]

@@ -53,6 +53,7 @@ BACKLOG = 2_048
 GRACE = bootstrap.GRACE // SECOND  # for requests that are under way at a shutdown
 CONNECTIONS = 4_096  # at once in one process, or twice the requests it may have under way
 OWN_FILES = 128  # file descriptors for everything that is no client: store, relay, log, libraries
+LEAST_FILES = 64  # with fewer a process cannot even start, or serves hardly anybody
 SERVER: dict[str, Any] = {  # the web server's own settings; ``make bench`` measures a plain function under the same
     "loop": "uvloop",
     "ws": "none",
@@ -114,11 +115,17 @@ def server_config(app: Callable[..., object], *, workers: int = 1, bounds: Bound
 
 
 def bounds_of(settings: Settings) -> Bounds:
-    """What strangers may cost one process, within what the system gives it. Workers inherit the limit that is set."""
+    """What strangers may cost one process, within what the system gives it. Workers inherit the limit that is set.
+
+    Raises:
+        SettingsError: the system gives too few file descriptors to run on.
+    """
     wanted = max(CONNECTIONS, 2 * settings.server.max_at_once)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < wanted + OWN_FILES:
         soft = wanted + OWN_FILES if hard == resource.RLIM_INFINITY else min(hard, wanted + OWN_FILES)
+        if soft < LEAST_FILES:
+            raise SettingsError(f"A process may open {soft} files here, and needs {LEAST_FILES}: raise `ulimit -n`.")
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         wanted = min(wanted, max(1, soft - OWN_FILES))
     return Bounds(connections=wanted)
@@ -175,10 +182,11 @@ def _serve_alone(
     greet: Callable[[], None],
     again: Again,
 ) -> None:
+    bounds = bounds_of(settings)  # before anything is opened
     scribe = bootstrap.scribe_for(settings, lambda code: log.record("scribe.lost", code=code))
     service = bootstrap.build(settings, minted=minted, log=log, courier=again.delivers, scribe=scribe)
     listen_to_libraries(log, settings.log_level)
-    config = server_config(service.asgi(), bounds=bounds_of(settings))
+    config = server_config(service.asgi(), bounds=bounds)
     config.load()
     if scribe is not None:
         scribe.hire()  # with everything that both need in memory once, and before there are threads
@@ -332,6 +340,7 @@ def _serve_together(
     *,
     workers: int,
 ) -> None:
+    bounds = bounds_of(settings)  # before anything is opened
     asyncio.run(_try_out(settings, minted))
     listen_to_libraries(log, settings.log_level)
     log.start()
@@ -343,7 +352,7 @@ def _serve_together(
 
     with tempfile.TemporaryDirectory(prefix="watchword-run-") as counts:
         worker = Worker(again, minted, Path(counts))
-        config = server_config(worker, workers=workers, bounds=bounds_of(settings))
+        config = server_config(worker, workers=workers, bounds=bounds)
         supervisor = _Supervisor(config, listener, greet, check, log)
         hangup.heard()
         supervisor.run()
