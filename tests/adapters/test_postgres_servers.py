@@ -8,7 +8,8 @@ import pytest
 
 from tests.contract.stores import run
 from tests.support.line import a_line
-from tests.support.postgres import PostgresServer, free_port, the_server
+from tests.support.ports import free_port
+from tests.support.postgres import PostgresServer, the_server
 from watchword.adapters.postgres import PostgresAddress, PostgresStore
 from watchword.errors import StoreError
 

@@ -12,7 +12,8 @@ import pytest
 
 from tests.support.line import a_line
 from tests.support.listening import run, until
-from tests.support.valkeys import Server, emptied, free_port, one_server
+from tests.support.ports import free_port
+from tests.support.valkeys import Server, emptied, one_server
 from tests.support.world import World, wrong
 from watchword.adapters.split import SplitStore
 from watchword.adapters.sqlite import SqliteStore

@@ -14,8 +14,9 @@ import pytest
 from tests.adapters.test_valkey import outcome
 from tests.support.listening import run
 from tests.support.needs import needs
+from tests.support.ports import free_port
 from tests.support.tls import Authority
-from tests.support.valkeys import Server, emptied, free_port, one_server
+from tests.support.valkeys import Server, emptied, one_server
 from tests.support.world import World, wrong
 from watchword.adapters.split import SplitStore
 from watchword.adapters.sqlite import SqliteStore

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.cli.conftest import COMMAND, Command, Post, Serving, environment
+from tests.support.ports import free_port
 from watchword.adapters import key_file
 from watchword.adapters.system import SystemClock, SystemEntropy
 from watchword.cli.serve import CONNECTIONS, OWN_FILES, bounds_of
@@ -119,9 +120,7 @@ def test_what_a_person_reads_holds_the_same_lines(tmp_path: Path) -> None:
 
 
 def test_nobody_reading_the_welcome_is_no_reason_to_end(tmp_path: Path) -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
+    port = free_port()
     with (tmp_path / "serve.log").open("wb") as log:
         process = subprocess.Popen(
             [*COMMAND, "serve", "--bind", f"127.0.0.1:{port}"],

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.support.ports import free_port
+
 
 class RawServer:
     """Answers every connection with the same bytes and closes it; ``asked`` is what came in, one entry a connection."""
@@ -83,9 +85,4 @@ def raw_server() -> Iterator[Callable[..., RawServer]]:
 @pytest.fixture
 def closed_port() -> Callable[[], str]:
     """An address at which nobody listens."""
-
-    def find() -> str:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            return f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-    return find
+    return lambda: f"http://127.0.0.1:{free_port()}"

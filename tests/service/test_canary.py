@@ -23,8 +23,8 @@ from tests.service.test_races import app_id
 from tests.service.test_relay import through, until
 from tests.service.test_sms import called
 from tests.support.hostile_relays import Script, scripted_relay
-from tests.support.kannel import free_ports
 from tests.support.link import REDIRECT, STATE, VERIFIER, Holder, a_link, b64, handed_off, hkdf, un64
+from tests.support.ports import free_ports
 from tests.support.relays import Relay, recording_relay
 from tests.support.service import Connection, Service, code_of, get, running
 from tests.support.sinks import Sinks

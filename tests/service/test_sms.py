@@ -12,7 +12,8 @@ import pytest
 
 from tests.service.test_races import app_id
 from tests.service.test_relay import until
-from tests.support.kannel import PASSWORD, Kannel, free_ports, kannel, program
+from tests.support.kannel import PASSWORD, Kannel, kannel, program
+from tests.support.ports import free_ports
 from tests.support.service import Connection, Service, code_of, get, running
 from tests.support.sms import ANN, DUTIES
 from tests.support.tls import Authority

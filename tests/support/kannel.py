@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-import socket
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.support.ports import free_ports
 
 USER, PASSWORD = "watchword", "a-gateway-password"
 _PATH = "/usr/lib/kannel/test:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -68,15 +69,6 @@ class Kannel:
     @property
     def url(self) -> str:
         return f"http://{USER}:{PASSWORD}@127.0.0.1:{self.sendsms}/cgi-bin/sendsms"
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens at, all different."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def program(name: str) -> str:

