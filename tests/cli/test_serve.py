@@ -23,6 +23,7 @@ from tests.support.ports import free_port
 from watchword.adapters import key_file
 from watchword.adapters.system import SystemClock, SystemEntropy
 from watchword.cli.serve import CONNECTIONS, OWN_FILES, bounds_of
+from watchword.core.app import write_key
 from watchword.core.policy import PROFILES
 from watchword.errors import SettingsError
 from watchword.settings import Settings
@@ -253,6 +254,15 @@ def test_without_a_key_nothing_is_sent(command: Command, given: str) -> None:
 
     assert (2, "") == (ran.code, ran.out)
     assert "API key" in ran.err
+
+
+def test_a_key_given_for_its_file_is_not_repeated(command: Command) -> None:
+    key = write_key(b"k" * 32)
+    ran = command("send", "you@example.com", "--purpose", "login", "--key-file", key)
+
+    assert 2 == ran.code
+    assert "This wants the name of a file that holds the API key" in ran.err
+    assert key[3:] not in ran.out + ran.err
 
 
 def test_a_key_file_that_is_missing_is_told(command: Command) -> None:

@@ -390,18 +390,25 @@ def test_what_is_there_is_not_replaced_and_nothing_is_spent(run: Callable[..., R
     assert run("reveal", link).out == "x"
 
 
-@pytest.mark.parametrize(("content", "why"), [(None, "No such file or directory."), ("\n", "is empty.")])
+@pytest.mark.parametrize(("content", "why"), [(b"\n", "is empty."), (b"\xff", "cannot be read: it is not in UTF-8.")])
 def test_a_passphrase_that_a_file_does_not_hold_is_told_by_its_name(
-    run: Callable[..., Ran], tmp_path: Path, content: str | None, why: str
+    run: Callable[..., Ran], tmp_path: Path, content: bytes, why: str
 ) -> None:
-    if content is not None:
-        (tmp_path / "pass").write_text(content)
+    (tmp_path / "pass").write_bytes(content)
 
     refused = run("share", "--passphrase-file", "pass", given="x")
 
     assert refused.code == 2
-    assert "The file with the passphrase, pass, " in refused.err
-    assert why in refused.err
+    assert f"The file with the passphrase, pass, {why}" in refused.err
+
+
+@pytest.mark.parametrize("typed", ["correct horse battery", "tr0ub4dor/3", "x" * 300])
+def test_a_passphrase_given_for_its_file_is_not_repeated(run: Callable[..., Ran], typed: str) -> None:
+    refused = run("share", "--passphrase-file", typed, given="x")
+
+    assert refused.code == 2
+    assert "The file with the passphrase cannot be read: " in refused.err
+    assert typed not in refused.out + refused.err
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,17 @@ async def test_a_minted_key_is_valid_here_and_stored_nowhere(world: World) -> No
 
 
 @journey()
+async def test_a_minted_key_finds_its_app_as_it_is_now(world: World) -> None:
+    key = write_key(b"m" * 32)
+    apps = Apps(world.store, world.clock, world.dice, world.journal, minted={hash_key(key): world.app})
+    await apps.by_key(key.encode())
+    changed = await world.apps.update(world.app, redirect_uris=["https://shop.example/signed-in"])
+    world.clock.move(SECOND)
+
+    assert await apps.by_key(key.encode()) == changed
+
+
+@journey()
 async def test_a_key_that_is_not_there_cannot_be_revoked(world: World) -> None:
     with pytest.raises(UnknownError):
         await world.apps.revoke_key(world.app, "wk_none")

@@ -18,6 +18,7 @@ from getpass import getpass
 from pathlib import Path
 
 from watchword import settings_table
+from watchword.core.app import KEY_PREFIX
 from watchword.core.instant import rfc3339_of
 from watchword.errors import (
     InvalidInputError,
@@ -171,7 +172,10 @@ def secret(name: str, file: Path | None = None) -> str:
         try:
             text = file.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            detail = f"The file with the {name}, {file}, cannot be read: {trouble(error)}."
+            if file.name.startswith(KEY_PREFIX):  # it stays out of the terminal's log, and of whoever reads that
+                detail = "This wants the name of a file that holds the API key, and not the key itself."
+            else:
+                detail = f"The file with the {name}, {file}, cannot be read: {trouble(error)}."
             raise InvalidInputError(detail, field=name) from None
     elif sys.stdin.isatty():
         text = getpass(f"{name[:1].upper()}{name[1:]} (not shown): ", stream=sys.stderr)
@@ -198,7 +202,9 @@ def passphrase(file: Path | None = None, asked: str = "Passphrase (not shown): "
         else:
             text = sys.stdin.readline()
     except (OSError, UnicodeDecodeError) as error:
-        what = "passphrase" if file is None else f"file with the passphrase, {file},"
+        what = "passphrase" if file is None else "file with the passphrase"
+        if isinstance(error, PermissionError | IsADirectoryError | UnicodeDecodeError):
+            what += f", {file},"  # it is there: otherwise somebody may have given the passphrase itself
         raise InvalidInputError(f"The {what} cannot be read: {trouble(error)}.", field="passphrase") from None
     text = text.removesuffix("\n").removesuffix("\r")
     if not text and file is not None:

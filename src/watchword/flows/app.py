@@ -137,7 +137,9 @@ class Apps:
         if (known := self.remembered(key)) is not None:
             return known
         hashed = core.hash_key(key)
-        app = self._minted.get(hashed) or await self._store.app_by_key(hashed)
+        minted = self._minted.get(hashed)
+        found = self._store.app_by_key(hashed) if minted is None else self._store.app(minted.id)
+        app = await found  # a minted key's app, too, may have been updated meanwhile
         if app is None:
             self._remembered.pop(hashed, None)
             raise UnauthenticatedError
