@@ -107,7 +107,8 @@ class Service:
             )
         line = await asyncio.to_thread(_first_line, self.process.stdout)
         if not line:
-            self.process.communicate()  # the pipe left open would fail another test
+            if self.process is not None:  # somebody may have killed it meanwhile, and seen to this
+                self.process.communicate()  # the pipe left open would fail another test
             raise AssertionError(f"it did not start:\n{self.log.read_text()}")
         self.welcome = json.loads(line)
         self.port = int(self.welcome["url"].rpartition(":")[2])

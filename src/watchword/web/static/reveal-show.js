@@ -118,9 +118,12 @@ function key_parts(totp, context) {
   return [
     make("p", { class: "lead" }, phrase("Scan this with your authenticator app, then type the code that it shows.")),
     make("div", { class: "enrol" }, place, make("div", {}, make("dl", { class: "lines" }, ...lines), open_in_app(uri))),
-    make("div", { class: "key" }, make("p", { class: "who" }, make("strong", {}, phrase("Code now"))), live.node),
     ...skew_part(context.ahead),
     confirmation(key, context),
+    // Folded: before an app is set up people would copy this across, and the key would be gone from everywhere.
+    make("details", { class: "fold" },
+      make("summary", {}, phrase("Does your app show another code?")),
+      make("div", { class: "key" }, make("p", { class: "who" }, make("strong", {}, phrase("Code now"))), live.node)),
   ];
 }
 
