@@ -581,7 +581,7 @@ def test_a_process_takes_no_more_connections_than_it_has_file_descriptors(monkey
     assert 2_048 - OWN_FILES == bounds.connections
 
 
-def test_a_process_with_too_few_file_descriptors_says_so_and_opens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_with_too_few_file_descriptors_to_run_on_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("resource.getrlimit", lambda _: (24, 24))
     monkeypatch.setattr("resource.setrlimit", lambda *_: pytest.fail("it was no use"))
 

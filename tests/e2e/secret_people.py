@@ -65,6 +65,11 @@ def reveal(page: Page, link: str) -> None:
     expect(page.locator("#shown h1")).to_be_visible()
 
 
+def unfold_code(page: Page) -> None:
+    """See a revealed key's code of now."""
+    page.get_by_text("Does your app show another code?").click()
+
+
 def ends_with(page: Page, end: str) -> None:
     """The page tells this end, and shows nothing of a secret."""
     expect(page.locator("main")).to_have_attribute("data-end", end)

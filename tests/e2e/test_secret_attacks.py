@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Dialog, Page, expect
 
 from tests.e2e.conftest import Site, on, serving
-from tests.e2e.secret_people import KEY, KEY_URI, ends_with, made, paste, reveal, share, somebody
+from tests.e2e.secret_people import KEY, KEY_URI, ends_with, made, paste, reveal, share, somebody, unfold_code
 from watchword import totp
 
 pytestmark = [pytest.mark.xdist_group(__name__), on("desktop-night")]
@@ -89,7 +89,7 @@ def test_a_code_one_step_early_or_late_confirms_and_one_further_off_does_not(
 ) -> None:
     reveal(page, share(page, place.url, KEY_URI))
     field = page.get_by_label("Type the code your app shows")
-    page.get_by_text("Does your app show another code?").click()
+    unfold_code(page)
     wait_for_the_middle_of_a_step(page)
     at = datetime.now(UTC) + timedelta(seconds=late * STEP)
     field.fill(totp.code_at(totp.read_key(KEY_URI), at))

@@ -27,6 +27,7 @@ from tests.e2e.secret_people import (
     share,
     somebody,
     status_link,
+    unfold_code,
 )
 
 pytestmark = [pytest.mark.xdist_group(__name__), on("phone-day")]
@@ -256,7 +257,7 @@ def test_a_recipient_whose_clock_is_wrong_is_told_so_and_sees_the_right_code(
     reveal(page, link)
     told = page.get_by_text(re.compile(rf"The clock of this device is 1[12]\d seconds {word}"))
     expect(told).to_be_visible()
-    page.get_by_text("Does your app show another code?").click()
+    unfold_code(page)
     steps = [int(time.time()) + 30 * step for step in (-1, 0, 1)]
     assert page.locator(".code").inner_text().replace(" ", "") in {pyotp.TOTP(KEY).at(step) for step in steps}
 
@@ -275,7 +276,7 @@ def test_a_key_is_recognised_and_its_recipient_confirms_it(place: Site, page: Pa
         expect(theirs.locator(".grouped")).to_have_text(re.sub("(....)(?=.)", r"\1 ", KEY))
         expect(theirs.locator("#shown")).to_contain_text("ann@example.org")
         expect(theirs.locator("#shown .code")).to_be_hidden()  # what is typed is the app's, not copied from above
-        theirs.get_by_text("Does your app show another code?").click()
+        unfold_code(theirs)
         expect(theirs.locator("#shown .code")).to_have_text(re.compile(r"\d{3} \d{3}"))
         right = theirs.locator(".code").inner_text()
         theirs.get_by_label("Type the code your app shows").fill("000000" if right != "000 000" else "111111")

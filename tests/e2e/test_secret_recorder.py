@@ -27,6 +27,7 @@ from tests.e2e.secret_people import (
     reveal,
     share,
     status_link,
+    unfold_code,
 )
 from tests.support.tap import Exchange, Tap
 from watchword.core.binary import decode
@@ -163,7 +164,7 @@ def a_key(seen: Watched, page: Page) -> None:
     link = seen.link(page, share(page, seen.tap.url, URI))
     keep = status_link(page)
     reveal(page, link)
-    page.get_by_text("Does your app show another code?").click()
+    unfold_code(page)
     expect(page.locator("#shown .code")).to_have_text(re.compile(r"\d{3} \d{3}"))
     page.get_by_label("Type the code your app shows").fill(page.locator("#shown .code").inner_text())
     page.keyboard.press("Enter")

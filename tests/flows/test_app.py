@@ -133,7 +133,7 @@ async def test_what_is_not_valid_is_not_remembered(world: World) -> None:
 @journey()
 async def test_a_minted_key_is_valid_here_and_stored_nowhere(world: World) -> None:
     key = write_key(b"m" * 32)
-    apps = Apps(world.store, world.clock, world.dice, world.journal, minted={hash_key(key): world.app})
+    apps = Apps(world.store, world.clock, world.dice, world.journal, minted={hash_key(key): world.app.id})
     assert await apps.by_key(key.encode()) == world.app
     with pytest.raises(UnauthenticatedError):
         await world.apps.by_key(key.encode())
@@ -142,7 +142,7 @@ async def test_a_minted_key_is_valid_here_and_stored_nowhere(world: World) -> No
 @journey()
 async def test_a_minted_key_finds_its_app_as_it_is_now(world: World) -> None:
     key = write_key(b"m" * 32)
-    apps = Apps(world.store, world.clock, world.dice, world.journal, minted={hash_key(key): world.app})
+    apps = Apps(world.store, world.clock, world.dice, world.journal, minted={hash_key(key): world.app.id})
     await apps.by_key(key.encode())
     changed = await world.apps.update(world.app, redirect_uris=["https://shop.example/signed-in"])
     world.clock.move(SECOND)

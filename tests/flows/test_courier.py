@@ -91,6 +91,12 @@ class Hesitant(MemoryStore):
         return await super().claim(now=now, lease=lease, most=most)
 
 
+async def move_to(world: World, store: MemoryStore) -> None:
+    """Keep what the world makes from now on in another store."""
+    await store.add_app(world.app)
+    world.verifications._store = store
+
+
 def a_courier(
     world: World, *, store: CourierStore | None = None, mailer: Mailer | None = None, at_once: int = 8
 ) -> Courier:
@@ -274,8 +280,7 @@ async def test_a_repeat_after_an_unseen_end_says_so(world: World) -> None:
 @journey()
 async def test_a_courier_that_dies_after_the_hand_over_is_followed_by_another(world: World) -> None:
     store = Mute()
-    await store.add_app(world.app)
-    world.verifications._store = store
+    await move_to(world, store)
     dying = a_courier(world, store=store)
     raw = (await world.create()).verification.id
     task = asyncio.create_task(dying.drain())
@@ -378,8 +383,7 @@ async def test_a_running_courier_sees_what_others_wrote_within_a_second(world: W
 @journey()
 async def test_a_running_courier_survives_a_store_that_fails(world: World) -> None:
     store = Trouble()
-    await store.add_app(world.app)
-    world.verifications._store = store
+    await move_to(world, store)
     await world.create()
     store.claims_to_fail = 3
     courier = a_courier(world, store=store)
@@ -393,8 +397,7 @@ async def test_a_running_courier_survives_a_store_that_fails(world: World) -> No
 @journey()
 async def test_a_word_that_cannot_be_written_leaves_the_message_to_be_repeated(world: World) -> None:
     store = Trouble()
-    await store.add_app(world.app)
-    world.verifications._store = store
+    await move_to(world, store)
     raw = (await world.create()).verification.id
     store.settlements_to_fail = 1
     courier = a_courier(world, store=store)
@@ -467,8 +470,7 @@ async def test_stopping_claims_nothing_more(world: World) -> None:
 @journey()
 async def test_stopping_finishes_what_a_claim_under_way_still_brings(world: World) -> None:
     store = Hesitant()
-    await store.add_app(world.app)
-    world.verifications._store = store
+    await move_to(world, store)
     raw = (await world.create()).verification.id
     courier = a_courier(world, store=store)
     task = asyncio.create_task(courier.run())
@@ -486,8 +488,7 @@ async def test_stopping_finishes_what_a_claim_under_way_still_brings(world: Worl
 @journey()
 async def test_stopping_takes_no_claim_that_waits_for_its_turn(world: World) -> None:
     store = Hesitant()
-    await store.add_app(world.app)
-    world.verifications._store = store
+    await move_to(world, store)
     await world.create("ann@example.com")
     await world.create("bob@example.com")
     courier = a_courier(world, store=store, at_once=1)
@@ -538,8 +539,7 @@ async def test_what_a_stop_breaks_off_goes_out_at_once_and_says_whether_it_may_b
 async def test_a_stop_does_not_wait_for_a_store_that_hangs(world: World) -> None:
     loop = asyncio.get_running_loop()
     store = Mute()
-    await store.add_app(world.app)
-    world.verifications._store = store
+    await move_to(world, store)
     slow = Slow()
     courier = a_courier(world, store=store, mailer=slow)
     await world.create()
@@ -555,8 +555,7 @@ async def test_a_stop_does_not_wait_for_a_store_that_hangs(world: World) -> None
 async def test_a_stop_does_not_wait_for_a_claim_that_hangs(world: World) -> None:
     loop = asyncio.get_running_loop()
     store = Hesitant()
-    await store.add_app(world.app)
-    world.verifications._store = store
+    await move_to(world, store)
     await world.create()
     courier = a_courier(world, store=store)
     task = asyncio.create_task(courier.run())

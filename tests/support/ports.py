@@ -1,7 +1,7 @@
 """Ports for servers that must be told theirs before they run, or must have the same one again.
 
 Rule: they lie below those that the system gives to connections and to whoever asks for any port (32768 and above by
-default). One of these could be taken by anybody between the look and the use.
+default), because one of those may be somebody else's between the look and the use.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ class Service(Wiring):
         await self.store.open()
         self._started = True
         if self.minted is not None:
-            self._valid_keys[core.hash_key(self.minted.api_key)] = await self._development_app()
+            self._valid_keys[core.hash_key(self.minted.api_key)] = (await self._development_app()).id
         work = [("purge", self.purge.run), ("figures", self._tell_figures), ("reseal", self.resealing.run)]
         if self._delivers:
             work += [("courier", self.courier.run), ("notices", self.notices.run)]

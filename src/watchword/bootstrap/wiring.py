@@ -22,7 +22,6 @@ from watchword.adapters.turn import FileTurn
 from watchword.adapters.work import AltchaWork
 from watchword.bootstrap.mail import letters_of, mailer_of, open_relay, post_of
 from watchword.bootstrap.sms import telephony_of
-from watchword.core.app import App
 from watchword.core.keyring import Keyring
 from watchword.core.policy import Rules
 from watchword.errors import KeyringError, SettingsError
@@ -79,7 +78,7 @@ class Wiring:
         self.authenticators.skew = self.enrolments.skew = self.handovers.skew = rules.profile.skew
 
     def _wire_apps(self) -> None:
-        self._valid_keys: dict[bytes, App] = {}
+        self._valid_keys: dict[bytes, bytes] = {}
         self.apps = Apps(self.store, self._clock, self._entropy, self.audit, minted=self._valid_keys)
 
     def _wire_mail(self) -> None:

@@ -182,7 +182,7 @@ def _serve_alone(
     greet: Callable[[], None],
     again: Again,
 ) -> None:
-    bounds = bounds_of(settings)  # before anything is opened
+    bounds = bounds_of(settings)  # before the store and the loop ask for files
     scribe = bootstrap.scribe_for(settings, lambda code: log.record("scribe.lost", code=code))
     service = bootstrap.build(settings, minted=minted, log=log, courier=again.delivers, scribe=scribe)
     listen_to_libraries(log, settings.log_level)
@@ -340,7 +340,7 @@ def _serve_together(
     *,
     workers: int,
 ) -> None:
-    bounds = bounds_of(settings)  # before anything is opened
+    bounds = bounds_of(settings)  # before the store and the loop ask for files
     asyncio.run(_try_out(settings, minted))
     listen_to_libraries(log, settings.log_level)
     log.start()

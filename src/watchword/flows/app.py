@@ -22,7 +22,8 @@ MOST_REMEMBERED = 10_000
 class Apps:
     """The flow of tenants.
 
-    ``minted`` are keys by hash that are valid in this process alone and are stored nowhere: development mode's.
+    ``minted`` are apps by the hashes of keys that are valid in this process alone and are stored nowhere: development
+    mode's.
     """
 
     def __init__(
@@ -32,7 +33,7 @@ class Apps:
         entropy: Entropy,
         audit: Audit,
         *,
-        minted: Mapping[bytes, App] = MappingProxyType({}),
+        minted: Mapping[bytes, bytes] = MappingProxyType({}),
     ) -> None:
         self._store = store
         self._clock = clock
@@ -138,8 +139,7 @@ class Apps:
             return known
         hashed = core.hash_key(key)
         minted = self._minted.get(hashed)
-        found = self._store.app_by_key(hashed) if minted is None else self._store.app(minted.id)
-        app = await found  # a minted key's app, too, may have been updated meanwhile
+        app = await (self._store.app_by_key(hashed) if minted is None else self._store.app(minted))
         if app is None:
             self._remembered.pop(hashed, None)
             raise UnauthenticatedError
