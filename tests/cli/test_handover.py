@@ -52,6 +52,16 @@ def test_a_passphrase_comes_from_a_file(command: Command, app: RunningApp, tmp_p
     assert "with its passphrase" in ran.err
 
 
+def test_a_key_that_the_service_does_not_know_is_told_by_its_file(
+    command: Command, app: RunningApp, tmp_path: Path
+) -> None:
+    file = tmp_path / "key"
+    file.write_text("wk_" + "a" * 43)
+    ran = command("totp", "handover", "x", "--url", app.address, "--key-file", str(file))
+    assert (1, "") == (ran.code, ran.out)
+    assert f"watchword: The service at {app.address} does not know the API key in {file}.\n" == ran.err
+
+
 def test_a_service_that_refuses_is_told(command: Command, app: RunningApp) -> None:
     ran = command("totp", "handover", "x", "--rotate-by", "2000-01-01", "--url", app.address, given=app.key + "\n")
     assert (2, "") == (ran.code, ran.out)

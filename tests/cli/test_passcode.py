@@ -53,7 +53,25 @@ def test_what_is_no_key_is_told_without_a_programmers_words(command: Command) ->
     ran = command(*SEND, given="not a key\n")
 
     assert (2, "") == (ran.code, ran.out)
-    assert "watchword: This is not an API key: wk_ and letters, digits, - and _.\n" == ran.err
+    told = "There is no API key on the first line of standard input: one begins with wk_."
+    assert f"watchword: {told} --key-file names a file that holds one.\n" == ran.err
+
+
+def test_a_code_is_not_taken_for_the_key_in_silence(command: Command) -> None:
+    ran = command(*CHECK, given="271828\n")
+
+    assert (2, "") == (ran.code, ran.out)
+    assert "--key-file" in ran.err
+    assert "271828" not in ran.err
+
+
+@pytest.mark.parametrize("arguments", [["share", "hunter2"], [*SEND, "hunter2"], ["reveal", "a", "hunter2"]])
+def test_what_is_too_much_on_a_command_line_is_not_repeated(command: Command, arguments: list[str]) -> None:
+    ran = command(*arguments)
+
+    assert (2, "") == (ran.code, ran.out)
+    assert "standard input" in ran.err
+    assert "hunter2" not in ran.err
 
 
 def test_an_address_that_is_none_is_told_without_a_programmers_words(command: Command) -> None:

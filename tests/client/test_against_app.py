@@ -26,6 +26,7 @@ from watchword.errors import (
     MismatchError,
     RateLimitedError,
     UnauthenticatedError,
+    UnavailableError,
     UnknownError,
 )
 from watchword.web.app import create_app
@@ -212,6 +213,29 @@ def test_a_code_that_cannot_be_one_costs_no_attempt(app: RunningApp, client: Cli
 def test_a_key_that_is_not_valid_is_unauthenticated(app: RunningApp) -> None:
     with Client(app.address, KEY) as stranger, pytest.raises(UnauthenticatedError):
         stranger.create(to=TO, purpose="login")
+
+
+def test_an_address_of_something_else_is_no_lost_verification() -> None:
+    def elsewhere(request: httpx.Request) -> httpx.Response:
+        return httpx.get(str(request.url).replace("/v1/", "/prefix/v1/"), trust_env=False)
+
+    with RunningApp() as running:
+        client = Client(running.address, running.key, unsafe_transport=httpx.MockTransport(elsewhere))
+        with client, pytest.raises(UnavailableError, match="nothing at this address"):
+            client.get("vf_AZqyDZ0AAAECAwQFBgcICQ")
+
+
+def test_on_a_second_event_loop_the_awaiting_client_says_that_it_needs_one_of_its_own(app: RunningApp) -> None:
+    client = AsyncClient(app.address, app.key)
+
+    async def create() -> str:
+        return (await client.create(to=TO, purpose="recovery")).status
+
+    with asyncio.Runner() as first:
+        assert "pending" == first.run(create())
+        with asyncio.Runner() as second, pytest.raises(UnavailableError, match="another event loop"):
+            second.run(create())
+        first.run(client.aclose())
 
 
 def test_an_id_that_nobody_made_is_unknown(client: Client) -> None:

@@ -67,6 +67,8 @@ def test_https_and_this_machine_are_good_addresses(text: str, expected: str) -> 
         "https://xn--.example.org",
         "https://example.org/a/../b",
         "https://",
+        "https://codes.example.org/v1",
+        "https://codes.example.org/watchword/v1/",
         "",
         None,
     ],
@@ -86,6 +88,22 @@ def test_what_cannot_be_a_key_is_refused_without_being_repeated(key: Any) -> Non
 
     assert caught.value.setting == "api_key"
     assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("", "variable"),
+        (None, "variable"),
+        (f"{KEY}\n", "strip"),
+        (f" {KEY}", "strip"),
+        (f"Bearer {KEY}", "without the word Bearer"),
+        ("my key", "wk_"),
+    ],
+)
+def test_a_slip_with_the_key_is_told_for_what_it_is(key: Any, told: str) -> None:
+    with pytest.raises(SettingsError, match=told):
+        Connection(HERE, key)
 
 
 def test_a_timeout_of_nothing_is_refused() -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from tests.client.answers import KEY
 from watchword.client import AuthenticatorClient, SecretClient, given
-from watchword.errors import InvalidInputError
+from watchword.core import ids
+from watchword.errors import InvalidInputError, UnknownError
 
 HERE = "http://127.0.0.1:1"
 SECRET = "sc_" + "A" * 22
@@ -42,6 +43,21 @@ def test_what_is_no_text_is_named_by_its_field(value: Any) -> None:
             client.status(value, "token")
         with pytest.raises(InvalidInputError, match=r"^link: "):
             client.reveal(value)
+
+
+def test_what_is_no_text_is_told_by_its_type_and_not_repeated() -> None:
+    with pytest.raises(InvalidInputError, match=r"^code: .* of type int\.$") as caught:
+        given.text("code", 271828)
+
+    assert "271828" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["foo", "vf_", "vf_" + "A" * 21, "vf_" + "A" * 23, "sc_" + "A" * 22, "vf_" + "A" * 21 + "B"]
+)
+def test_what_cannot_be_an_id_is_unknown_and_says_how_one_looks(text: str) -> None:
+    with pytest.raises(UnknownError, match="vf_"):
+        given.id_text(ids.VERIFICATION, text)
 
 
 @pytest.mark.parametrize(("value", "why"), [("2027-01-01", "datetime"), (datetime(2027, 1, 1), "zone")])  # noqa: DTZ001 - it is the mistake

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.client.answers import ID, body
+from tests.client.answers import ID, KEY, body
 from tests.client.both import BOTH, Shell
 from tests.client.person import Person
 from tests.client.running import RunningApp
 from tests.support.link import REDIRECT, b64, challenge_of
-from watchword.client import BrowserSession, verification
+from watchword.client import BrowserSession, Client, verification
 from watchword.client.protocol import Ask, Reply, Steps
 from watchword.client.session import COOKIE
 from watchword.client.verification import Verification
@@ -147,6 +147,25 @@ def test_a_browser_that_comes_back_with_another_state_asks_for_nothing(state: st
 def test_an_answer_that_does_not_approve_this_is_not_approved(changes: dict[str, str]) -> None:
     with pytest.raises(UnavailableError):
         answered(verification.exchange(kept(), purpose="login"), body(**{"status": "approved"} | changes))
+
+
+@pytest.mark.parametrize("where", ["/signed-in", "shop.example/signed-in", "http://shop.example/", "", None])
+def test_a_session_begins_with_an_address_that_can_be_registered(where: Any) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        BrowserSession.begin(where)
+
+    assert "redirect_uri" == caught.value.field
+
+
+@pytest.mark.parametrize("link", ["https://shop.example/", {"redirect_uri": REDIRECT}, 1])
+def test_only_a_session_is_asked_for_as_a_link(link: Any) -> None:
+    with Client("http://127.0.0.1:1", KEY) as client, pytest.raises(InvalidInputError, match=r"^link: .*begin"):
+        client.create(to=TO, purpose="login", link=link)
+
+
+def test_a_session_that_was_only_begun_says_what_to_keep() -> None:
+    with pytest.raises(InvalidInputError, match=r"session\.of"):
+        next(verification.exchange(begun(), purpose="login"))
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,17 @@ def test_a_call_goes_to_its_address_with_the_key(shell: Shell) -> None:
 
 
 @both
+def test_a_client_that_was_closed_says_so_and_sends_nothing(shell: Shell) -> None:
+    service = Service(httpx.Response(201, content=body()))
+    client = shell(HERE, service)
+    client.call("create", to="maria@example.org", purpose="login")
+
+    with pytest.raises(UnavailableError, match="was closed"):
+        client.call("check", ID, "123456", **CHECKED)
+    assert 1 == len(service.asked)
+
+
+@both
 def test_create_makes_an_idempotency_key_of_its_own_for_each_call(shell: Shell) -> None:
     service = Service(httpx.Response(201, content=body()))
 

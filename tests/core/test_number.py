@@ -20,7 +20,9 @@ def example(kind: int, *regions: str) -> str:
     raise AssertionError(kind)
 
 
-@pytest.mark.parametrize("typed", ["+49 151 23456789", "+49-151-23456789", "+49 (151) 234.56789", "+4915123456789"])
+@pytest.mark.parametrize(
+    "typed", ["+49 151 23456789", "+49-151-23456789", "+49 (151) 234.56789", "+4915123456789", " +4915123456789 "]
+)
 def test_a_mobile_number_is_read_however_it_is_spaced(typed: str) -> None:
     assert ("+4915123456789", "DE", False) == read_number(typed)
 

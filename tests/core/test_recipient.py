@@ -34,6 +34,11 @@ def test_an_ordinary_address_does_not_wait_for_the_library(typed: str, monkeypat
     assert typed == recipient.read_email(typed)
 
 
+@pytest.mark.parametrize("typed", ["ann@example.com ", " ann@example.com", "  ann@example.com  "])
+def test_blanks_around_an_address_are_no_part_of_it(typed: str) -> None:
+    assert "ann@example.com" == recipient.read_email(typed) == recipient.read(typed)
+
+
 @pytest.mark.parametrize(
     "typed",
     [
@@ -43,9 +48,13 @@ def test_an_ordinary_address_does_not_wait_for_the_library(typed: str, monkeypat
         "ann@",
         "ann@example",
         "ann@@example.com",
-        "ann@example.com ",
-        " ann@example.com",
+        "ann @example.com",
+        "ann@ example.com",
         "ann@example.com\n",
+        "ann@example.com\t",
+        "ann@example.com\u00a0",
+        "ann@example.com \n",
+        " ",
         "ann@example.com\r\nBcc: eve@example.com",
         "ann\r\n@example.com",
         "ann\x00@example.com",

@@ -51,7 +51,7 @@ def test_a_known_address_tells_its_methods(site: Site, method: str, target: str,
 def test_an_unknown_address_is_a_404_problem(site: Site, target: str) -> None:
     reply = site.post(target, {})
 
-    assert (404, "unknown") == (reply.status, reply.json["code"])
+    assert (404, "no_such_address") == (reply.status, reply.json["code"])
     assert "application/problem+json" == reply.header("content-type")
     assert "unmatched" == site.log()[-1]["route"]
 

@@ -171,7 +171,7 @@ def test_behind_a_proxy_there_is_no_mailbox(desk: Site, target: str, header: byt
 
     reply = desk.call("GET", target, headers=[TOKENED, (header, b"127.0.0.1")])
 
-    assert (404, "unknown") == (reply.status, reply.json["code"])
+    assert (404, "no_such_address") == (reply.status, reply.json["code"])
 
 
 @pytest.mark.parametrize("peer", ["192.0.2.7", "10.0.0.1", "::ffff:192.0.2.7", "fe80::1%eth0", "", "unix:"])
@@ -183,7 +183,7 @@ def test_for_another_machine_there_is_no_mailbox(desk: Site, target: str, peer: 
 
     reply = desk.call("GET", target, headers=[TOKENED])
 
-    assert (404, "unknown") == (reply.status, reply.json["code"])
+    assert (404, "no_such_address") == (reply.status, reply.json["code"])
 
 
 def test_another_machine_trades_no_token(desk: Site) -> None:

@@ -13,7 +13,7 @@ from tests.support.site import Site, a_request
 def test_an_escaped_address_is_none_of_ours(site: Site, target: str) -> None:
     reply = site.post("/v1" + target, a_request())
 
-    assert (404, "unknown") == (reply.status, reply.json["code"])
+    assert (404, "no_such_address") == (reply.status, reply.json["code"])
     assert ["unmatched"] == [line["route"] for line in site.log()]
 
 

@@ -25,6 +25,7 @@ from watchword.errors import (
     NotAcceptedError,
     RateLimitedError,
     SettingsError,
+    UnauthenticatedError,
     UnavailableError,
     WatchwordError,
 )
@@ -37,6 +38,11 @@ _SETTINGS = {setting.name for setting in (*settings_table.ENVIRONMENT, *settings
 
 # How the command line parser says what is wrong with a value, and how a person would.
 _PARSER_WORDS = (
+    # What it repeats may be the secret itself, which a person took for an argument.
+    (
+        r"^Got unexpected extra arguments?(\(s\))? \(.*\)$",
+        "There is more here than this command takes; a secret comes by standard input or in a file",
+    ),
     (r"is not a valid int(eger)?( range)?\b", "is not a whole number"),
     (r"is not in the range (\d+)<=x<=(\d+)", r"is not a number from \1 to \2"),
 )
@@ -184,6 +190,28 @@ def secret(name: str, file: Path | None = None) -> str:
     if not text.strip():
         raise InvalidInputError(f"The {name} is read from a file or from standard input, and is empty.", field=name)
     return text.strip()
+
+
+@contextmanager
+def api_key(url: str, file: Path | None) -> Iterator[str]:
+    """The API key for the service at ``url``, from a file or the first line of standard input.
+
+    Raises:
+        InvalidInputError: there is none.
+        UnauthenticatedError: raised inside, it leaves with the words where that key came from and which service it was.
+    """
+    key = secret("API key", file)
+    where = "on the first line of standard input" if file is None else f"in {file}"
+    if not key.startswith(KEY_PREFIX):
+        hint = " --key-file names a file that holds one." if file is None else ""
+        raise InvalidInputError(f"There is no API key {where}: one begins with {KEY_PREFIX}.{hint}", field="API key")
+    refused = False
+    try:
+        yield key
+    except UnauthenticatedError:
+        refused = True
+    if refused:
+        raise UnauthenticatedError(f"The service at {url} does not know the API key {where}.")
 
 
 def passphrase(file: Path | None = None, asked: str = "Passphrase (not shown): ") -> str:

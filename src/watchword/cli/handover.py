@@ -38,9 +38,8 @@ def hand_over(asked: Asked) -> None:
     """Make it, print the link, and tell what its maker keeps."""
     lifetime = None if asked.ttl is None else read_ttl(asked.ttl)
     rotate_by = None if asked.rotate_by is None else read_day(asked.rotate_by)
-    key = console.secret("API key", asked.key_file)
     passphrase = None if asked.passphrase_file is None else console.passphrase(asked.passphrase_file)
-    with AuthenticatorClient(asked.url, key) as client:
+    with console.api_key(asked.url, asked.key_file) as key, AuthenticatorClient(asked.url, key) as client:
         made = client.hand_over(
             asked.subject,
             label=asked.label,

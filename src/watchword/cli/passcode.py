@@ -17,7 +17,7 @@ from watchword.client import Client, Verification
 
 def send(url: str, key_file: Path | None, *, to: str, purpose: str, locale: str | None, as_json: bool) -> None:
     """Send a passcode; the result is the verification's id."""
-    with Client(url, console.secret("API key", key_file)) as client:
+    with console.api_key(url, key_file) as key, Client(url, key) as client:
         made = client.create(to=to, purpose=purpose, locale=locale)
     if not as_json:
         console.say(f"Sent to {made.to}; valid until {made.expires_at:%H:%M:%S} UTC. Watchword: {made.watchword}")
@@ -26,10 +26,8 @@ def send(url: str, key_file: Path | None, *, to: str, purpose: str, locale: str 
 
 def check(url: str, key_file: Path | None, verification: str, *, purpose: str, to: str, as_json: bool) -> None:
     """Check a passcode; comes back only where it was accepted."""
-    key = console.secret("API key", key_file)
-    code = console.secret("code")
-    with Client(url, key) as client:
-        approved = client.check(verification, code, purpose=purpose, to=to)
+    with console.api_key(url, key_file) as key, Client(url, key) as client:
+        approved = client.check(verification, console.secret("code"), purpose=purpose, to=to)
     console.result(approved.status, _document(approved), as_json=as_json)
 
 

@@ -104,7 +104,7 @@ def _listen(bind: Bind) -> socket.socket:
         listener.bind((bind.host, bind.port))
     except OSError as error:
         listener.close()
-        detail = f"WATCHWORD_BIND: cannot listen on {bind}: {error.strerror or error}."
+        detail = f"Cannot listen on {bind} (WATCHWORD_BIND, --bind): {error.strerror or error}."
         raise SettingsError(detail, setting="WATCHWORD_BIND") from None
     return listener
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from pathlib import Path
@@ -49,9 +49,9 @@ class Asked:
 def share(asked: Asked) -> None:
     """Share everything there is to share; each becomes one link, on a line of its own."""
     lifetime = None if asked.ttl is None else read_ttl(asked.ttl)
-    key = None if asked.key_file is None else console.secret("API key", asked.key_file)
     passphrase = None if asked.passphrase_file is None else console.passphrase(asked.passphrase_file)
-    with SecretClient(asked.server, key) as client:
+    keyed = nullcontext() if asked.key_file is None else console.api_key(asked.server, asked.key_file)
+    with keyed as key, SecretClient(asked.server, key) as client:
         for content in read(asked.files, totp=asked.totp, is_login=asked.login, label=asked.label):
             made, link = _seal_and_send(client, content, passphrase, lifetime, asked.views)
             try:

@@ -18,7 +18,7 @@ from uuid import uuid4
 import httpx
 
 from watchword.client import connection, verification
-from watchword.client.protocol import Ask, Outcome, Pause, Steps
+from watchword.client.protocol import Ask, Break, Failure, Outcome, Pause, Steps
 from watchword.client.session import BrowserSession
 from watchword.client.verification import Verification
 
@@ -39,6 +39,7 @@ class AsyncShell:
         self._connection = where
         self._http = httpx.AsyncClient(**where.options(), transport=transport)
         self._sleep = sleep
+        self._loop: asyncio.AbstractEventLoop | None = None  # the first that it was used on
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -69,11 +70,18 @@ class AsyncShell:
         if isinstance(step, Pause):
             await self._sleep(step.seconds)
             return None
-        url = self._connection.url(step.path)
+        if self._http.is_closed:
+            return Break(Failure.CLOSED)
+        url, loop = self._connection.url(step.path), asyncio.get_running_loop()
+        self._loop = self._loop or loop
         try:
             answer = await self._http.request(step.method, url, content=step.content, headers=step.headers)
         except httpx.HTTPError as error:
             return self._connection.broken(error)
+        except RuntimeError:  # how a connection answers that another loop has opened
+            if loop is self._loop:
+                raise
+            return Break(Failure.ELSEWHERE)
         return connection.reply(answer)
 
 

@@ -21,7 +21,7 @@ import msgspec
 
 from watchword.client import given
 from watchword.client.protocol import Ask, Reply, Steps, once, persistently
-from watchword.client.session import BrowserSession
+from watchword.client.session import BrowserSession, demand_asked, link_of
 from watchword.core import ids
 from watchword.errors import InvalidInputError, UnavailableError
 
@@ -168,7 +168,7 @@ def enrol(
         "algorithm": algorithm,
         "digits": digits,
         "period": period,
-        "link": None if link is None else link.link,
+        "link": None if link is None else link_of(link),
     }
 
     def read(reply: Reply) -> Enrolment:
@@ -217,7 +217,8 @@ def confirm(authenticator: str, code: str) -> Steps[Authenticator]:
 
 def exchange(session: BrowserSession, subject: str, *, code: str, state: str) -> Steps[Authenticator]:
     """Ask to make active what the hosted page confirmed. Never asked twice: a lost answer may have been the one yes."""
-    ids.from_text(ids.AUTHENTICATOR, given.text("id", session.id))
+    demand_asked(session)
+    given.id_text(ids.AUTHENTICATOR, session.id)
     session.check_state(state)
     asked = {
         "subject": given.text("subject", subject),
@@ -328,8 +329,7 @@ def _query(subject: str) -> str:
 
 def _path(authenticator: str, verb: str = "") -> str:
     # An id may have come through a browser. Only the one spelling of an id can become part of a path.
-    ids.from_text(ids.AUTHENTICATOR, given.text("id", authenticator))
-    return f"{_PATH}/{authenticator}{verb}"
+    return f"{_PATH}/{given.id_text(ids.AUTHENTICATOR, authenticator)}{verb}"
 
 
 _Named = TypeVar("_Named", Authenticator, Enrolment)

@@ -18,7 +18,7 @@ from uuid import uuid4
 import httpx
 
 from watchword.client import connection, verification
-from watchword.client.protocol import Ask, Outcome, Pause, Steps
+from watchword.client.protocol import Ask, Break, Failure, Outcome, Pause, Steps
 from watchword.client.session import BrowserSession
 from watchword.client.verification import Verification
 
@@ -66,6 +66,8 @@ class Shell:
         if isinstance(step, Pause):
             self._sleep(step.seconds)
             return None
+        if self._http.is_closed:
+            return Break(Failure.CLOSED)
         url = self._connection.url(step.path)
         try:
             answer = self._http.request(step.method, url, content=step.content, headers=step.headers)

@@ -75,8 +75,8 @@ class Connection:
     def __post_init__(self) -> None:
         """Refuse what cannot work or is not safe."""
         object.__setattr__(self, "address", read_address(self.address))
-        if not self.anonymous and not _match(_KEY, self.api_key):
-            raise SettingsError("This is not an API key: wk_ and letters, digits, - and _.", setting="api_key")
+        if not self.anonymous:
+            _demand_key(self.api_key)
         if not isinstance(self.timeout, timedelta):
             raise SettingsError("A timeout is a timedelta, timedelta(seconds=5) say.", setting="timeout")
         if self.timeout <= timedelta(0):
@@ -122,7 +122,10 @@ def read_address(text: str) -> str:
         )
     if found["scheme"] == "http" and not _is_loopback(found["host"]):
         raise SettingsError("Plain http is for this machine alone; use https.", setting="base_url")
-    return text.removesuffix("/")
+    address = text.removesuffix("/")
+    if address.endswith("/v1"):
+        raise SettingsError("The address is the service's own, without the /v1 of its paths.", setting="base_url")
+    return address
 
 
 def reply(response: httpx.Response) -> Reply:
@@ -160,6 +163,17 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         yield cause
         several = cause.exceptions if isinstance(cause, BaseExceptionGroup) else ()
         cause = several[0] if several else cause.__cause__ or cause.__context__
+
+
+def _demand_key(key: object) -> None:
+    if not key:
+        raise SettingsError("There is no API key. Is its variable set?", setting="api_key")
+    if isinstance(key, str) and key != key.strip():
+        raise SettingsError("The API key has a blank or a line's end around it: strip it.", setting="api_key")
+    if isinstance(key, str) and key.lower().startswith("bearer "):
+        raise SettingsError("Give the API key alone, without the word Bearer.", setting="api_key")
+    if not _match(_KEY, key):
+        raise SettingsError("This is not an API key: wk_ and letters, digits, - and _.", setting="api_key")
 
 
 def _match(pattern: re.Pattern[str], value: object) -> re.Match[str] | None:

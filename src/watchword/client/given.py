@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
-from watchword.errors import InvalidInputError
+from watchword.core import ids
+from watchword.errors import InvalidInputError, UnknownError
 
 _SECOND = timedelta(seconds=1)
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,200}", re.ASCII)
@@ -20,9 +21,27 @@ def text(name: str, value: object) -> str:
     Raises:
         InvalidInputError: it is empty, or no text: None, where a variable was not set.
     """
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str):
+        kind = "None" if value is None else f"of type {type(value).__name__}"
+        raise InvalidInputError(f"This must be a text, and is {kind}.", field=name)
+    if not value:
         raise InvalidInputError("This must be a text that is not empty.", field=name)
     return value
+
+
+def id_text(prefix: str, value: object) -> str:
+    """An id of one kind, as the service writes it.
+
+    Raises:
+        InvalidInputError: it is no text.
+        UnknownError: nothing can have this id, as somebody else's form may well claim.
+    """
+    given = text("id", value)
+    try:
+        ids.from_text(prefix, given)
+    except UnknownError:
+        raise UnknownError(f"Nothing has this id: one begins with {prefix} and has 25 characters.") from None
+    return given
 
 
 def token(name: str, value: object) -> str:

@@ -69,6 +69,8 @@ class Failure(Enum):
     UNCONNECTED = "No connection to the service came about in time. Nothing was sent."
     LATE = "The service did not answer in time. Whether it acted on the request is not known."
     LOST = "The connection broke before the whole answer was here. Whether the service acted is not known."
+    CLOSED = "This client was closed. Nothing was sent."
+    ELSEWHERE = "This client was used on another event loop before: make one in each. Nothing is known of this request."
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,8 +199,7 @@ def _send(path: str, token: str, piece: bytes, place: tuple[int, int], jitter: _
 
 def _path(secret: str, verb: str = "") -> str:
     # Only the one spelling of an id can become part of a path.
-    ids.from_text(ids.SECRET, given.text("id", secret))
-    return f"{_PATH}/{secret}{verb}"
+    return f"{_PATH}/{given.id_text(ids.SECRET, secret)}{verb}"
 
 
 def _post(secret: str, verb: str, asked: Mapping[str, object]) -> Ask:

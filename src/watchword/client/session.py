@@ -19,7 +19,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
+from watchword.client import given
 from watchword.core import binary, ids, pkce
+from watchword.core.app import read_redirect_uri
 from watchword.errors import InvalidInputError, MismatchError, UnknownError
 
 COOKIE = "__Host-watchword"
@@ -41,7 +43,12 @@ class BrowserSession:
 
     @classmethod
     def begin(cls, redirect_uri: str, *, draw: Callable[[int], bytes] = os.urandom) -> Self:
-        """Begin, for a browser that will come back to ``redirect_uri``, one that is registered for your app."""
+        """Begin, for a browser that will come back to ``redirect_uri``, one that is registered for your app.
+
+        Raises:
+            InvalidInputError: nobody could register it; a path alone say.
+        """
+        read_redirect_uri(given.text("redirect_uri", redirect_uri))
         verifier = pkce.write_verifier(draw(pkce.VERIFIER_RANDOM))
         return cls(verifier, binary.encode(draw(_STATE_RANDOM)), redirect_uri)
 
@@ -101,6 +108,29 @@ class BrowserSession:
         """
         if state is None or not hmac.compare_digest(self.state.encode(), state.encode(errors="replace")):
             raise MismatchError("This browser came back with a state that is not its own.")
+
+
+def link_of(session: object) -> dict[str, str]:
+    """What a request says of the session that asks.
+
+    Raises:
+        InvalidInputError: this is none; an address say.
+    """
+    if not isinstance(session, BrowserSession):
+        raise InvalidInputError("Give the browser's session: BrowserSession.begin(redirect_uri).", field="link")
+    return session.link
+
+
+def demand_asked(session: BrowserSession) -> None:
+    """Let a session pass that has asked for something.
+
+    Raises:
+        InvalidInputError: it was begun and no more.
+    """
+    if not session.id:
+        raise InvalidInputError(
+            "Nothing was asked for in this session: keep what session.of(…) returns.", field="session"
+        )
 
 
 def _cookie(value: str, max_age: int) -> dict[str, Any]:

@@ -22,7 +22,7 @@ import msgspec
 from watchword.client import given
 from watchword.client.allowance import Allowance
 from watchword.client.protocol import Ask, Read, Reply, Steps, once, persistently
-from watchword.client.session import BrowserSession
+from watchword.client.session import BrowserSession, demand_asked, link_of
 from watchword.core import ids
 from watchword.errors import InvalidInputError, UnavailableError
 
@@ -122,7 +122,7 @@ def create(  # noqa: PLR0913 - one argument a field of the request
         "digits": digits,
         "requester": _given({"ip": requester_ip, "user_agent": user_agent, "known_device": known_device}) or None,
         "methods": None if methods is None else list(methods),
-        "link": None if link is None else link.link,
+        "link": None if link is None else link_of(link),
         "action": action,
         "decoy": decoy or None,
         "subject": None if subject is None else given.text("subject", subject),
@@ -157,13 +157,14 @@ def exchange(
 
     Never asked twice: a lost answer may have been the one approval.
     """
+    demand_asked(session)
     asked = {
         "code_verifier": given.text("code_verifier", session.verifier),
         "purpose": given.text("purpose", purpose),
         "to": given.text("to", session.to),
         "action": action,
     }
-    ids.from_text(ids.VERIFICATION, given.text("id", session.id))
+    given.id_text(ids.VERIFICATION, session.id)
     if code is None:
         asked["id"] = session.id
     else:
@@ -199,8 +200,7 @@ def get(verification: str) -> Steps[Verification]:
 
 def _path(verification: str, verb: str = "") -> str:
     # An id may have come through a browser. Only the one spelling of an id can become part of a path.
-    ids.from_text(ids.VERIFICATION, given.text("id", verification))
-    return f"{_PATH}/{verification}{verb}"
+    return f"{_PATH}/{given.id_text(ids.VERIFICATION, verification)}{verb}"
 
 
 def _read(reply: Reply) -> Verification:

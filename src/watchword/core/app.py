@@ -97,6 +97,7 @@ def read_redirect_uri(uri: str) -> str:
     plain = len(uri) <= _MAX_URI and uri.isascii() and uri.isprintable() and " " not in uri
     if parts is None or not host or not secure or not plain or "#" in uri or parts.username is not None:
         raise InvalidInputError(
-            "A redirect URI is an absolute https address without fragment and credentials.", field="redirect_uri"
+            "A redirect URI is an absolute https address, or http on this machine, without fragment and credentials.",
+            field="redirect_uri",
         )
     return uri

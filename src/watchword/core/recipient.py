@@ -63,7 +63,7 @@ def is_sendable(address: str) -> bool:
 
 
 def read_email(typed: str) -> str:
-    """Check an address and return its deliverable form. What is accepted here can be sent to.
+    """Check an address and return its deliverable form. What is accepted here can be sent to; blanks around it are not.
 
     Raises:
         InvalidInputError: not one plain mailbox (CR, LF, NUL, bidi marks, two addresses, a display name, too long),
@@ -74,6 +74,7 @@ def read_email(typed: str) -> str:
     ordinary = _ORDINARY.fullmatch(typed)
     if ordinary and ordinary[1] not in _SPECIAL and "--" not in typed:
         return typed
+    typed = typed.strip(" ")  # phones put one behind what they complete, and mail is never addressed to one
     if len(typed.rpartition("@")[0].encode(errors="replace")) > MAX_LOCAL:
         raise InvalidInputError(f"The part before the @ has at most {MAX_LOCAL} octets.", field="to")
     address = _checked(typed)
@@ -86,7 +87,7 @@ def read_email(typed: str) -> str:
 
 def read(typed: str) -> str:
     """Read an address or a number, whichever it looks like, as ``read_email`` or ``read_number`` does."""
-    return read_number(typed).e164 if is_number(typed) else read_email(typed)
+    return read_number(typed).e164 if is_number(typed.lstrip(" ")) else read_email(typed)
 
 
 def channel_of(address: str) -> str:

@@ -27,13 +27,13 @@ from traceback import extract_tb
 from types import TracebackType
 
 from watchword.core import ids
-from watchword.errors import OverloadedError, RateLimitedError, UnauthenticatedError, UnknownError, WatchwordError
+from watchword.errors import OverloadedError, RateLimitedError, UnauthenticatedError, WatchwordError
 from watchword.web import guards, problems, rate_limit
 from watchword.web.asgi import Receive, Scope, Send, hand_over
 from watchword.web.body import check_json, read_pieces, rest_of_body, whole_body
 from watchword.web.exchange import UNMATCHED, Answer, GoneError, Request
 from watchword.web.headers import heads
-from watchword.web.problems import KeyInQueryError, MalformedError, SlowAnswerError, SlowRequestError
+from watchword.web.problems import KeyInQueryError, MalformedError, NoSuchPathError, SlowAnswerError, SlowRequestError
 from watchword.web.route import SHARED, Line, Table
 from watchword.web.services import Services
 from watchword.web.watchdog import Watchdog
@@ -164,7 +164,7 @@ class Gate:
         )
 
     def _refuse(self, request: Request, error: WatchwordError) -> Answer:
-        if request.route == UNMATCHED and isinstance(error, UnknownError) and _is_browser(request):
+        if request.route == UNMATCHED and isinstance(error, NoSuchPathError) and _is_browser(request):
             return self._lost(request)
         answer = problems.answer(error)
         if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:

@@ -25,6 +25,7 @@ from watchword.web import wire
 from watchword.web.exchange import JSON, MAIL, PAGE, TEXT, Answer, Request
 from watchword.web.guards import bearer, is_forwarded, is_from_here
 from watchword.web.pages import Pages
+from watchword.web.problems import NoSuchPathError
 from watchword.web.services import MailboxView, RenderedMail, WebConfig
 
 PATIENCE = 5.0  # seconds that the newest mail is waited for
@@ -149,4 +150,4 @@ class MailboxPages:
 def _refuse_others(request: Request) -> None:
     """A mailbox that a proxy or a network publishes would be everybody's: for them there is none."""
     if is_forwarded(request) or not is_from_here(request):
-        raise UnknownError("There is nothing at this address.")
+        raise NoSuchPathError

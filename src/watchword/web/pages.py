@@ -18,9 +18,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from watchword.errors import UnknownError
 from watchword.web import words
 from watchword.web.exchange import IMAGE, PAGE, SCRIPT, STYLE, WORKER, Answer, Kind, Request
+from watchword.web.problems import NoSuchPathError
 from watchword.web.services import WebConfig
 
 _HERE = Path(__file__).parent
@@ -107,7 +107,7 @@ class Assets:
     def _answer(self, files: Files, request: Request) -> Answer:
         found = files.get(request.key)
         if found is None:
-            raise UnknownError("There is nothing at this address.")
+            raise NoSuchPathError
         kind, content = found
         if not _GZIP.search(request.headers.get(b"accept-encoding", b"").lower()):
             return Answer(200, content, kind, [_VARIES])

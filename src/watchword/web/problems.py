@@ -52,6 +52,13 @@ class KeyInQueryError(HttpError):
     sentence = "Keys go in the header 'Authorization: Bearer', never in an address. Treat the key as leaked: revoke it."
 
 
+class NoSuchPathError(HttpError):
+    """No route has this path: an address that is wrong, and not a thing that is gone, so no ``UnknownError``."""
+
+    code = "no_such_address"
+    sentence = "There is nothing at this address."
+
+
 class NoSuchMethodError(HttpError):
     """The path is known, the method is not. ``allowed`` are those that are."""
 
@@ -155,6 +162,7 @@ TABLE: dict[type[WatchwordError], Row] = {
     errors.SettingsError: Row(500, "Internal error"),
     MalformedError: Row(400, "Malformed request"),
     KeyInQueryError: Row(400, "Key in the address"),
+    NoSuchPathError: Row(404, "No such address"),
     NoSuchMethodError: Row(405, "Method not allowed"),
     SlowRequestError: Row(408, "Request timed out"),
     NotJsonError: Row(415, "Unsupported media type"),

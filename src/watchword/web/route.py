@@ -14,9 +14,8 @@ from enum import Enum
 
 import msgspec
 
-from watchword.errors import UnknownError
 from watchword.web.exchange import TEXT, Answer, Endpoint, Headers, Kind, Request
-from watchword.web.problems import NoSuchMethodError
+from watchword.web.problems import NoSuchMethodError, NoSuchPathError
 from watchword.web.wire import Reader
 
 
@@ -119,12 +118,12 @@ class Table:
         """The line for a request; notes its template and its parameter there.
 
         Raises:
-            UnknownError: no route has this path.
+            NoSuchPathError: no route has this path.
             NoSuchMethodError: none has it with this method.
         """
         lines = self._whole.get(request.path) or self._by_parameter(request)
         if lines is None:
-            raise UnknownError("There is nothing at this address.")
+            raise NoSuchPathError
         line = lines.get(request.method)
         if line is None:
             request.route = lines["OPTIONS"].path
