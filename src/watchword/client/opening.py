@@ -57,7 +57,8 @@ def read_link(address: str, text: str) -> tuple[str, SharedLink]:
     link = secret_link.read_link(given.text("link", text))
     # A proof, once at another service, could open the secret where it is kept.
     if link.public_url.lower() != address.lower():
-        raise InvalidInputError("This link belongs to another service than this client's.", field="link")
+        detail = f"This link belongs to another service than {address}, which this client talks to. Nothing was sent."
+        raise InvalidInputError(detail, field="link")
     return ids.to_text(ids.SECRET, link.id), link
 
 
