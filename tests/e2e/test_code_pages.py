@@ -223,11 +223,12 @@ def test_a_code_that_expires_while_it_is_waited_for_says_so(place: Place, page: 
     expect(page.locator("watchword-code")).to_contain_text("ask for a new one")
 
 
+@pytest.mark.parametrize("hosted", [True, False])
 def test_what_is_confirmed_on_another_device_goes_on_in_the_window_that_asked(
-    place: Place, page: Page, to: str, browser: Browser
+    place: Place, page: Page, to: str, browser: Browser, *, hosted: bool
 ) -> None:
     page.clock.install()
-    sign_in(page, place, to)
+    sign_in(page, place, to, hosted=hosted)
     first, _ = words(page)
     with somebody(browser) as phone:
         theirs = phone.new_page()
@@ -238,7 +239,7 @@ def test_what_is_confirmed_on_another_device_goes_on_in_the_window_that_asked(
     is_signed_in(page, to)
 
 
-def test_a_code_that_was_confirmed_is_taken_again_until_it_is_collected(place: Place, page: Page, to: str) -> None:
+def test_what_was_confirmed_goes_on_again_until_it_is_collected(place: Place, page: Page, to: str) -> None:
     verification = sign_in(page, place, to, hosted=True)
     code = place.mail(to).code
     page.route(f"{place.shop}/callback*", lambda route: route.fulfill(status=204))
@@ -248,8 +249,27 @@ def test_a_code_that_was_confirmed_is_taken_again_until_it_is_collected(place: P
     page.unroute(f"{place.shop}/callback*")
     assert "confirmed" == place.look(verification)["status"]
     page.goto(f"{place.site.url}/v/{verification}")
+    is_signed_in(page, to)
+
+
+def test_a_page_of_an_app_may_collect_by_itself_what_was_confirmed_elsewhere(
+    place: Place, page: Page, to: str, browser: Browser
+) -> None:
+    sign_in(page, place, to)
+    page.evaluate(
+        """document.querySelector("watchword-code").addEventListener("watchword-elsewhere", (event) => {
+             event.preventDefault();
+             document.title = String(event.detail.redirectTo.startsWith(location.origin));
+           })"""
+    )
+    first, _ = words(page)
+    with somebody(browser) as phone:
+        theirs = phone.new_page()
+        open_link(theirs, place.mail(to).link)
+        confirm(theirs, first)
     expect(page.locator("watchword-code")).to_contain_text("confirmed already")
-    type_code(page, code)
+    expect(page).to_have_title("true")
+    page.get_by_role("button", name="I confirmed it on another device").click()
     is_signed_in(page, to)
 
 

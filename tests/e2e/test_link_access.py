@@ -161,12 +161,28 @@ def test_the_pages_read_from_right_to_left(place: Place, page: Page, to: str) ->
     check(page)
 
 
-def test_without_scripts_the_page_says_to_type_the_code(place: Place, browser: Browser) -> None:
+def test_without_scripts_the_page_says_what_to_do(place: Place, browser: Browser) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{place.site.url}/l/vf_{'A' * 22}#{'A' * 43}")
     told = page.locator("main").inner_text()
     context.close()
-    assert "Type the code from the mail" in told
+    assert "Allow scripts" in told
     assert "Continue here" not in told
     assert "Looking at your link" not in told
+
+
+@pytest.mark.parametrize(
+    ("letter", "module"), [("l", "link-page.js"), ("l", "hkdf.js"), ("v", "code-page.js"), ("v", "watchword-code.js")]
+)
+def test_where_a_module_does_not_arrive_the_page_says_what_to_do(
+    place: Place, browser: Browser, letter: str, module: str
+) -> None:
+    with somebody(browser) as context:
+        page = context.new_page()
+        page.route(f"**/static/{module}", lambda route: route.abort())
+        page.goto(f"{place.site.url}/{letter}/vf_{'A' * 22}#{'A' * 43}")
+        told = page.get_by_text("a part of it did not arrive")
+        expect(told).to_be_hidden()  # for some seconds, in which the module may yet come
+        page.evaluate("document.getAnimations().forEach((animation) => animation.finish())")
+        expect(told).to_be_visible()

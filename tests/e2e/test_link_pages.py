@@ -344,6 +344,8 @@ def test_a_link_with_another_token_and_a_link_to_nothing_end_alike(place: Place,
     "written",
     [
         "{address}%23{token}",
+        "{address}/#{token}",
+        "{address}/?utm_source=mail#{token}",
         "{address}%2523{token}",
         "{address}#{token}#{token}",
         "{address}#{token}.",
@@ -373,6 +375,20 @@ def test_a_service_that_cannot_be_reached_loses_nothing(place: Place, page: Page
     go_on(page)
     expect(page.locator("#problem")).to_contain_text("Nothing was lost")
     page.context.set_offline(False)
+    go_on(page)
+    is_signed_in(page, to)
+
+
+def test_what_was_confirmed_before_goes_on_where_its_link_is_opened(place: Place, page: Page, to: str) -> None:
+    sign_in(page, place, to, hosted=True)
+    mail = place.mail(to)
+    page.route(f"{place.shop}/callback*", lambda route: route.fulfill(status=204))  # the shop is down for a moment
+    with page.expect_response(f"{place.shop}/callback*"):
+        page.locator("watchword-code").get_by_label("Code").fill(mail.code)
+        page.keyboard.press("Enter")
+    page.unroute(f"{place.shop}/callback*")
+    open_link(page, mail.link)
+    expect(page.get_by_role("heading", name="This is confirmed already")).to_be_visible()
     go_on(page)
     is_signed_in(page, to)
 

@@ -13,7 +13,7 @@ from tests.support.link import STATE
 from tests.support.world import World
 from watchword.core import binary
 from watchword.core.handoff import LIFETIME, SIZE, Kind, write_handoff
-from watchword.errors import TamperedError
+from watchword.errors import CanceledError, TamperedError
 
 
 def handed(world: World, page: Page, kind: Kind = Kind.ENROLMENT) -> str:
@@ -40,6 +40,17 @@ def test_a_hand_off_of_another_kind_or_under_a_key_that_never_was_is_a_mismatch(
         assert "mismatch" == await page.collected(handed(world, page, Kind.VERIFICATION))
         assert "mismatch" == await page.collected(binary.encode(bytes((99,)) + bytes(SIZE - 1)))
         assert "active" == await page.collected(handed(world, page))
+
+    asyncio.run(journey())
+
+
+def test_an_enrolment_leads_nobody_back_to_an_address_that_the_app_has_withdrawn() -> None:
+    async def journey() -> None:
+        world = await World().open()
+        page = await a_page(world)
+        world.app = await world.apps.update(world.app, redirect_uris=[])
+        with pytest.raises(CanceledError):
+            await page.confirm(code(world, page.key))
 
     asyncio.run(journey())
 

@@ -241,6 +241,42 @@ def test_the_hosted_page_shows_confirms_and_confirms_again() -> None:
     run(journey())
 
 
+def test_a_page_is_told_where_to_go_on_once_it_was_confirmed_elsewhere_and_not_before() -> None:
+    async def journey() -> None:
+        world = await a_shop()
+        shown, proof, page = await asked(world)
+        assert "" == (await world.magic_links.look(shown.verification.id, page, HERE)).redirect_to
+        await world.magic_links.confirm(shown.verification.id, proof, shown.watchword.split()[0], HERE)
+        seen = await world.magic_links.look(shown.verification.id, page, HERE)
+        code = handed_off(seen.redirect_to)
+        assert code not in repr(seen)
+        approved = await world.magic_links.exchange(world.app, None, code, VERIFIER)
+        assert "approved" == approved.status.value
+        assert "" == (await world.magic_links.look(shown.verification.id, page, HERE)).redirect_to
+
+    run(journey())
+
+
+def test_nobody_is_led_back_to_an_address_that_the_app_has_withdrawn() -> None:
+    async def journey() -> None:
+        world = await a_shop()
+        shown, proof, page = await asked(world)
+        raw, other = shown.verification.id, "https://shop.example/elsewhere"
+        world.app = await world.apps.update(world.app, redirect_uris=[other])
+        with pytest.raises(CanceledError):
+            await world.magic_links.proceed(raw, proof, HERE)
+        with pytest.raises(CanceledError):
+            await world.magic_links.check(raw, page, world.outbox.last_code, HERE)
+        with pytest.raises(CanceledError):
+            await world.magic_links.look(raw, page, HERE)
+        world.app = await world.apps.update(world.app, redirect_uris=[other, REDIRECT])
+        code = handed_off(await world.magic_links.proceed(raw, proof, HERE))
+        approved = await world.magic_links.exchange(world.app, None, code, VERIFIER)
+        assert "approved" == approved.status.value
+
+    run(journey())
+
+
 def test_a_word_from_another_device_confirms_where_it_may() -> None:
     async def journey() -> None:
         world = await a_shop()

@@ -12,7 +12,7 @@ from watchword.web import pages
 
 STATIC = Path(pages.__file__).parent / "static"
 ID = "vf_" + "A" * 22
-MOST = 66_000  # bytes that a page weighs with everything it loads, before any compression; a third of it after
+MOST = 70_000  # bytes that a page weighs with everything it loads, before any compression; a third of it after
 
 
 @pytest.mark.parametrize("page", ["/l/{}", "/v/{}", "/a/{}"])
@@ -47,10 +47,11 @@ def test_a_page_takes_no_other_method_and_tells_no_robot_anything(site: Site, ta
     assert "form-action 'none'" in str(page.header("content-security-policy"))
 
 
-def test_without_scripts_the_link_says_to_type_the_code(site: Site) -> None:
+def test_without_scripts_the_link_says_what_to_do(site: Site) -> None:
     (told,) = re.findall(r"<noscript>(.*?)</noscript>", site.call("GET", f"/l/{ID}").text, re.DOTALL)
 
-    assert "Type the code from the mail" in told
+    assert "Allow scripts" in told
+    assert "If the mail has a code, too, type it" in told  # a link alone may have been asked for
     assert "not used up" in told
 
 

@@ -27,7 +27,7 @@ from watchword.core.envelope import HEADER, IV_SIZE, TAG_SIZE
 from watchword.core.keyring import Keyring, derive
 from watchword.core.pkce import read_challenge
 from watchword.core.verification import CODE, LINK
-from watchword.errors import InvalidInputError, RedirectForbiddenError
+from watchword.errors import CanceledError, InvalidInputError, RedirectForbiddenError
 
 PROOF_SIZE = 32
 TOKEN_SIZE = 32
@@ -94,6 +94,18 @@ def read_wanted(wanted: LinkWanted, registered: Sequence[str]) -> bytes:
     if wanted.redirect_uri not in registered:
         raise RedirectForbiddenError
     return challenge
+
+
+def demand_registered(redirect_uri: str, registered: Sequence[str]) -> None:
+    """Let an address pass to which the app still leads people back.
+
+    Asked anew for each hand-off: an app that withdraws one, because it fell into wrong hands say, means it at once.
+
+    Raises:
+        CanceledError: the app has withdrawn it since.
+    """
+    if redirect_uri not in registered:
+        raise CanceledError("The app has withdrawn the address that this leads back to.")
 
 
 def derive_token(ring: Keyring, app: bytes, verification: bytes) -> bytes:

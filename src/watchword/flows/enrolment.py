@@ -92,7 +92,7 @@ class Enrolments:
         status, expires_at = row.status_at(self._clock.now()), row.expires_at or 0
         if status is Status.PENDING:
             return Seen(app.name, status, expires_at, key=self._opened(row))
-        to = self._hand_off(row) if status is Status.CONFIRMED else ""
+        to = self._hand_off(row, app) if status is Status.CONFIRMED else ""
         return Seen(app.name, status, expires_at, redirect_to=to)
 
     async def confirm(self, raw: bytes, proof: bytes, typed: str, source: str) -> Proven:
@@ -115,7 +115,7 @@ class Enrolments:
             self._record("authenticator.refused", proven, reason=outcome.value)
             raise not_bound(outcome, proven)
         self._record("authenticator.proven", proven, codes=coded)
-        return Proven(self._hand_off(proven), codes if coded else ())
+        return Proven(self._hand_off(proven, app), codes if coded else ())
 
     async def exchange(self, app: App, code: str, verifier: str, subject: str) -> Shown:
         """Make active what its page confirmed. Returns only where this call alone did.
@@ -160,11 +160,12 @@ class Enrolments:
         except KeyringError:
             raise MismatchError(_EXCHANGED) from None  # nobody sealed it who has our keys: a made-up number
 
-    def _hand_off(self, row: Authenticator) -> str:
+    def _hand_off(self, row: Authenticator, app: App) -> str:
         expires_at, nonce = self._clock.now() + LIFETIME, self._entropy.draw(NONCE_SIZE)
 
         def sealed(ring: Keyring) -> str:
             names = seal.open_names(ring, row)
+            magic_link.demand_registered(names.redirect_uri, app.redirect_uris)
             code = write_handoff(ring, row.app, Kind.ENROLMENT, row.id, expires_at=expires_at, nonce=nonce)
             return magic_link.redirect_to(names.redirect_uri, code, names.state)
 

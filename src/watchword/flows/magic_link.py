@@ -71,11 +71,15 @@ class Context(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class PageSeen(msgspec.Struct, frozen=True):
-    """What the hosted page shows to whoever has the ticket."""
+    """What the hosted page shows to whoever has the ticket; and where it goes on, once it is confirmed."""
 
     shown: Shown
     app: str
     action: str
+    redirect_to: str = ""
+
+    def __repr__(self) -> str:
+        return f"PageSeen(status={self.shown.status})"
 
 
 class CodeRight(NamedTuple):
@@ -163,14 +167,17 @@ class MagicLinks:
         self._verifications.record("verification.confirmed", judged, by="word")
 
     async def look(self, verification: bytes, proof: bytes, source: str) -> PageSeen:
-        """What the hosted page shows.
+        """What the hosted page shows, and once it is confirmed, elsewhere say, a hand-off, as after a right code.
 
         Raises:
             UnknownError: no verification with a hosted page of that id and proof.
             RateLimitedError, StoreError, KeyringError.
         """
         row, app = await self._by_ticket(verification, proof, source)
-        return self._seen(self._verifications.show(row, self._clock.now()), app)
+        seen = self._seen(self._verifications.show(row, self._clock.now()), app)
+        if seen.shown.status is not Status.CONFIRMED:
+            return seen
+        return msgspec.structs.replace(seen, redirect_to=self._hand_off(row, app))
 
     async def check(
         self, verification: bytes, proof: bytes, typed: str, source: str, device: str | None = None
@@ -338,6 +345,7 @@ class MagicLinks:
 
         def sealed(ring: Keyring) -> str:
             kept = _kept(ring, row)
+            magic_link.demand_registered(kept.redirect_uri, app.redirect_uris)
             code = write_handoff(ring, app.id, Kind.VERIFICATION, row.id, expires_at=expires_at, nonce=nonce)
             return magic_link.redirect_to(kept.redirect_uri, code, kept.state)
 

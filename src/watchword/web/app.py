@@ -263,6 +263,11 @@ def page_routes(services: Services, api: list[Route]) -> list[Route]:
         Route("GET", "/l/{id}", asked.link, hidden=True),
         Route("GET", "/v/{id}", asked.code, hidden=True),
         Route("GET", "/a/{id}", asked.enrol, hidden=True),
+        # As some mail programs write an address that has nothing between its path and its "#".
+        Route("GET", "/s/{id}/", shells.reveal, hidden=True),
+        Route("GET", "/l/{id}/", asked.link, hidden=True),
+        Route("GET", "/v/{id}/", asked.code, hidden=True),
+        Route("GET", "/a/{id}/", asked.enrol, hidden=True),
         Route("GET", "/start", pages.start, hidden=True),
         Route("GET", "/docs", docs.page, hidden=True),
         Route("GET", "/openapi.json", docs.document, hidden=True),

@@ -100,6 +100,10 @@ class PageShown(Struct, frozen=True):
     attempts_remaining: int
     action: Annotated[str, Meta(description="What is approved, in our words.")] | UnsetType = UNSET
     challenge: wire.Challenge | UnsetType = UNSET
+    redirect_to: (
+        Annotated[str, Meta(description="Once it is `confirmed`: where the browser goes on, as after a right code.")]
+        | UnsetType
+    ) = UNSET
 
 
 class Exchange(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -167,4 +167,5 @@ def _seen(seen: PageSeen) -> wire_magic_link.PageShown:
         attempts_remaining=verification.attempts_remaining,
         action=seen.action or UNSET,
         challenge=wire.PROOF_OF_WORK if verification.is_held else UNSET,
+        redirect_to=seen.redirect_to or UNSET,
     )

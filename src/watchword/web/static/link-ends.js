@@ -59,7 +59,7 @@ export function sayOver(reason, { app = phrase("the page where you asked"), retr
 /** @param {"missing" | "damaged"} problem */
 export function sayIncomplete(problem) {
   const lost = problem === "missing" ? "The part behind the # is missing." : "The part behind the # is damaged.";
-  const rest = "Some mail programs cut links, and opening one in another browser loses it, too. Nothing is used up. Open the link in the mail again, paste it here as a whole, or type the code from the mail on the page where you asked.";
+  const rest = "Some mail programs cut links, and opening one in another browser loses it, too. Nothing is used up. Open the link in the mail again, or paste it here as a whole. If the mail has a code, too, you can type it on the page where you asked.";
   element("incomplete-text", HTMLElement).textContent = `${phrase(lost)} ${phrase(rest)}`;
   show("incomplete");
 }

@@ -61,7 +61,7 @@ async function look() {
 /** @param {Context} found */
 function arrange(found) {
   context = found;
-  if (found.status === "confirmed") return done();
+  if (found.status === "confirmed") return done({ before: true });
   if (isEnd(found.status)) return sayOver(found.status, { app: found.app });
   showAsked(found);
   showWhere(found, { closed: found.words_remaining === 0 });
@@ -130,10 +130,17 @@ function closeWords() {
   if (context) showWhere(context, { closed: true });
 }
 
-function done() {
-  element("done-text", HTMLElement).textContent = phrase("It goes on there, in the window in which you asked {app}. You can close this one.", { app: context?.app ?? "" });
+/** @param {{before?: boolean}} [when] it was confirmed before this page was opened: this may be the browser that asked */
+function done({ before = false } = {}) {
+  const title = phrase(before ? "This is confirmed already" : "Done. Go back to your other device");
+  const app = context?.app ?? "";
+  element("done-title", HTMLElement).textContent = title;
+  element("done-text", HTMLElement).textContent = before
+    ? phrase("It goes on in the window in which you asked {app}. If that was in this browser, it can go on here.", { app })
+    : phrase("It goes on there, in the window in which you asked {app}. You can close this one.", { app });
+  element("go-on", HTMLElement).hidden = !before;
   show("done");
-  say(phrase("Done. Go back to your other device"));
+  say(title);
 }
 
 /**
@@ -146,7 +153,7 @@ function failed(error, retry) {
   const more = app === undefined ? {} : { app };
   if (error.status === 404) return sayOver("unknown", more);
   if (error.code === "not_accepted") return sayOver(error.reason, more);
-  if (context) return trouble(error.message);
+  if (context && context.status !== "confirmed") return trouble(error.message);
   sayOver(error.status ? "refused" : "unreachable", error.status ? { retry, words: error.message } : { retry });
 }
 
@@ -170,7 +177,7 @@ function wrong(text) {
   if (text) element("word", HTMLInputElement).select();
 }
 
-element("continue", HTMLButtonElement).addEventListener("click", () => void goOn());
+for (const name of ["continue", "continue-done"]) element(name, HTMLButtonElement).addEventListener("click", () => void goOn());
 element("elsewhere", HTMLButtonElement).addEventListener("click", () => fold(element("other", HTMLElement).hidden));
 element("other", HTMLFormElement).addEventListener("submit", (event) => {
   event.preventDefault();

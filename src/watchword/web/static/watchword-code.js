@@ -114,22 +114,66 @@ const ENDS = new Set(["expired", "used", "canceled", "exhausted", "failed", "unk
 
 /** @typedef {{status: string, app: string, purpose: string, channel: string, to: string, watchword: string, digits: number, created_at: string,
  *   expires_at: string, resend_at: string, sends_remaining: number, attempts_remaining?: number, action?: string,
- *   challenge?: string}} Seen */
+ *   challenge?: string, redirect_to?: string}} Seen */
 /** @typedef {{origin: string, id: string, proof: string}} Request where a request is, and what shows that one may see it */
 /** @typedef {{parameters: {nonce: string, salt: string, cost: number, keyLength: number, keyPrefix: string}, signature: string}} Work */
 /** @typedef {{status: number, answer: any, retryAfter: number}} Heard `status` is 0 where nothing came back */
 
 /**
- * The code in a text that somebody pasted, or null where there is none, or more than one.
+ * The code in a text that somebody typed or pasted, or null where there is none, or more than one.
+ *
+ * A text of digits, blanks and dashes is the code or none. In any other, what stands apart counts before what is grouped,
+ * and both before what other letters touch: a link beside the code has digits, too.
  *
  * @param {string} text
  * @param {number} digits
  */
 export function codeIn(text, digits) {
-  const plain = text.replace(/[\uff10-\uff19]/g, (wide) => String.fromCharCode(wide.charCodeAt(0) - 0xfee0));
-  const runs = plain.match(/(?<![\p{L}\p{N}_-])[0-9](?:[ \u00a0\u2009\u202f-]?[0-9])*(?![\p{L}\p{N}_-])/gu) ?? [];
-  const codes = new Set(runs.map((run) => run.replace(/[^0-9]/g, "")).filter((run) => run.length === digits));
-  return codes.size === 1 ? String([...codes][0]) : null;
+  const narrow = text.trim().replace(/[\uff10-\uff19]/g, (wide) => String.fromCharCode(wide.charCodeAt(0) - 0xfee0));
+  const plain = narrow.replace(/[\u00a0\u2009\u202f]/g, " ").replace(/[\u2010-\u2015\u2212]/g, "-");
+  if (/^[0-9 -]+$/.test(plain)) return only([plain.replace(/[^0-9]/g, "")].filter((all) => all.length === digits));
+  const runs = [...plain.matchAll(/[0-9]+/g)].map(({ 0: run, index }) => ({ run, from: index, to: index + run.length }));
+  /** @param {number} from @param {number} to @param {RegExp} letters */
+  const apart = (from, to, letters) => !letters.test(plain.charAt(from - 1)) && !letters.test(plain.charAt(to));
+  const whole = runs.filter(({ run }) => run.length === digits);
+  const strict = whole.filter(({ from, to }) => apart(from, to, /[\p{L}\p{N}_-]/u)).map(({ run }) => run);
+  if (strict.length) return only(strict);
+  const groups = grouped(plain, runs, digits).filter(({ from, to }) => apart(from, to, /[\p{L}\p{N}_-]/u)).map(({ run }) => run);
+  if (groups.length) return only(groups);
+  return only(whole.filter(({ from, to }) => apart(from, to, /[A-Za-z0-9]/)).map(({ run }) => run));
+}
+
+/** @typedef {{run: string, from: number, to: number}} Run of digits, and where it stands */
+
+/**
+ * What runs of digits give together that one blank or dash parts: all that belong together, or some of one length.
+ *
+ * @param {string} text
+ * @param {Run[]} runs
+ * @param {number} digits
+ */
+function grouped(text, runs, digits) {
+  /** @param {number} at */
+  const joined = (at) => /^[ -]$/.test(text.slice(runs[at - 1]?.to ?? 0, runs[at]?.from ?? 0)) && at > 0 && at < runs.length;
+  /** @type {Run[]} */
+  const found = [];
+  runs.forEach(({ run: first, from }, start) => {
+    let all = first;
+    let even = first.length > 2;
+    for (let at = start + 1; joined(at) && all.length < digits; at += 1) {
+      const { run, to } = /** @type {Run} */ (runs[at]);
+      all += run;
+      even &&= run.length === first.length;
+      if (all.length === digits && (even || (!joined(start) && !joined(at + 1)))) found.push({ run: all, from, to });
+    }
+  });
+  return found;
+}
+
+/** @param {string[]} codes */
+function only(codes) {
+  const [code = null, ...others] = new Set(codes);
+  return others.length ? null : code;
 }
 
 /**
@@ -269,6 +313,7 @@ export class WatchwordCode extends HTMLElement {
     if (this.#busy || this.#request !== request) return;
     if (status === 200) return this.#arrange(answer);
     if (status === 404) return this.end("unknown");
+    if (answer.code === "not_accepted") return this.end(ENDS.has(answer.reason) ? answer.reason : "unknown");
     if (this.#seen) return; // a later look may find more
     this.#show("stuck");
     put(this.#parts.stuck, this.#trouble(status, retryAfter));
@@ -294,7 +339,10 @@ export class WatchwordCode extends HTMLElement {
     if (before === null) this.#show("form");
     if (before === null && seen.challenge) void this.#resend(); // nothing was sent yet, and somebody is here now
     this.#tick();
-    if (seen.status === "confirmed" && before?.status !== "confirmed") this.#tell("watchword-elsewhere", {});
+    if (seen.status === "confirmed" && before?.status !== "confirmed") {
+      const goes = this.#tell("watchword-elsewhere", { redirectTo: seen.redirect_to });
+      if (goes && seen.redirect_to) return this.#confirmed(seen.redirect_to);
+    }
     if (before) return;
     this.#tell("watchword-ready", { app: seen.app, to: seen.to, purpose: seen.purpose, channel: seen.channel });
     if (this.hasAttribute("autofocus")) field.focus();
