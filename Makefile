@@ -128,7 +128,7 @@ $(SYSTEM): Makefile tools/system-packages $(UV_MARK)
 	  openssl:openssl curl:curl jose:jose oathtool:oathtool \
 	  pg_createcluster:postgresql pgbouncer:pgbouncer \
 	  redis-server:redis-server redis-benchmark:redis-tools \
-	  bearerbox:kannel /usr/lib/kannel/test/fakesmsc:kannel-extras
+	  bearerbox:kannel /usr/lib/kannel/test/fakesmsc:kannel-extras nginx:nginx-light
 	@touch $@
 
 $(TSC): package.json package-lock.json $(DEV)

@@ -1,4 +1,8 @@
-"""The how-tos with links run: each page's app, with people who use it and others who try to."""
+"""The how-tos with links run: each page's app, with people who use it and others who try to.
+
+Not here: the browser's own part. That it says where a form comes from, and sends no ``lax`` cookie along with one from
+elsewhere, is played by headers and by a browser without that cookie.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,9 @@ import asyncio
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from html.parser import HTMLParser
+from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +24,27 @@ from tests.client.running import RunningApp
 
 PAGES = Path(__file__).parents[2] / "docs" / "how-to"
 SHOP = "https://shop.example"
+# What browsers of today, and of before 2023, say of a form that another site's page sends.
+FOREIGN = [
+    {"sec-fetch-site": "cross-site", "origin": "https://evil.example"},
+    {"sec-fetch-site": "same-site", "origin": "https://blog.shop.example"},
+    {"sec-fetch-site": "cross-site", "origin": SHOP},
+    {"origin": "https://evil.example"},
+    {"origin": "null"},
+]
+OWN = [
+    {"sec-fetch-site": "same-origin", "origin": SHOP},
+    {"sec-fetch-site": "same-origin", "origin": "null"},  # of a page that says no-referrer
+    {"sec-fetch-site": "none"},
+    {"origin": SHOP},
+    {},
+]
+STARTS = [
+    ("passwordless-login", "/signed-in", "/sign-in"),
+    ("confirm-an-address", "/confirmed", "/address"),
+    ("password-reset", "/reset", "/forgot"),
+]
+WITH_A_CALLBACK = [*(page for page, *_ in STARTS), "use-the-hosted-code-page", "use-the-python-client"]
 _EXAMPLE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -63,6 +91,74 @@ class Browser:
         return asyncio.run(asked())
 
 
+class Form(HTMLParser):
+    """The one form of a page: where it goes, and the names of its fields."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.goes: list[tuple[str | None, str | None]] = []
+        self.fields: list[str | None] = []
+        self.links: list[str | None] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        said = dict(attrs)
+        if tag == "form":
+            self.goes.append((said.get("method"), said.get("action")))
+        elif tag == "input":
+            self.fields.append(said.get("name"))
+        elif tag == "a":
+            self.links.append(said.get("href"))
+
+
+def signed_in(made: dict[str, Any], session: str = "session of Ann") -> Browser:
+    """A browser with the shop's own cookie."""
+    browser = Browser(made)
+    browser.cookies.set("__Host-shop", session)
+    return browser
+
+
+@pytest.mark.parametrize(("page", "callback", "start"), STARTS)
+def test_a_start_that_another_sites_page_submits_is_refused(
+    page: str, callback: str, start: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with the_app_of(page, callback, monkeypatch) as (service, made):
+        for headers in FOREIGN:
+            victim = signed_in(made)  # more than a lax cookie allows
+            answer = victim.post(start, data={"email": "ann@example.org"}, headers=headers)
+            assert (403, None) == (answer.status_code, answer.headers.get("set-cookie")), headers
+        service.run(service.world.courier.drain())
+        assert [] == service.world.outbox.mails
+
+
+@pytest.mark.parametrize(("page", "callback", "start"), STARTS)
+@pytest.mark.parametrize("headers", OWN, ids=str)
+def test_a_start_from_the_apps_own_page_is_taken(
+    page: str, callback: str, start: str, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with the_app_of(page, callback, monkeypatch) as (service, made):
+        answer = signed_in(made).post(start, data={"email": "ann@example.org"}, headers=headers)
+        assert answer.status_code in (200, 303)
+        assert "__Host-watchword=" in answer.headers["set-cookie"]
+        service.mail()
+
+
+def test_a_password_is_set_from_the_apps_own_page_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    with the_app_of("password-reset", "/reset", monkeypatch) as (_, made):
+        made["resets"]["one"] = "ann@example.org"
+        browser = Browser(made)
+        browser.cookies.set("__Host-reset", "one")
+        for headers in FOREIGN:
+            sent = browser.post("/new-password", data={"password": "a password of Eve's"}, headers=headers)
+            assert 403 == sent.status_code
+        assert {"ann@example.org": "an old one"} == made["passwords"]
+
+
+@pytest.mark.parametrize("page", WITH_A_CALLBACK)
+def test_a_how_to_with_a_callback_says_to_keep_its_query_out_of_the_access_log(page: str) -> None:
+    assert "--no-access-log" in (PAGES / f"{page}.md").read_text(encoding="utf-8")
+
+
 def test_a_login_has_at_most_thirty_lines() -> None:
     text = (PAGES / "passwordless-login.md").read_text(encoding="utf-8")
     (first, _) = _EXAMPLE.findall(text)
@@ -85,6 +181,25 @@ def test_passwordless_login(monkeypatch: pytest.MonkeyPatch) -> None:
         assert 303 == mine.get(to).status_code  # a reload
         assert 1 == len(made["people"])
         assert 400 == gateway.get(to).status_code
+
+
+def test_a_login_begins_at_a_page_with_its_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    with the_app_of("passwordless-login", "/signed-in", monkeypatch) as (service, made):
+        mine = Browser(made)
+        form = Form(mine.get("/").text)
+        assert ([("post", "/sign-in")], ["email"]) == (form.goes, form.fields)
+        mine.post("/sign-in", data={"email": "ann@example.org"})
+        back = mine.get(Person(service).continued()).headers["location"]
+        assert "You are signed in." == mine.get(back).text
+
+
+def test_a_login_is_tried_on_this_machine_as_the_page_says() -> None:
+    text = (PAGES / "passwordless-login.md").read_text(encoding="utf-8")
+    code = "".join(_EXAMPLE.findall(text))
+
+    assert 1 == code.count(SHOP)  # the one place to write another address in
+    assert "`uvicorn app:app --port 9000 --no-access-log`" in text
+    assert "Safari does not" in text
 
 
 def test_passwordless_login_from_another_device(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,12 +247,70 @@ def test_password_reset(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_confirm_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
     with the_app_of("confirm-an-address", "/confirmed", monkeypatch) as (service, made):
-        mine = Browser(made)
-        mine.cookies.set("__Host-shop", "session of Ann")
+        mine = signed_in(made)
         page = mine.post("/address", data={"email": "ann.new@example.org"}).text
-        assert 425 == mine.get("/confirmed").status_code
+        (on,) = Form(page).links
+        assert on == "/confirmed"
+        waiting = mine.get(on)
+        assert (425, ["/confirmed"]) == (waiting.status_code, Form(waiting.text).links)
         word = re.findall(r"“(\w+)”", page)[1]
         Person(service).confirms(word)
-        assert 303 == mine.get("/confirmed").status_code
-        assert {"address": "ann.new@example.org"} == made["accounts"]["session of Ann"]
-        assert 400 == mine.get("/confirmed").status_code
+        assert 303 == mine.get(on).status_code
+        assert "ann.new@example.org" == made["accounts"]["session of Ann"]["address"]
+        assert 400 == mine.get(on).status_code
+
+
+def test_an_address_is_confirmed_for_nobody_who_is_not_signed_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    with the_app_of("confirm-an-address", "/confirmed", monkeypatch) as (service, made):
+        stranger, mine = Browser(made), signed_in(made)
+        assert 401 == stranger.post("/address", data={"email": "eve@example.org"}).status_code
+        service.run(service.world.courier.drain())
+        assert [] == service.world.outbox.mails
+
+        mine.post("/address", data={"email": "ann.new@example.org"})
+        to = Person(service).continued()
+        for browser in (stranger, signed_in(made, "session of nobody")):
+            refused = browser.get(to)
+            assert 401 == refused.status_code
+            assert "Open the link in the browser where you asked." in refused.text
+        assert 303 == mine.get(to).status_code  # nothing was spent
+
+
+def test_an_address_that_another_account_asked_for_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    with the_app_of("confirm-an-address", "/confirmed", monkeypatch) as (service, made):
+        made["accounts"]["session of Eve"] = {"address": None, "asked": None}
+        eve, ann = signed_in(made, "session of Eve"), signed_in(made)
+        eve.post("/address", data={"email": "eve@example.org"})
+        to = Person(service).continued()
+        # Worse than any form from elsewhere: the victim's browser has the attacker's whole request in its cookie.
+        ann.cookies.set("__Host-watchword", eve.cookies["__Host-watchword"])
+        assert 403 == ann.get(to).status_code
+        assert made["accounts"]["session of Ann"]["address"] is None
+        assert 303 == eve.get(to).status_code
+        assert "eve@example.org" == made["accounts"]["session of Eve"]["address"]
+
+
+def test_of_two_addresses_the_one_that_was_asked_for_last_is_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
+    with the_app_of("confirm-an-address", "/confirmed", monkeypatch) as (service, made):
+        mine = signed_in(made)
+        links = []
+        for email in ("first@example.org", "second@example.org"):
+            mine.post("/address", data={"email": email})
+            links.append(Person(service).continued())
+        assert 400 == mine.get(links[0]).status_code
+        assert made["accounts"]["session of Ann"]["address"] is None
+        assert 303 == mine.get(links[1]).status_code
+        assert "second@example.org" == made["accounts"]["session of Ann"]["address"]
+
+
+@pytest.mark.parametrize("lifetime", [timedelta(hours=1), timedelta(days=1)])
+def test_the_cookie_of_an_address_lives_as_long_as_its_link(
+    lifetime: timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with the_app_of("confirm-an-address", "/confirmed", monkeypatch) as (_, made):
+        made["LIFETIME"] = lifetime
+        kept = SimpleCookie(signed_in(made).post("/address", data={"email": "ann@example.org"}).headers["set-cookie"])
+        (asked,) = [account["asked"] for account in made["accounts"].values()]
+        shown = made["codes"].get(asked)
+        assert lifetime == shown.expires_at - shown.created_at
+        assert lifetime == timedelta(seconds=int(kept["__Host-watchword"]["max-age"]))
