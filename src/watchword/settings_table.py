@@ -88,7 +88,12 @@ FILE: tuple[Setting, ...] = (
     Setting("sms.prices", "table of amounts", "", "of one message, by country; budgets are counted in it"),
     Setting("sms.budget", "table: hour, day, month", "", "what all messages together may cost, to the last one"),
     Setting("sms.app_budget", "table: hour, day, month", "", "the same for each app; off unless given"),
-    Setting("sms.guard", ", ".join(MODES), "enforce", "monitor records what would be blocked, and sends it"),
+    Setting(
+        "sms.guard",
+        ", ".join(MODES),
+        "enforce",
+        "monitor records what would be blocked, and sends it within the budgets",
+    ),
     Setting("sms.challenge", f"0 to {MOST_COST}", str(COST), "rounds a try of a hosted page's work; 0 blocks instead"),
     Setting("sms.hosts", "table of hosts", "", "by app: whose page a code is for; else the public URL's"),
     Setting("sms.gateway_form", ", ".join(FORMS), "kannel", "how the gateway wants a message put"),

@@ -13,7 +13,7 @@ import pytest
 from tests.support.sms import ANN
 from tests.support.tls import Authority, self_signed
 from tests.support.twilio import SID, TOKEN, fake_twilio, sign
-from tests.support.world import START, FrozenClock
+from tests.support.world import START, FrozenClock, a_keyring
 from watchword.adapters.catalogue import LOCALES, Catalogues
 from watchword.adapters.http_door import DoorAddress, client_tls
 from watchword.adapters.sms import LEFT_ALONE, TextMailer
@@ -24,6 +24,7 @@ from watchword.core.delivery import Report
 from watchword.core.instant import HOUR, MINUTE, Span, rfc3339
 from watchword.core.message import MAX_APP_NAME, PasscodeMessage, Receipt
 from watchword.core.policy import PURPOSES
+from watchword.core.report import of_provider, write_reference
 from watchword.core.text import bind, fits
 from watchword.errors import DeliveryError, SettingsError
 
@@ -37,7 +38,7 @@ MESSAGE = PasscodeMessage(
     created_at=START,
     lifetime=5 * MINUTE,
     channel="sms",
-    reference="a-reference",
+    reference=write_reference(a_keyring(), bytes(16), bytes(16), 1),
 )
 TEXTS = Texts(Catalogues.load(), "codes.acme.example", {"Shop": "shop.example"})
 PUBLIC = "https://codes.acme.example"
@@ -93,7 +94,7 @@ class Scripted:
         self.asked = 0
 
     async def send(self, number: str, text: str, *, reference: str, lifetime: Span) -> Receipt:
-        assert (number, reference) == (ANN, "a-reference")
+        assert (number, reference) == (ANN, of_provider(MESSAGE.reference, self.name))
         assert lifetime >= MINUTE
         self.asked += 1
         if self.errors:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import subprocess
 
 from tests.cli.conftest import Command
@@ -32,13 +34,17 @@ def test_limits_are_shown_masked(command: Command) -> None:
 def test_a_reset_leaves_a_line_in_the_log_with_who_asked(command: Command) -> None:
     a_shop(command)
     ran = subprocess.run(
-        [WATCHWORD, "limits", "reset", "Shop", ANN, "--json"], capture_output=True, check=True, env=plain_environment()
+        [WATCHWORD, "limits", "reset", "Shop", ANN, "--json"],
+        capture_output=True,
+        check=True,
+        env=plain_environment() | {"LOGNAME": "mallory", "USER": "mallory"},
     )
 
     assert {"recipient": "a***@example.com", "reset": True} == json.loads(ran.stdout)
     line = json.loads(ran.stderr)
     assert ("support.reset", "Shop", "a***@example.com") == (line["event"], line["app"], line["recipient"])
-    assert line["by"]
+    assert pwd.getpwuid(os.getuid()).pw_name in line["by"]
+    assert "mallory" not in line["by"]
 
 
 def test_an_app_that_is_not_there_is_told(command: Command) -> None:

@@ -53,6 +53,7 @@ def create(**changes: Any) -> Steps[Verification]:
         "action": None,
         "decoy": False,
         "subject": None,
+        "notice_acknowledged": None,
         "idempotency_key": "k",
         "jitter": lambda: 0.0,
     }
@@ -82,6 +83,7 @@ def test_create_sends_every_field_in_its_place() -> None:
             known_device=False,
             decoy=True,
             subject="user-4711",
+            notice_acknowledged="2026-11",
         )
     )
 
@@ -95,6 +97,7 @@ def test_create_sends_every_field_in_its_place() -> None:
         "requester": {"ip": "192.0.2.7", "user_agent": "Firefox", "known_device": False},
         "decoy": True,
         "subject": "user-4711",
+        "notice_acknowledged": "2026-11",
     }
 
 

@@ -41,6 +41,10 @@ def test_a_profile_forbids_only_what_is_known_and_by_a_clause(profile: Profile) 
         (ASVS_L2, NO_SOURCES, True, "unlimited_sends", "ASVS 2.4.1"),
         (ASVS_L3, NO_SENDS, True, "unlimited_sends", "ASVS 2.4.1"),
         (ASVS_L3, Limits(), False, "counters_in_memory", "ASVS 6.6.3"),
+        (NIST, Limits(wrong_guesses=(Rate(1_000, MINUTE),)), True, "unlimited_guesses", "NIST SP 800-63B-4 3.1.3.2"),
+        (ASVS_L3, Limits(wrong_guesses=(Rate(5, HOUR),)), True, "unlimited_guesses", "ASVS 6.6.3"),
+        (ASVS_L2, Limits(recipient_sends=(Rate(5, HOUR),)), True, "unlimited_sends", "ASVS 2.4.1"),
+        (ASVS_L2, Limits(source_sends=(Rate(1_000, MINUTE), Rate(2_000, HOUR))), True, "unlimited_sends", "ASVS 2.4.1"),
     ],
 )
 def test_a_set_up_that_violates_its_profile_is_refused_by_clause_unless_there_is_a_reason(
@@ -67,8 +71,21 @@ def test_two_departures_want_two_reasons() -> None:
 
 
 @pytest.mark.parametrize("profile", [BALANCED, LEGACY], ids=["balanced", "legacy"])
-def test_what_follows_no_standard_forbids_nothing_of_the_kind(profile: Profile) -> None:
-    assert rules_of(profile, Limits((), (), (), (), ()), {}, durable=False).chosen == ()
+def test_what_follows_no_standard_forbids_nothing_of_the_kind_and_lists_it(profile: Profile) -> None:
+    chosen = rules_of(profile, Limits((), (), (), (), ()), {}, durable=False).chosen
+
+    assert ["counters_in_memory", "unlimited_guesses", "unlimited_sends"] == [each.name for each in chosen]
+    assert {"no clause of this profile"} == {each.clause for each in chosen}
+
+
+@every_profile
+def test_a_limit_that_is_tighter_in_one_of_its_rates_is_one(profile: Profile) -> None:
+    limits = Limits(
+        recipient_sends=(Rate(30, MINUTE), Rate(100, DAY)),
+        source_sends=(Rate(1_000, MINUTE), Rate(1_000, HOUR)),
+        wrong_guesses=(Rate(50, MINUTE), Rate(100, DAY)),
+    )
+    assert () == rules_of(profile, limits, {}, durable=True).chosen
 
 
 @pytest.mark.parametrize(

@@ -181,12 +181,20 @@ def test_nobody_passes_a_budget() -> None:
 
 
 def test_monitoring_allows_what_it_says_it_would_block() -> None:
-    rules = GuardRules("monitor", global_budget=Budget(PRICE, PRICE, PRICE))
+    rows = blocked("range")
+    verdict, after = guard.decide(plan(rules=GuardRules("monitor")), rows, START)
+    assert ("monitor", "range") == verdict[:2]
+    assert PRICE == sum(amount for _, amount in after.everybody.hour)
+
+
+@pytest.mark.parametrize("whose", ["app_budget", "global_budget"])
+def test_a_budget_is_a_ceiling_while_the_guard_only_monitors(whose: str) -> None:
+    rules = GuardRules("monitor", **{whose: Budget(PRICE, PRICE, PRICE)})
     verdict, rows = guard.decide(plan(rules=rules), FRESH, START)
     assert "allow" == verdict.decision
-    verdict, rows = guard.decide(plan(2, rules), rows, START)
-    assert ("monitor", "budget") == verdict[:2]
-    assert 2 * PRICE == sum(amount for _, amount in rows.everybody.hour)
+    verdict, after = guard.decide(plan(2, rules), rows, START)
+    assert ("block", "budget") == verdict[:2]
+    assert after is rows
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,14 @@ from tests.flows.test_sms import texted
 from tests.support.sms import with_sms
 from tests.support.world import World
 from watchword.core.delivery import DeliveryStatus, Report
-from watchword.core.report import read_reference, write_reference
+from watchword.core.report import of_provider, read_reference, write_reference
 from watchword.core.verification import Status
 from watchword.errors import UnknownError
 from watchword.flows.report import Parameters, Reports
 
 
-def reference(world: World) -> str:
-    return world.outbox.mails[-1][1].reference
+def reference(world: World, provider: str = "gateway") -> str:
+    return of_provider(world.outbox.mails[-1][1].reference, provider)
 
 
 async def status(world: World, raw: bytes) -> tuple[Status, DeliveryStatus]:
@@ -64,8 +64,17 @@ async def test_a_report_about_what_nobody_sent_is_unknown(world: World) -> None:
 async def test_a_reference_names_one_delivery(world: World) -> None:
     raw, _ = await texted(world)
     ring = world.keys.ring
-    assert (world.app.id, raw, 1) == read_reference(ring, reference(world))
-    assert write_reference(ring, world.app.id, raw, 2) != reference(world)
+    assert (world.app.id, raw, 1) == read_reference(ring, reference(world), "gateway")
+    assert of_provider(write_reference(ring, world.app.id, raw, 2), "gateway") != reference(world)
+
+
+@journey(with_sms())
+async def test_the_address_of_a_provider_that_signs_is_not_taken_where_nobody_signs(world: World) -> None:
+    raw, _ = await texted(world)
+    for other in (reference(world, "twilio"), world.outbox.mails[-1][1].reference):
+        with pytest.raises(UnknownError):
+            await world.reports.by_gateway(other, "2")
+    assert (Status.PENDING, DeliveryStatus.SENT) == await status(world, raw)
 
 
 @journey(with_sms())
@@ -89,6 +98,7 @@ async def test_a_signed_report_counts_as_what_it_was_read_as(world: World) -> No
         return Report.DELIVERED
 
     reports = Reports(world.store, world.keys, world.clock, world.journal, twilio=read)
-    await reports.by_twilio(reference(world), [("MessageStatus", "delivered")], "signature")
-    assert [reference(world), "MessageStatus", "signature"] == heard
+    given = reference(world, "twilio")
+    await reports.by_twilio(given, [("MessageStatus", "delivered")], "signature")
+    assert [given, "MessageStatus", "signature"] == heard
     assert (Status.PENDING, DeliveryStatus.DELIVERED) == await status(world, raw)

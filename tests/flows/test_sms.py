@@ -110,10 +110,13 @@ async def test_a_list_of_no_countries_sends_nowhere(world: World) -> None:
 
 
 @pytest.mark.parametrize("acknowledged", [None, "2026-10", ""])
+@pytest.mark.parametrize("purpose", ["binding", "address_confirmation"])
 @journey(with_sms())
-async def test_a_number_is_not_bound_before_its_owner_saw_the_notice(world: World, acknowledged: str | None) -> None:
+async def test_a_number_is_not_bound_before_its_owner_saw_the_notice(
+    world: World, purpose: str, acknowledged: str | None
+) -> None:
     with pytest.raises(NoticeError):
-        await text(world, purpose="binding", notice_acknowledged=acknowledged)
+        await text(world, purpose=purpose, notice_acknowledged=acknowledged)
 
 
 @journey(with_sms())

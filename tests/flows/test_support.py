@@ -26,7 +26,7 @@ def desk(world: World) -> SupportDesk:
 async def test_a_recipient_that_meets_a_limit_is_told_which_and_for_how_long(world: World) -> None:
     for _ in range(3):
         await world.create()
-    masked, limits = await desk(world).show(world.app, "Ann@example.com")
+    masked, limits = await desk(world).show(world.app, "Ann@example.com", by="carol")
     assert "A***@example.com" == masked
     assert [("sends", "anybody", 200), ("sends", "known device", 0)] == [tuple(each[:3]) for each in limits[:2]]
     assert ["guesses", "guesses"] == [each.limit for each in limits[2:]]
@@ -37,12 +37,12 @@ async def test_support_sees_that_mail_is_answered_and_not_sent(world: World) -> 
     for _ in range(12):
         await world.create()
         world.clock.move(4 * MINUTE)
-    _, (anybody, known, *_) = await desk(world).show(world.app, "ann@example.com")
+    _, (anybody, known, *_) = await desk(world).show(world.app, "ann@example.com", by="carol")
     assert (anybody.lane, anybody.wait, known.quiet) == ("anybody", 0, 0)
     assert 3_600 < anybody.quiet < 86_400
     await desk(world).reset(world.app, "ann@example.com", by="carol")
     await world.send()
-    assert (await desk(world).show(world.app, "ann@example.com"))[1][0].quiet == 0
+    assert (await desk(world).show(world.app, "ann@example.com", by="carol"))[1][0].quiet == 0
 
 
 @journey()
@@ -50,7 +50,7 @@ async def test_looking_changes_nothing(world: World) -> None:
     for _ in range(2):
         await world.create()
     for _ in range(10):
-        await desk(world).show(world.app, "ann@example.com")
+        await desk(world).show(world.app, "ann@example.com", by="carol")
     await world.create()
     with pytest.raises(RateLimitedError):
         await world.create()
@@ -63,14 +63,16 @@ async def test_a_reset_lets_somebody_have_codes_again_and_is_recorded(world: Wor
     raw, code = await world.send()
     assert (await world.check(raw, code)).status is Status.APPROVED
     told = {"app": "Acme", "recipient": "a***@example.com", "by": "carol"}
-    assert ("support.reset", told) in world.journal.events
+    assert ("support.reset", {**told, "block": False}) in world.journal.events
+    await desk(world).show(world.app, "ann@example.com", by="carol")
+    assert ("support.shown", told) in world.journal.events
 
 
 @journey(STRICT)
 async def test_a_channel_that_was_closed_is_opened_by_nobodys_word(world: World) -> None:
     await miss(world, 7)
     await desk(world).reset(world.app, "ann@example.com", by="carol")
-    _, limits = await desk(world).show(world.app, "ann@example.com")
+    _, limits = await desk(world).show(world.app, "ann@example.com", by="carol")
     assert 7 == max(each.streak for each in limits)
     with pytest.raises(ChannelClosedError):
         await world.create()
@@ -82,10 +84,13 @@ async def test_a_numbers_block_and_range_are_told_and_opened(world: World) -> No
         await text(world, mobile(number))
     with pytest.raises(BlockedError):
         await text(world, mobile(99))
-    masked, limits = await desk(world).show(world.app, mobile(99))
+    masked, limits = await desk(world).show(world.app, mobile(99), by="carol")
     assert "+49***99" == masked
-    assert {"block": 600, "range": 0} == {each.limit: each.wait for each in limits[-2:]}
+    assert {"block": 600, "range": 0, "country": 0} == {each.limit: each.wait for each in limits[-3:]}
     await desk(world).reset(world.app, mobile(99), by="carol")
+    with pytest.raises(BlockedError):  # one number is not worth a thousand
+        await text(world, mobile(99))
+    await desk(world).reset(world.app, mobile(99), by="carol", block=True)
     assert (await text(world, mobile(99))).status is Status.PENDING
 
 
@@ -93,7 +98,7 @@ async def test_a_numbers_block_and_range_are_told_and_opened(world: World) -> No
 @journey()
 async def test_what_is_no_recipient_is_refused(world: World, to: str) -> None:
     with pytest.raises(InvalidInputError):
-        await desk(world).show(world.app, to)
+        await desk(world).show(world.app, to, by="carol")
 
 
 @journey()

@@ -64,6 +64,7 @@ LEVELS = {
     "delivery.failed": "warning",
     "guard.allowed": "debug",
     "support.reset": "warning",
+    "support.shown": "warning",
     "guard.blocked": "warning",
     "guard.challenged": "warning",
     "guard.quieted": "warning",

@@ -19,6 +19,7 @@ from typing import Final, Protocol
 from watchword.adapters.sms_text import Texts
 from watchword.core.instant import MINUTE, Span
 from watchword.core.message import PasscodeMessage, Receipt
+from watchword.core.report import of_provider
 from watchword.errors import DeliveryError
 
 LEFT_ALONE: Final = 30.0  # seconds
@@ -26,7 +27,12 @@ TRIES: Final = 2
 
 
 class Provider(Protocol):
-    """Somebody who delivers texts."""
+    """Somebody who delivers texts. ``name`` is one of ``core.sms.PROVIDERS``."""
+
+    @property
+    def name(self) -> str:
+        """What the operator's settings call it."""
+        ...
 
     async def send(self, number: str, text: str, *, reference: str, lifetime: Span) -> Receipt:
         """Hand over one text. ``reference`` comes back in the provider's report, ``lifetime`` is how long it is of use.
@@ -81,10 +87,10 @@ class TextMailer:
 
     @staticmethod
     async def _hand_over(provider: Provider, recipient: str, text: str, message: PasscodeMessage) -> Receipt:
-        lifetime = max(message.lifetime, MINUTE)
+        lifetime, reference = max(message.lifetime, MINUTE), of_provider(message.reference, provider.name)
         for left in reversed(range(TRIES)):
             try:
-                return await provider.send(recipient, text, reference=message.reference, lifetime=lifetime)
+                return await provider.send(recipient, text, reference=reference, lifetime=lifetime)
             except DeliveryError as error:
                 if error.permanent or error.uncertain or not left:
                     raise

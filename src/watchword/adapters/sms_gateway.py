@@ -33,6 +33,8 @@ _STATUSES = {
 class Gateway:
     """One gateway (``sms.Provider``). ``public_url`` is where its reports reach us."""
 
+    name = "gateway"
+
     def __init__(
         self, address: DoorAddress, tls: ssl.SSLContext, *, sender: str, public_url: str, form: str = "kannel"
     ) -> None:

@@ -28,6 +28,8 @@ _STATUSES = {"delivered": Report.DELIVERED, "undelivered": Report.UNDELIVERED, "
 class Twilio:
     """One account (``sms.Provider``). ``public_url`` is where its callbacks reach us."""
 
+    name = "twilio"
+
     def __init__(self, address: DoorAddress, tls: ssl.SSLContext, *, sender: str, public_url: str) -> None:
         if not address.user.startswith("AC") or not address.password or not address.is_encrypted:
             detail = "WATCHWORD_SMS_TWILIO must be https://ACCOUNT_SID:AUTH_TOKEN@api.twilio.com."

@@ -7,6 +7,7 @@ import gc
 import os
 import sys
 import time
+from pathlib import Path
 
 from watchword.core.instant import Instant
 
@@ -37,6 +38,30 @@ def settle_to_serve() -> None:
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     sys.setswitchinterval(0.000_5)
+
+
+_NOBODY = 2**32 - 1  # of a process that no login began
+
+
+def operator() -> str:
+    """Who runs this process, by the kernel's word: who logged in, and as whom it runs where that is another one."""
+    runs_as = os.getuid()
+    try:
+        logged_in = int(Path("/proc/self/loginuid").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        logged_in = _NOBODY
+    if logged_in in {runs_as, _NOBODY}:
+        return _user_name(runs_as)
+    return f"{_user_name(logged_in)} as {_user_name(runs_as)}"
+
+
+def _user_name(number: int) -> str:
+    import pwd  # noqa: PLC0415 - not on Windows, where the client runs
+
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
 
 
 class SystemEntropy:

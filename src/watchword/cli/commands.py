@@ -363,20 +363,29 @@ def keys_list(data: Directory = None, as_json: Json = False) -> None:
     keys.show(_settings(data), as_json=as_json)
 
 
-@_limits.command("show", cls=_Plain, short_help="Print every limit that a recipient meets in an app.")
+@_limits.command("show", cls=_Plain, short_help="Print the limits of a recipient in an app.")
 def limits_show(name: Name, to: Recipient, data: Directory = None, as_json: Json = False) -> None:
-    """Print every limit that a recipient meets in an app, and how long it still refuses."""
+    """Print the limits of a recipient in an app, and how long each still refuses."""
     from watchword.cli import limits  # noqa: PLC0415
 
     limits.show(_settings(data), name, to, as_json=as_json)
 
 
 @_limits.command("reset", cls=_Plain)
-def limits_reset(name: Name, to: Recipient, data: Directory = None, as_json: Json = False) -> None:
+def limits_reset(
+    name: Name,
+    to: Recipient,
+    block: Annotated[
+        bool,
+        Option("--block", help="Of a number: what its block and range did, too. Opens them for all their numbers."),
+    ] = False,
+    data: Directory = None,
+    as_json: Json = False,
+) -> None:
     """Let a recipient have codes again, and write down who asked for it."""
     from watchword.cli import limits  # noqa: PLC0415
 
-    limits.reset(_settings(data), name, to, as_json=as_json)
+    limits.reset(_settings(data), name, to, block=block, as_json=as_json)
 
 
 commands = typer.main.get_command(_root)

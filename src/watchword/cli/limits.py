@@ -1,17 +1,17 @@
 """``watchword limits …``: why somebody gets no code, and letting them have one again.
 
-Rule: a reset is written to the log, one line of JSON on standard error, with the user of the machine who asked for it.
+Rule: looking and resetting are written to the log, one line of JSON on standard error, with the user of the machine who
+asked: the system's own word for who that is, and no variable's.
 """
 
 from __future__ import annotations
 
 import asyncio
-import getpass
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from watchword.adapters.log import Log
-from watchword.adapters.system import SystemClock
+from watchword.adapters.system import SystemClock, operator
 from watchword.bootstrap import opened_support
 from watchword.cli import console
 from watchword.core.app import App
@@ -22,8 +22,8 @@ Result = TypeVar("Result")
 
 
 def show(settings: Settings, name: str, to: str, *, as_json: bool) -> None:
-    """Print every limit that a recipient meets in an app."""
-    masked, limits = _at_the_desk(settings, name, lambda desk, app: desk.show(app, to))
+    """Print every limit of a recipient's own in an app."""
+    masked, limits = _at_the_desk(settings, name, lambda desk, app: desk.show(app, to, by=operator()))
     lines = [f"{masked}"]
     for each in limits:
         state = f"refuses for {each.wait} s" if each.wait else "open"
@@ -34,9 +34,9 @@ def show(settings: Settings, name: str, to: str, *, as_json: bool) -> None:
     console.result("\n".join(lines), document, as_json=as_json)
 
 
-def reset(settings: Settings, name: str, to: str, *, as_json: bool) -> None:
+def reset(settings: Settings, name: str, to: str, *, block: bool, as_json: bool) -> None:
     """Empty them."""
-    masked = _at_the_desk(settings, name, lambda desk, app: desk.reset(app, to, by=getpass.getuser()))
+    masked = _at_the_desk(settings, name, lambda desk, app: desk.reset(app, to, by=operator(), block=block))
     console.result(f"reset {masked}", {"recipient": masked, "reset": True}, as_json=as_json)
 
 

@@ -115,18 +115,17 @@ class Client(Shell):
         action: Mapping[str, object] | None = None,
         decoy: bool = False,
         subject: str | None = None,
+        notice_acknowledged: str | None = None,
         idempotency_key: str | None = None,
     ) -> Verification:
         """Send a code, or with the session that asks a ``link``, too. Tried up to three times; one message goes out.
 
-        ``purpose`` is ``login``, ``step_up``, ``address_confirmation``, ``recovery`` or ``binding``. ``requester_ip``
-        and ``user_agent`` are those of the person's device. ``methods`` are ``code`` and ``link``, ``action`` is what a
-        ``step_up`` approves. With ``decoy``, for an account that does not exist, nothing is sent and nothing matches.
-        ``subject`` is your own name for the person: once approved, notices about their authenticators go to ``to``.
+        ``purpose``: ``login``, ``step_up``, ``address_confirmation``, ``recovery``, ``binding``. ``methods``: ``code``,
+        ``link``. ``action`` is what a ``step_up`` approves; ``subject`` your own name for the person, whose device is
+        ``requester_ip`` and ``user_agent``; ``notice_acknowledged`` (``sms``) what they saw; a ``decoy`` sends nothing.
 
         Raises:
-            InvalidInputError, ChannelForbiddenError, ChannelClosedError, RedirectForbiddenError, RateLimitedError,
-            IdempotencyReusedError, UnauthenticatedError, UnavailableError.
+            RateLimitedError, InvalidInputError, UnauthenticatedError, UnavailableError, a ForbiddenError that says why.
         """
         return self._take(
             verification.create(
@@ -144,6 +143,7 @@ class Client(Shell):
                 action=action,
                 decoy=decoy,
                 subject=subject,
+                notice_acknowledged=notice_acknowledged,
                 idempotency_key=str(uuid4()) if idempotency_key is None else idempotency_key,
                 jitter=jitter,
             )

@@ -109,6 +109,7 @@ def create(  # noqa: PLR0913 - one argument a field of the request
     action: Mapping[str, object] | None,
     decoy: bool,
     subject: str | None,
+    notice_acknowledged: str | None,
     idempotency_key: str,
     jitter: Callable[[], float],
 ) -> Steps[Verification]:
@@ -126,6 +127,7 @@ def create(  # noqa: PLR0913 - one argument a field of the request
         "action": action,
         "decoy": decoy or None,
         "subject": None if subject is None else given.text("subject", subject),
+        "notice_acknowledged": notice_acknowledged,
     }
     ask = Ask("POST", _PATH, _encode(_given(asked)), _JSON | {"Idempotency-Key": _key(idempotency_key)})
     return persistently(ask, _read, jitter)

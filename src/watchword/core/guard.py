@@ -48,7 +48,7 @@ class Budget(NamedTuple):
 
 
 class GuardRules(NamedTuple):
-    """What the operator chose. In mode ``monitor`` everything is decided and recorded, and nothing refused."""
+    """What the operator chose. In mode ``monitor`` all is decided and recorded, and nothing refused but by a budget."""
 
     mode: str = "enforce"
     app_budget: Budget = Budget()
@@ -180,7 +180,7 @@ def decide(plan: Plan, rows: Rows, now: Instant, *, wait: Span = 0) -> tuple[Ver
     if stranger and (now < near.until or now < wide.until or now < rows.country.until):
         verdict = _eased(plan, _broken(rows, now))
     if app is None or everybody is None:
-        verdict = Verdict("block", "budget", SLOT)
+        return Verdict("block", "budget", SLOT), rows  # a ceiling, in whatever mode
     if wait or near_wait or wide_wait or verdict is not ALLOWED:
         verdict = _final(plan, verdict, max(wait, near_wait, wide_wait))
         if verdict.decision in REFUSING:
@@ -190,8 +190,8 @@ def decide(plan: Plan, rows: Rows, now: Instant, *, wait: Span = 0) -> tuple[Ver
         _sent(near, near_paid, now, plan.traits.tail, stranger=stranger),
         _sent(wide, wide_paid, now, None, stranger=stranger),
         breaker.send(rows.country, now, broad=True) if stranger else rows.country,
-        app if app is not None else spend(rows.app, Budget(), plan.price, now) or rows.app,
-        everybody if everybody is not None else spend(rows.everybody, Budget(), plan.price, now) or rows.everybody,
+        app,
+        everybody,
     )
 
 

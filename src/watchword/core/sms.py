@@ -46,6 +46,9 @@ class SmsRules(NamedTuple):
     challenge: int = COST
 
 
+_BINDING = frozenset({"binding", "address_confirmation"})  # from then on the number counts as somebody's
+
+
 def admit_number(rules: SmsRules, typed: str) -> Number:
     """Read a number that a code may be sent to.
 
@@ -70,7 +73,7 @@ def demand_notice(rules: SmsRules, purpose: str, acknowledged: str | None) -> st
     """
     if acknowledged == rules.notice_version:
         return acknowledged
-    if purpose == "binding":
+    if purpose in _BINDING:
         raise NoticeError
     if acknowledged is not None:
         raise InvalidInputError("This is not the version of the notice in force.", field="notice_acknowledged")

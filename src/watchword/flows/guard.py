@@ -82,9 +82,10 @@ class SmsGuard:
         try:
             added = await step
         except RateLimitedError as error:
-            error.policy = told("sends", _recipient_rates(rules, is_text=is_text))
-            if isinstance(error, BlockedError):
+            if isinstance(error, BlockedError):  # by what nobody is told of: no limit of the recipient's
                 self._record(Verdict("block", error.reason), country)
+            else:
+                error.policy = told("sends", _recipient_rates(rules, is_text=is_text))
             raise
         except ChallengeError:
             self._record(Verdict("challenge", "country"), country)

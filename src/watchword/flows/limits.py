@@ -24,6 +24,7 @@ from watchword.ports import Audit, Clock
 from watchword.ports_limit import BucketKeys, LimitStore
 
 _LANES = ("anybody", "known device")
+_BLOCKS = ("block", "range")
 
 
 class Shown(NamedTuple):
@@ -60,8 +61,10 @@ class SupportDesk:
         self._audit = audit
         self._rules = rules
 
-    async def show(self, app: App, to: str) -> tuple[str, list[Shown]]:
-        """The masked recipient and every limit that it meets in an app.
+    async def show(self, app: App, to: str, *, by: str) -> tuple[str, list[Shown]]:
+        """The masked recipient and every limit of its own in an app; of a number its block's, range's and country's.
+
+        ``by`` is who looks. Budgets of money and limits of sources and apps are not a recipient's.
 
         Raises:
             InvalidInputError: it is neither an address nor a number.
@@ -70,20 +73,24 @@ class SupportDesk:
         now = self._clock.now()
         named = self._named(app, to)
         found = await self._store.buckets(named.keys)
+        self._audit.record("support.shown", app=app.name, recipient=named.masked, by=by)
         return named.masked, [
             *(_sends(*named.sends[key], arrivals, now) for key, arrivals in found.sends.items()),
             *(self._guesses(named.guesses[key], guesses, now) for key, guesses in found.guesses.items()),
             *(Shown(named.guard[key], _LANES[0], seconds_until(line.until, now)) for key, line in found.guard.items()),
         ]
 
-    async def reset(self, app: App, to: str, *, by: str) -> str:
-        """Empty them, and return the masked recipient. ``by`` is who asked for it.
+    async def reset(self, app: App, to: str, *, by: str, block: bool = False) -> str:
+        """Empty its own, and return the masked recipient. ``by`` is who asked for it.
+
+        With ``block`` the figures of its block and range as well, which count for ten thousand numbers.
 
         Raises: as ``show``.
         """
         named = self._named(app, to)
-        await self._store.empty(named.keys, now=self._clock.now())
-        self._audit.record("support.reset", app=app.name, recipient=named.masked, by=by)
+        guard = [key for key, name in named.guard.items() if block and name in _BLOCKS]
+        await self._store.empty(named.keys._replace(guard=guard), now=self._clock.now())
+        self._audit.record("support.reset", app=app.name, recipient=named.masked, by=by, block=block)
         return named.masked
 
     def _named(self, app: App, to: str) -> _Named:
@@ -94,8 +101,8 @@ class SupportDesk:
         charges = [recipient_charge(self._rules, lane, hashed, is_text=number is not None) for lane in limit.LANES]
         guard: dict[bytes, str] = {}
         if number is not None:
-            _, near, wide, *_ = keys_of(read_traits(traits_of(ring, number, hashed)), app.id)
-            guard = {near: "block", wide: "range"}
+            _, near, wide, country, *_ = keys_of(read_traits(traits_of(ring, number, hashed)), app.id)
+            guard = {near: "block", wide: "range", country: "country"}
         return _Named(
             recipient.mask(address),
             {charge.key: (lane, charge) for lane, charge in zip(_LANES, charges, strict=True)},

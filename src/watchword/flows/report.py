@@ -51,16 +51,16 @@ class Reports:
         """
         if self._twilio is None:
             raise UnknownError
-        await self._note(reference, self._twilio(reference, parameters, signature))
+        await self._note("twilio", reference, self._twilio(reference, parameters, signature))
 
     async def by_gateway(self, reference: str, status: str) -> None:
         """Take a gateway's report. Raises: as ``by_twilio``."""
         if self._gateway is None:
             raise UnknownError
-        await self._note(reference, self._gateway(status))
+        await self._note("gateway", reference, self._gateway(status))
 
-    async def _note(self, reference: str, report: Report | None) -> None:
-        app, verification, number = read_reference(self._keys.ring, reference)
+    async def _note(self, provider: str, reference: str, report: Report | None) -> None:
+        app, verification, number = read_reference(self._keys.ring, reference, provider)
         if report is None:
             return  # on its way, or not signed: either way nothing is known
         if await self._store.report(app, verification, number, report, now=self._clock.now()):
