@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Coroutine
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.support.world import Journal
 from watchword import bootstrap
 from watchword.adapters import key_file
 from watchword.adapters.log import Log
+from watchword.adapters.sqlite.database import connect
 from watchword.adapters.system import SystemClock, SystemEntropy
 from watchword.bootstrap import Minted, Service
 from watchword.bootstrap import service as running
@@ -359,6 +361,10 @@ def test_what_was_sent_out_of_valkey_holds_to_its_keys_as_a_database_does(tmp_pa
     with pytest.raises(SettingsError, match="Valkey needs it: bring it back"):
         bootstrap.prepare(settings)
     key_file.ensure(settings.storage.key_file, SystemEntropy().draw, SystemClock().now())
+    with pytest.raises(SettingsError, match=r"not the one that .*watchword\.db was written with"):
+        bootstrap.prepare(settings)
+    with closing(connect(tmp_path / "watchword.db")) as connection:  # as a version before left it
+        connection.execute("DELETE FROM key_check")
     with pytest.raises(SettingsError, match="not the one that Valkey was written with"):
         bootstrap.prepare(settings)
 
@@ -410,3 +416,27 @@ def test_a_stop_does_not_wait_for_a_relay_that_takes_no_leave(
 
     monkeypatch.setattr(running, "GOODBYE", 0)
     live(built(tmp_path, lines), scenario)  # or it would wait for ever
+
+
+def test_a_database_is_of_one_key_file_before_anything_is_sealed_in_it(tmp_path: Path, lines: Lines) -> None:
+    settings = Settings.load({"WATCHWORD_DATA": str(tmp_path)})
+
+    async def nothing(_: Service) -> None:
+        return None
+
+    def serve() -> None:
+        live(bootstrap.build(settings, log=Log(SystemClock(), write=lines.write)), nothing)
+
+    bootstrap.prepare(settings)
+    serve()
+    bootstrap.rotate_keys(settings)  # which is the same file still
+    bootstrap.prepare(settings)
+    serve()
+    settings.storage.key_file.unlink()
+    with pytest.raises(SettingsError, match="needs it: bring it back"):
+        bootstrap.prepare(settings)
+    key_file.ensure(settings.storage.key_file, SystemEntropy().draw, SystemClock().now())
+    with pytest.raises(SettingsError, match="not the one"):
+        bootstrap.prepare(settings)
+    with pytest.raises(SettingsError, match="not the one"):
+        serve()

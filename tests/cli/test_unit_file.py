@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import re
 import shlex
 from pathlib import Path
@@ -92,6 +93,18 @@ def test_the_unit_stops_reloads_and_gives_up_as_the_service_does() -> None:
     assert [str(USAGE)] == unit["RestartPreventExitStatus"]
     assert ["watchword"] == unit["User"]
     assert "useradd --system" in PAGE
+
+
+@pytest.mark.parametrize("name", ["watchword", "watchword-courier"])
+def test_a_unit_is_started_again_for_as_long_as_what_it_needs_is_away(name: str) -> None:
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.read_string((ROOT / "deploy" / f"{name}.service").read_text())
+
+    # By default systemd gives up for good after five starts in ten seconds. A database takes longer to come back.
+    assert "0" == unit["Unit"]["StartLimitIntervalSec"]
+    assert "on-failure" == unit["Service"]["Restart"]
+    assert int(unit["Service"]["RestartSec"]) >= 2
+    assert str(USAGE) == unit["Service"]["RestartPreventExitStatus"]  # where a start changes nothing, it does give up
 
 
 def test_the_page_puts_every_file_where_the_unit_looks_for_it() -> None:

@@ -24,6 +24,8 @@ from tests.support.relays import recording_relay
 from tests.support.service import WATCHWORD, Connection, Service, code_of, is_not_ready, is_ready, ready
 from tests.support.tls import Authority
 from tests.support.world import wrong
+from watchword.adapters import key_file
+from watchword.adapters.system import SystemClock, SystemEntropy
 
 TRIALS = 150
 AT_ONCE = 16  # connections to each host
@@ -205,6 +207,22 @@ def test_a_host_without_the_key_file_does_not_make_another_one(tmp_path: Path) -
             assert 2 == refused.returncode
             assert b"WATCHWORD_KEY_FILE" in refused.stderr
             assert not (third.folder / "data" / "keys.json").exists()
+
+    asyncio.run(journey())
+
+
+def test_a_host_with_another_key_file_is_refused_where_there_is_nothing_to_try_it_on(tmp_path: Path) -> None:
+    """Valkey has the verifications, say, and the server authenticators alone: right codes would be nobody's there."""
+
+    async def journey() -> None:
+        async with two_hosts(tmp_path) as hosts:
+            third = Service(tmp_path / "c", settings={"WATCHWORD_STORE": hosts.server.url(hosts.database)})
+            (third.folder / "data").mkdir(parents=True, mode=0o700)
+            key_file.ensure(third.folder / "data" / "keys.json", SystemEntropy().draw, SystemClock().now())
+            for command in (("serve", "--bind", "127.0.0.1:0"), ("doctor",)):
+                refused = await asyncio.to_thread(third.run, *command)
+                assert 2 == refused.returncode
+                assert b"is not the one" in refused.stderr + refused.stdout
 
     asyncio.run(journey())
 

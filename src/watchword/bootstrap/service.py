@@ -24,12 +24,13 @@ from pathlib import Path
 from watchword.adapters.log import Log, describe
 from watchword.adapters.mailbox import RenderedMailbox
 from watchword.adapters.system import SystemEntropy
+from watchword.bootstrap.storage import claim_keys
 from watchword.bootstrap.wiring import Wiring
 from watchword.core import app as core
 from watchword.core.app import App
 from watchword.core.instant import SECOND, Span
 from watchword.core.policy import Rules
-from watchword.errors import InvalidInputError, KeyringError, SettingsError, UnavailableError, UnknownError
+from watchword.errors import InvalidInputError, KeyringError, SettingsError, StoreError, UnavailableError, UnknownError
 from watchword.flows.mailbox import Mailbox
 from watchword.ports import Store
 from watchword.settings import Settings
@@ -88,6 +89,11 @@ class Service(Wiring):
             return
         self.log.start()
         await self.store.open()
+        try:
+            await claim_keys(self.settings)
+        except (SettingsError, StoreError):
+            await self.store.aclose()
+            raise
         self._started = True
         if self.minted is not None:
             self._valid_keys[core.hash_key(self.minted.api_key)] = (await self._development_app()).id

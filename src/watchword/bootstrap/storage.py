@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from hmac import compare_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +17,7 @@ from watchword.adapters.cores import cores
 from watchword.adapters.meanwhile import Meanwhile
 from watchword.adapters.memory import MemoryStore
 from watchword.adapters.split import SplitStore
+from watchword.adapters.sqlite.key_check import keep_mark, kept_mark
 from watchword.adapters.sqlite.look import Schema, holds_verifications, look_at_schema, newest_sealed
 from watchword.adapters.sqlite.scribe import Scribe
 from watchword.adapters.sqlite.store import SqliteStore
@@ -73,6 +75,8 @@ def try_keys(settings: Settings) -> None:
     Raises:
         SettingsError: it cannot be used, or is not the one that the store was written with.
     """
+    with suppress(StoreError):
+        _compare_marks(settings, _kept_mark(settings))
     for newest_of in (_newest_sealed, _newest_in_fast):
         try:
             place, sample = newest_of(settings)
@@ -82,13 +86,54 @@ def try_keys(settings: Settings) -> None:
             _try_on(settings, place, *sample)
 
 
+async def claim_keys(settings: Settings) -> None:
+    """Have the store keep which key file it is written with, once and for all who write to it. It is open already.
+
+    Raises:
+        SettingsError: it is written with another one.
+        StoreError: the store cannot be asked.
+    """
+    address, database = _server(settings), settings.storage.database
+    mark = key_file.load(settings.storage.key_file).mark
+    if address is not None:
+        from watchword.adapters.postgres import schema  # noqa: PLC0415 (see _server)
+
+        _compare_marks(settings, await schema.keep_mark(address, mark))
+    elif database is not None:
+        _compare_marks(settings, await asyncio.to_thread(keep_mark, database, mark))
+
+
+def _compare_marks(settings: Settings, kept: bytes | None) -> None:
+    if kept is not None and not compare_digest(kept, key_file.load(settings.storage.key_file).mark):
+        raise _other_keys(settings, _durable_place(settings))
+
+
+def _kept_mark(settings: Settings) -> bytes | None:
+    """The mark of the key file that the durable store was written with, None where none is kept."""
+    address, database = _server(settings), settings.storage.database
+    if address is not None:
+        from watchword.adapters.postgres import schema  # noqa: PLC0415 (see _server)
+
+        return asyncio.run(schema.kept_mark(address))
+    return kept_mark(database) if database is not None and database_is_there(settings) else None
+
+
+def _durable_place(settings: Settings) -> str:
+    address = _server(settings)
+    return str(settings.storage.database) if address is None else address.place
+
+
 def _try_on(settings: Settings, place: str, sealed: bytes, bound_to: bytes) -> None:
     try:
         key_file.load(settings.storage.key_file).open(sealed, bound_to=bound_to)
     except (KeyringError, TamperedError):
-        file = settings.storage.key_file
-        detail = f"The key file {file} is not the one that {place} was written with: bring the right one here."
-        raise SettingsError(detail, setting="WATCHWORD_KEY_FILE") from None
+        raise _other_keys(settings, place) from None
+
+
+def _other_keys(settings: Settings, place: str) -> SettingsError:
+    file = settings.storage.key_file
+    detail = f"The key file {file} is not the one that {place} was written with: bring the right one here."
+    return SettingsError(detail, setting="WATCHWORD_KEY_FILE")
 
 
 def _newest_sealed(settings: Settings) -> tuple[str, tuple[bytes, bytes] | None]:
@@ -120,6 +165,8 @@ def _what_needs_keys(settings: Settings) -> str | None:
     fast, newest = _newest_in_fast(settings)
     if newest is not None:
         return fast
+    if _kept_mark(settings) is not None:
+        return _durable_place(settings)
     address, database = _server(settings), settings.storage.database
     if address is not None:
         from watchword.adapters.postgres.schema import holds_rows  # noqa: PLC0415 (see _server)

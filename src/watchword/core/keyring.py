@@ -46,9 +46,10 @@ INDEX_SEED = b"watchword/v1/index/seed"
 INDEX_BLOCK = b"watchword/v1/index/block"
 INDEX_REPORT = b"watchword/v1/index/report"
 INDEX_ACTION = b"watchword/v1/index/action"
+INDEX_CHECK = b"watchword/v1/index/check"
 _INDEX_LABELS = (
     *(INDEX_RECIPIENT, INDEX_ADDRESS, INDEX_SOURCE, INDEX_IDEMPOTENCY),
-    *(INDEX_SECRET, INDEX_SUBJECT, INDEX_SEED, INDEX_ACTION, INDEX_BLOCK, INDEX_REPORT),
+    *(INDEX_SECRET, INDEX_SUBJECT, INDEX_SEED, INDEX_ACTION, INDEX_BLOCK, INDEX_REPORT, INDEX_CHECK),
 )
 
 _NO_SALT = bytes(32)
@@ -127,6 +128,14 @@ class Keyring:
     def numbers(self) -> tuple[int, ...]:
         """The numbers of the keys held, ascending."""
         return tuple(sorted(self._roots))
+
+    @property
+    def mark(self) -> bytes:
+        """By what a database knows the key file again that it was written with: a keyed hash of nothing.
+
+        Of the index key, which no rotation changes.
+        """
+        return self.lookup(INDEX_CHECK, b"")
 
     def root(self, number: int) -> RootKey:
         """The key of that number.

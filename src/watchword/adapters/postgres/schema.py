@@ -105,6 +105,32 @@ async def newest_sealed(address: PostgresAddress) -> tuple[bytes, bytes] | None:
     return None if row is None else (row[0], row[1])
 
 
+async def kept_mark(address: PostgresAddress) -> bytes | None:
+    """The mark of the key file that the database was written with; None where there is none yet.
+
+    Raises:
+        StoreError: the server does not answer or refuses us.
+    """
+    there = await _look(address, "SELECT to_regclass('key_check') IS NOT NULL")
+    row = await _look(address, "SELECT mac FROM key_check") if there is not None and there[0] else None
+    return None if row is None else row[0]
+
+
+async def keep_mark(address: PostgresAddress, mark: bytes) -> bytes:
+    """Write the mark where there is none; returns the one that is kept. The database is up to date.
+
+    Raises:
+        StoreError: the server does not answer or refuses us.
+    """
+    kept = await kept_mark(address)
+    if kept is None:
+        # No parameters: a pooler may have another connection for each statement, and none of them is prepared.
+        row = f"(1, '\\x{mark.hex()}'::bytea)"
+        await _look(address, f"INSERT INTO key_check (one, mac) VALUES {row} ON CONFLICT DO NOTHING")  # noqa: S608 - hex digits
+        kept = await kept_mark(address)
+    return mark if kept is None else kept
+
+
 async def _look(address: PostgresAddress, query: str) -> asyncpg.Record | None:
     try:
         connection = await connect(address)

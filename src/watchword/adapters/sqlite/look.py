@@ -31,7 +31,7 @@ def look_at_schema(path: Path) -> Schema:
     Raises:
         StoreError: the file cannot be read as a database.
     """
-    with _looking(path) as connection:
+    with looking(path) as connection:
         written = connection.execute("PRAGMA user_version").get
     return Schema(written, _known())
 
@@ -44,7 +44,7 @@ def holds_verifications(path: Path) -> bool:
     """
     if not path.exists():
         return False
-    with _looking(path) as connection:
+    with looking(path) as connection:
         return any(_holds_rows(connection, table) for table in ("verifications", "secrets", "authenticators"))
 
 
@@ -56,7 +56,7 @@ def newest_sealed(path: Path) -> tuple[bytes, bytes] | None:
     """
     if not path.exists():
         return None
-    with _looking(path) as connection:
+    with looking(path) as connection:
         if not _holds_rows(connection, "verifications"):
             return None
         row = connection.execute("SELECT sealed, app, id FROM verifications ORDER BY id DESC LIMIT 1").get
@@ -69,7 +69,12 @@ def _holds_rows(connection: apsw.Connection, table: str) -> bool:
 
 
 @contextmanager
-def _looking(path: Path) -> Iterator[apsw.Connection]:
+def looking(path: Path) -> Iterator[apsw.Connection]:
+    """A connection that reads.
+
+    Raises:
+        StoreError: the file cannot be read as a database.
+    """
     # Without a log beside it, the file is the whole truth and nobody writes: SQLite may take it as immutable, and
     # then makes no files. With a log, the newest part is there, and reading it is what SQLite does in mode=ro.
     lies_still = not path.with_name(path.name + "-wal").exists()
