@@ -52,8 +52,11 @@ class GuessStore(Protocol):
         """What is kept of one bucket (``core.verification.guess_key``); untried where there is nothing."""
         ...
 
-    async def note_guess(self, key: bytes, *, wrong: bool, limits: GuessLimits, now: Instant) -> None:
-        """Run ``core.limit.note_wrong`` or ``note_right`` on one bucket, in one step."""
+    async def note_guess(self, key: bytes, *, wrong: bool, limits: GuessLimits, now: Instant) -> bool:
+        """Run ``core.limit.note_wrong`` or ``note_right`` on one bucket, in one step.
+
+        False where a wrong one was beyond a budget: whoever evaluated it did not know of all that this store knows.
+        """
         ...
 
 

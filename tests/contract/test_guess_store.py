@@ -42,6 +42,24 @@ def test_a_right_guess_ends_the_streak_and_buys_no_wrong_ones(store: str, tmp_pa
 
 
 @every_store
+def test_a_wrong_guess_beyond_a_budget_is_kept_and_told_of(store: str, tmp_path: Path) -> None:
+    """Two fast stores that count by themselves must not let through what each of them may."""
+
+    async def journey() -> None:
+        three = GuessLimits((Rate(3, HOUR), Rate(1_000, DAY)), 1_000)
+        async with a_world(store, tmp_path) as world:
+            noting = (world.store.note_guess(KEY, wrong=True, limits=three, now=START) for _ in range(AT_ONCE))
+            told = await asyncio.gather(*noting)
+            assert [True] * 3 == sorted(told, reverse=True)[:3]
+            assert 3 == sum(told)
+            assert AT_ONCE == (await world.store.guesses(KEY)).streak
+            assert await world.store.note_guess(KEY, wrong=False, limits=three, now=START)
+            assert await world.store.note_guess(KEY, wrong=True, limits=three, now=START + HOUR)
+
+    run(journey())
+
+
+@every_store
 def test_an_app_is_found_by_its_id(store: str, tmp_path: Path) -> None:
     async def journey() -> None:
         async with a_world(store, tmp_path) as world:

@@ -30,10 +30,12 @@ def note_guess(
     wrong: bool,  # noqa: FBT001 - passed by the store in order
     limits: GuessLimits,
     now: Instant,
-) -> None:
+) -> bool:
     """``GuessStore.note_guess``."""
     guesses = tables.guesses(key)
-    if wrong:
-        tables.set_guesses(key, limit.note_wrong(guesses, limits, now))
-    elif guesses.streak:
-        tables.set_guesses(key, limit.note_right(guesses))
+    if not wrong:
+        if guesses.streak:
+            tables.set_guesses(key, limit.note_right(guesses))
+        return True
+    tables.set_guesses(key, limit.note_wrong(guesses, limits, now))
+    return limit.guess_wait(guesses.log, limits.budgets, now) == 0

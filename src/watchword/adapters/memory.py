@@ -276,8 +276,8 @@ class MemoryStore:
     async def guesses(self, key: bytes) -> Guesses:
         return self.tables.guesses(key)
 
-    async def note_guess(self, key: bytes, *, wrong: bool, limits: GuessLimits, now: Instant) -> None:
-        guess_steps.note_guess(self.tables, key, wrong, limits, now)
+    async def note_guess(self, key: bytes, *, wrong: bool, limits: GuessLimits, now: Instant) -> bool:
+        return guess_steps.note_guess(self.tables, key, wrong, limits, now)
 
     async def app(self, app: bytes) -> App | None:
         return self.tables.app(app)

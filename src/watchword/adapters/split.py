@@ -244,8 +244,8 @@ class SplitStore:
     async def guesses(self, key: bytes) -> Guesses:
         return await self.durable.guesses(key)
 
-    async def note_guess(self, key: bytes, *, wrong: bool, limits: GuessLimits, now: Instant) -> None:
-        await self.durable.note_guess(key, wrong=wrong, limits=limits, now=now)
+    async def note_guess(self, key: bytes, *, wrong: bool, limits: GuessLimits, now: Instant) -> bool:
+        return await self.durable.note_guess(key, wrong=wrong, limits=limits, now=now)
 
     async def app(self, app: bytes) -> App | None:
         return await self.durable.app(app)

@@ -259,8 +259,9 @@ class PostgresStore:
         found: Guesses = await self._look(PostgresTables.guesses, key)
         return found
 
-    async def note_guess(self, key: bytes, *, wrong: bool, limits: GuessLimits, now: Instant) -> None:
-        await self._submit(guess_steps.note_guess, key, wrong, limits, now)
+    async def note_guess(self, key: bytes, *, wrong: bool, limits: GuessLimits, now: Instant) -> bool:
+        taken: bool = await self._submit(guess_steps.note_guess, key, wrong, limits, now)
+        return taken
 
     async def app(self, app: bytes) -> App | None:
         found: App | None = await self._look(PostgresTables.app, app)

@@ -241,8 +241,9 @@ class SqliteStore:
         with our_words():
             return self._read.guesses(key)
 
-    async def note_guess(self, key: bytes, *, wrong: bool, limits: GuessLimits, now: Instant) -> None:
-        await self._submit(guess_steps.note_guess, key, wrong, limits, now)
+    async def note_guess(self, key: bytes, *, wrong: bool, limits: GuessLimits, now: Instant) -> bool:
+        taken: bool = await self._submit(guess_steps.note_guess, key, wrong, limits, now)
+        return taken
 
     async def app(self, app: bytes) -> App | None:
         with our_words():

@@ -18,7 +18,7 @@ from typing import Final
 from watchword.adapters.valkey.layout import GUESSES_LIE, bucket
 from watchword.adapters.valkey.one import Wire
 from watchword.adapters.valkey.row import pack_guesses, unpack_guesses
-from watchword.adapters.valkey.scripts import FORGIVE, PEEK
+from watchword.adapters.valkey.scripts import FORGET, FORGIVE, PEEK
 from watchword.core.instant import Instant
 from watchword.core.limit import Guesses, GuessLimits
 from watchword.core.verification import Verification, guess_key
@@ -72,8 +72,9 @@ class GuessBook:
         """Write to the durable store what became of a guess, before anybody hears of it.
 
         Raises:
-            StoreError: a wrong guess could not be written, or the term has changed since it was evaluated, and the new
-                one may have loaded the bucket without it. Nobody hears then what became of it.
+            StoreError: a wrong guess could not be written; or the term has changed since it was evaluated, and the new
+                one may have loaded the bucket without it; or it was beyond the budget that is kept there, because
+                another master counts as well. Nobody hears then what became of it.
         """
         key = guess_key(verification)
         if word != WRONG:
@@ -81,6 +82,9 @@ class GuessBook:
                 await self._durable.note_guess(key, wrong=False, limits=limits, now=now)
             return
         term = self._wire.term(bucket(key))
-        await self._durable.note_guess(key, wrong=True, limits=limits, now=now)
+        if not await self._durable.note_guess(key, wrong=True, limits=limits, now=now):
+            with suppress(UnavailableError):
+                await self._wire.run(FORGET, (bucket(key),))  # to be loaded with what others have counted
+            raise StoreError("Valkey: guesses were counted elsewhere, as if there were two masters")
         if self._wire.term(bucket(key)) != term:
             raise StoreError("Valkey: another term began while a guess was written down")
