@@ -19,7 +19,7 @@ RULES = Rules(limits=Limits((), (), (), (), (Rate(BUDGET, HOUR),)))
 
 async def guess(world: World, most: int) -> list[str]:
     """Guess wrongly until that is refused; what was heard each time."""
-    heard: list[str] = []
+    heard, raw, code = list[str](), b"", ""
     for number in range(most):
         if number % 5 == 0:
             raw, code = await world.send()
