@@ -24,6 +24,7 @@ import socket
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -66,6 +67,7 @@ SERVER: dict[str, Any] = {  # the web server's own settings; ``make bench`` meas
     "timeout_graceful_shutdown": GRACE,
 }
 _ENDS = (signal.SIGINT, signal.SIGTERM)
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 8.0  # seconds until a worker that could not start is tried again
 READY = 30.0  # seconds for workers to be ready before the welcome is printed all the same
 
 
@@ -289,6 +291,7 @@ class _Supervisor(Multiprocess):
         self._check = check
         self._log = log
         self._began = False
+        self._later: dict[int, tuple[float, float]] = {}  # of places: when to try again, and how long to wait then
 
     def init_processes(self) -> None:
         super().init_processes()
@@ -306,6 +309,8 @@ class _Supervisor(Multiprocess):
                 continue
             process.kill()
             process.join()
+            if not self._is_due(place, process.exitcode):
+                continue
             try:
                 self._check()
             except WatchwordError as error:
@@ -314,6 +319,19 @@ class _Supervisor(Multiprocess):
             self._log.record("worker.replaced", code=process.exitcode)
             self.processes[place] = Process(self.config, self.sockets)
             self.processes[place].start()
+
+    def _is_due(self, place: int, code: int | None) -> bool:
+        """Whether to replace a worker now: one that could not start, for want of a store say, later each time."""
+        if code != STARTUP_FAILURE:
+            self._later.pop(place, None)
+            return True
+        due, pause = self._later.get(place, (0.0, FIRST_PAUSE))
+        if due and time.monotonic() >= due:
+            self._later[place] = 0.0, pause
+            return True
+        if not due:
+            self._later[place] = time.monotonic() + pause, min(2 * pause, LONGEST_PAUSE)
+        return False
 
     def restart_all(self) -> None:
         """Replace the workers, or leave them be where new ones could not start."""
