@@ -2,7 +2,8 @@
 
 The head is written by position (``scripts/rows.lua`` reads it): the term of the server that took it, then status,
 attempts and what a check compares. Behind it is everything, verification and deliveries, in MessagePack, so that a
-field which a struct gains at its end costs nothing here and is left unread by older processes.
+field which a verification gains at its end costs nothing here. Older processes leave it unread, and as it is where they
+write the row again: while a service is upgraded process by process, both are at work.
 
 Not handled here: who may change a row, and when (``verification.py``, ``outbox.py``).
 
@@ -44,17 +45,24 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(tuple[Verification, tuple[Delivery, ...]]).decode
 _decode_first: Final = msgspec.msgpack.Decoder(tuple[Verification, msgspec.Raw]).decode
 _UNTRIED: Final = bytes(_GUESSES.size)
+_KNOWN: Final = len(Verification.__struct_fields__)
 
 
 class Record(msgspec.Struct, frozen=True):
-    """A row as it was read: ``packed`` is what it must still be where it is replaced."""
+    """A row as it was read: ``packed`` is what it must still be where it is replaced.
+
+    ``later`` is what a newer version keeps at the end of a verification.
+    """
 
     verification: Verification
     deliveries: Sequence[Delivery]
     packed: bytes
+    later: Sequence[object] = ()
 
 
-def pack(verification: Verification, deliveries: Sequence[Delivery], term: bytes) -> bytes:
+def pack(
+    verification: Verification, deliveries: Sequence[Delivery], term: bytes, later: Sequence[object] = ()
+) -> bytes:
     """Write a row."""
     v = verification
     flags = (BINDING if v.purpose == "binding" else 0) | (DECOY if v.decoy else 0)
@@ -65,14 +73,15 @@ def pack(verification: Verification, deliveries: Sequence[Delivery], term: bytes
     compared = b"".join(
         bytes((len(text),)) + text for text in (guess_key(v), v.purpose.encode(), v.address, v.action or b"")
     )
-    return head + compared + _encode((v, deliveries))
+    whole = [*msgspec.structs.astuple(v), *later] if later else v
+    return head + compared + _encode((whole, deliveries))
 
 
 def unpack(packed: bytes, term: bytes) -> Record:
     """Read a row, as it is to be seen under a term."""
-    at = _behind(packed)
-    body, deliveries = _decode(memoryview(packed)[at:])
-    return Record(_seen(packed, body, term), deliveries, packed)
+    behind = memoryview(packed)[_behind(packed) :]
+    body, deliveries = _decode(behind)
+    return Record(_seen(packed, body, term), deliveries, packed, _later(behind))
 
 
 def unpack_verification(packed: bytes, term: bytes) -> Verification:
@@ -86,6 +95,14 @@ def _seen(packed: bytes, body: Verification, term: bytes) -> Verification:
     expires_at = body.expires_at if wrote == term else min(body.expires_at, body.created_at)
     decoy = bool(flags & DECOY)
     return msgspec.structs.replace(body, status=_STATUS[stored], attempts=attempts, decoy=decoy, expires_at=expires_at)
+
+
+def _later(behind: memoryview) -> Sequence[object]:
+    # An array of two (0x92), and in it first the verification: an array of more than fifteen (0xdc, and how many).
+    if int.from_bytes(behind[2:4], "big") <= _KNOWN:
+        return ()
+    fields: list[object] = msgspec.msgpack.decode(behind)[0]
+    return fields[_KNOWN:]
 
 
 def letter(status: Status) -> bytes:

@@ -75,7 +75,7 @@ class Rows:
             due += [place, b"" if delivery.due_at is None else delivery.due_at]
             if delivery.status is DeliveryStatus.SENT and not tables.row.decoy:
                 sent = (place, delivery.at)
-        packed = pack(tables.row, tables.deliveries(raw), term_of(record.packed))
+        packed = pack(tables.row, tables.deliveries(raw), term_of(record.packed), record.later)
         now = await self._wire.run(
             SWAP,
             (key, layout.due(partition), layout.recent(partition)),
