@@ -58,6 +58,8 @@ def test_the_document_holds_the_odds_and_what_is_refused(command: Command) -> No
         "probability": pytest.approx(5e-6, rel=0.01),
     }
     assert [] == document["chosen"]
+    # One for all profiles: no longer than the minute that ASVS 10.4.3 has for level 3.
+    assert {"handoff": 60, "elsewhere": ["login", "step_up", "address_confirmation"]} == document["links"]
 
 
 def test_without_a_budget_the_odds_say_so(command: Command, tmp_path: Path) -> None:

@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from watchword.cli import console
+from watchword.core.handoff import LIFETIME
 from watchword.core.instant import HOUR, MINUTE, SECOND, Span
 from watchword.core.odds import Odds, odds_of
 from watchword.core.policy import CHANNELS, PURPOSES, Profile, Rule, Rules
+from watchword.core.verification import NOT_ELSEWHERE
 from watchword.settings import Settings
 
 
@@ -41,6 +43,7 @@ def document(rules: Rules) -> dict[str, object]:
         "failure_ceiling": profile.failure_ceiling,
         "skew": profile.skew,
         "resend_after": [span // SECOND for span in profile.resend_after],
+        "links": {"handoff": LIFETIME // SECOND, "elsewhere": _elsewhere()},
         "departures": [{"clause": clause, "text": text} for clause, text in profile.departures.items()],
         "sms": _duties(rules),
         "chosen": [each._asdict() for each in rules.chosen],
@@ -72,6 +75,11 @@ def told(rule: Rule | None) -> str:
     return lifetime if lifetime == ceiling else f"{lifetime}, at most {ceiling}"
 
 
+def _elsewhere() -> list[str]:
+    """What a link may be confirmed for on another device."""
+    return [purpose for purpose in PURPOSES if purpose not in NOT_ELSEWHERE]
+
+
 def _span(span: Span) -> str:
     return f"{span // HOUR} h" if span > HOUR and span % HOUR == 0 else f"{span // MINUTE} min"
 
@@ -91,6 +99,7 @@ def _lines(rules: Rules) -> Iterator[str]:
     waits = ", ".join(str(span // SECOND) for span in profile.resend_after)
     yield f"tries: {profile.attempts} a verification; {profile.failure_ceiling} failures in a row close or disable"
     yield f"resends: after {waits} s; authenticator codes: {profile.skew} step{'s' * (profile.skew != 1)} early or late"
+    yield f"links: a hand-off lives {LIFETIME // SECOND} s; confirmed on another device for {', '.join(_elsewhere())}"
     yield ""
     yield "SMS, a restricted channel (NIST SP 800-63B-4 3.2.9)"
     yield from (f"  {name}: {', '.join(kept) if isinstance(kept, list) else kept}" for name, kept in _kept(rules))
