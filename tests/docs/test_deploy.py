@@ -119,6 +119,20 @@ def test_valkeys_user_may_do_what_the_page_says() -> None:
     assert set(rule.split()) == set(written.split())
 
 
+def test_a_rotated_key_is_taken_up_by_every_container_that_has_the_key_file() -> None:
+    page = (ROOT / "docs" / "how-to" / "rotate-keys.md").read_text(encoding="utf-8")
+    engine = "docker compose --file deploy/compose.yaml"
+    (rotate,) = re.findall(rf"^{engine} exec (\w+) watchword keys rotate$", page, flags=re.MULTILINE)
+    (told,) = re.findall(rf"^{engine} kill --signal HUP (.+)$", page, flags=re.MULTILINE)
+    (volume,) = [each for each in COMPOSE["services"][rotate]["volumes"] if each.startswith("keys:")]
+    has_it = {name for name, each in COMPOSE["services"].items() if volume in each.get("volumes", [])}
+
+    assert f"WATCHWORD_KEY_FILE={volume.removeprefix('keys:')}/" in DOCKERFILE
+    assert has_it == set(told.split()) == set(OURS)
+    # The signal goes to the first process of the container, which is to be ours and no shell.
+    assert re.search(r'^ENTRYPOINT \["[^"]*watchword"\]$', DOCKERFILE, flags=re.MULTILINE)
+
+
 def test_the_image_runs_as_nobody_in_particular_with_settings_that_are_some() -> None:
     assert re.search(r"^USER 10001$", DOCKERFILE, flags=re.MULTILINE)
     assert set(re.findall(r"WATCHWORD_\w+", DOCKERFILE)) <= SETTINGS

@@ -168,7 +168,7 @@ def test_a_gateway_that_drops_the_fragment_leaves_the_code_and_the_whole_link(
     tab = page.context.new_page()
     open_link(tab, Rewriter(tab, "{address}").wrap(mail.link))
     expect(tab.get_by_role("heading", name="This link is not complete")).to_be_visible()
-    expect(tab.locator("#incomplete-text")).to_contain_text("type the code from the mail")
+    expect(tab.locator("#incomplete-text")).to_contain_text("If the mail has a code, too")
     is_untouched(place, verification)
     page.get_by_label("Code", exact=True).fill(mail.code)
     page.keyboard.press("Enter")
