@@ -225,19 +225,6 @@ def test_an_address_of_something_else_is_no_lost_verification() -> None:
             client.get("vf_AZqyDZ0AAAECAwQFBgcICQ")
 
 
-def test_on_a_second_event_loop_the_awaiting_client_says_that_it_needs_one_of_its_own(app: RunningApp) -> None:
-    client = AsyncClient(app.address, app.key)
-
-    async def create() -> str:
-        return (await client.create(to=TO, purpose="recovery")).status
-
-    with asyncio.Runner() as first:
-        assert "pending" == first.run(create())
-        with asyncio.Runner() as second, pytest.raises(UnavailableError, match="another event loop"):
-            second.run(create())
-        first.run(client.aclose())
-
-
 def test_an_id_that_nobody_made_is_unknown(client: Client) -> None:
     with pytest.raises(UnknownError):
         client.get("vf_AZqyDZ0AAAECAwQFBgcICQ")

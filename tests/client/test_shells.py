@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import traceback
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import pytest
 
 from tests.client.answers import ID, KEY, body, problem
 from tests.client.both import BOTH, Shell
-from watchword.client import Allowance, Rate
+from watchword.client import Allowance, AsyncClient, Rate
 from watchword.errors import MismatchError, RateLimitedError, UnavailableError
 
 HERE = "http://127.0.0.1:8000/codes"
@@ -58,6 +59,36 @@ def test_a_client_that_was_closed_says_so_and_sends_nothing(shell: Shell) -> Non
     with pytest.raises(UnavailableError, match="was closed"):
         client.call("check", ID, "123456", **CHECKED)
     assert 1 == len(service.asked)
+
+
+class ItsOwn:
+    """Answers on the first loop that it is asked on. On another it raises what a connection of asyncio's does there."""
+
+    def __init__(self, *, breaks: bool = False) -> None:
+        self._loops = [] if not breaks else [asyncio.new_event_loop()]
+        for loop in self._loops:
+            loop.close()
+
+    def __call__(self, _: httpx.Request) -> httpx.Response:
+        self._loops.append(asyncio.get_running_loop())
+        if self._loops[-1] is not self._loops[0]:
+            raise RuntimeError("Event loop is closed")
+        return httpx.Response(201, content=body())
+
+
+def test_on_a_second_event_loop_the_awaiting_client_says_that_it_needs_one_of_its_own() -> None:
+    client = AsyncClient(HERE, KEY, unsafe_transport=httpx.MockTransport(ItsOwn()))
+
+    assert ID == asyncio.run(client.create(to="maria@example.org", purpose="login")).id
+    with pytest.raises(UnavailableError, match="another event loop"):
+        asyncio.run(client.create(to="maria@example.org", purpose="login"))
+
+
+def test_what_breaks_on_its_own_event_loop_is_passed_on_as_it_is() -> None:
+    client = AsyncClient(HERE, KEY, unsafe_transport=httpx.MockTransport(ItsOwn(breaks=True)))
+
+    with pytest.raises(RuntimeError, match="closed"):
+        asyncio.run(client.create(to="maria@example.org", purpose="login"))
 
 
 @both

@@ -57,6 +57,7 @@ LEVELS = {
     "worker.replaced": "warning",
     "task.failed": "error",
     "keys.refused": "error",
+    "keys.unchecked": "warning",
     "http.failed": "error",
     "http.broke": "error",
     "http.unauthenticated": "warning",

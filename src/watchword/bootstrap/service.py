@@ -91,9 +91,11 @@ class Service(Wiring):
         await self.store.open()
         try:
             await claim_keys(self.settings)
-        except (SettingsError, StoreError):
+        except SettingsError:
             await self.store.aclose()
             raise
+        except StoreError as error:  # a store that cannot be read refuses everything else by itself
+            self.audit.record("keys.unchecked", detail=error.detail)
         self._started = True
         if self.minted is not None:
             self._valid_keys[core.hash_key(self.minted.api_key)] = (await self._development_app()).id
