@@ -124,7 +124,7 @@ def as_it_was(file: Path, *, kept: bool) -> None:
             connection.execute("INSERT INTO send_buckets VALUES (?, ?, ?)", (b"B" + key[1:], *figures[width]))
             if not kept:
                 connection.execute("DELETE FROM guard_rows WHERE key = ?", (key,))
-    connection.execute("DROP TABLE key_check")
+    connection.execute("DROP TABLE key_mark")
     connection.execute("CREATE INDEX guard_rows_idle ON guard_rows (idle_at); PRAGMA user_version = 7")
     connection.close()
 

@@ -364,7 +364,7 @@ def test_what_was_sent_out_of_valkey_holds_to_its_keys_as_a_database_does(tmp_pa
     with pytest.raises(SettingsError, match=r"not the one that .*watchword\.db was written with"):
         bootstrap.prepare(settings)
     with closing(connect(tmp_path / "watchword.db")) as connection:  # as a version before left it
-        connection.execute("DELETE FROM key_check")
+        connection.execute("DELETE FROM key_mark")
     with pytest.raises(SettingsError, match="not the one that Valkey was written with"):
         bootstrap.prepare(settings)
 

@@ -61,23 +61,16 @@ def test_a_client_that_was_closed_says_so_and_sends_nothing(shell: Shell) -> Non
     assert 1 == len(service.asked)
 
 
-class ItsOwn:
-    """Answers on the first loop that it is asked on. On another it raises what a connection of asyncio's does there."""
+def test_on_a_second_event_loop_the_awaiting_client_says_that_it_needs_one_of_its_own() -> None:
+    loops: list[object] = []
 
-    def __init__(self, *, breaks: bool = False) -> None:
-        self._loops = [] if not breaks else [asyncio.new_event_loop()]
-        for loop in self._loops:
-            loop.close()
-
-    def __call__(self, _: httpx.Request) -> httpx.Response:
-        self._loops.append(asyncio.get_running_loop())
-        if self._loops[-1] is not self._loops[0]:
-            raise RuntimeError("Event loop is closed")
+    def answer(_: httpx.Request) -> httpx.Response:
+        loops.append(asyncio.get_running_loop())
+        if loops[-1] is not loops[0]:
+            raise RuntimeError("Event loop is closed")  # as a connection of asyncio's does that the first one opened
         return httpx.Response(201, content=body())
 
-
-def test_on_a_second_event_loop_the_awaiting_client_says_that_it_needs_one_of_its_own() -> None:
-    client = AsyncClient(HERE, KEY, unsafe_transport=httpx.MockTransport(ItsOwn()))
+    client = AsyncClient(HERE, KEY, unsafe_transport=httpx.MockTransport(answer))
 
     assert ID == asyncio.run(client.create(to="maria@example.org", purpose="login")).id
     with pytest.raises(UnavailableError, match="another event loop"):
@@ -85,9 +78,12 @@ def test_on_a_second_event_loop_the_awaiting_client_says_that_it_needs_one_of_it
 
 
 def test_what_breaks_on_its_own_event_loop_is_passed_on_as_it_is() -> None:
-    client = AsyncClient(HERE, KEY, unsafe_transport=httpx.MockTransport(ItsOwn(breaks=True)))
+    def breaks(_: httpx.Request) -> httpx.Response:
+        raise RuntimeError("broken")
 
-    with pytest.raises(RuntimeError, match="closed"):
+    client = AsyncClient(HERE, KEY, unsafe_transport=httpx.MockTransport(breaks))
+
+    with pytest.raises(RuntimeError, match="broken"):
         asyncio.run(client.create(to="maria@example.org", purpose="login"))
 
 

@@ -239,6 +239,17 @@ def test_what_is_confirmed_on_another_device_goes_on_in_the_window_that_asked(
     is_signed_in(page, to)
 
 
+def test_a_page_that_leads_back_nowhere_any_more_says_so(place: Place, page: Page, to: str) -> None:
+    """Its app has withdrawn the address since, which is told where a hand-off would be made (tests/flows)."""
+    page.clock.install()
+    sign_in(page, place, to, hosted=True)
+    expect(page.locator("watchword-code").get_by_label("Code")).to_be_visible()
+    withdrawn = {"code": "not_accepted", "reason": "canceled", "status": 422}
+    page.route("**/v1/pages/*/open", lambda route: route.fulfill(status=422, json=withdrawn))
+    page.clock.run_for(6_000)
+    ends_with(page, "canceled")
+
+
 def test_what_was_confirmed_goes_on_again_until_it_is_collected(place: Place, page: Page, to: str) -> None:
     verification = sign_in(page, place, to, hosted=True)
     code = place.mail(to).code

@@ -223,6 +223,7 @@ def test_on_a_corrupt_file_every_answer_is_a_refusal_without_a_word_of_what_is_i
             assert len(site.relay.messages) == 1
             assert await service.finish() == 0
             assert b"Traceback" not in service.log.read_bytes()
+            assert b'"keys.unchecked"' in service.log.read_bytes()
 
     asyncio.run(journey())
 

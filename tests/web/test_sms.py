@@ -64,6 +64,8 @@ def test_a_backend_is_told_that_it_is_blocked_and_not_why(site: Site) -> None:
     assert (429, "blocked") == (reply.status, reply.json["code"])
     assert "600" == reply.header("retry-after")
     assert "neighbours" not in reply.text
+    # No limit of the recipient's refused this, and none is blamed.
+    assert ["", ""] == [reply.header(name) for name in ("ratelimit", "ratelimit-policy")]
 
 
 def paged(site: Site, to: str, *, decoy: bool = False) -> Holder:

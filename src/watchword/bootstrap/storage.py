@@ -17,7 +17,7 @@ from watchword.adapters.cores import cores
 from watchword.adapters.meanwhile import Meanwhile
 from watchword.adapters.memory import MemoryStore
 from watchword.adapters.split import SplitStore
-from watchword.adapters.sqlite.key_check import keep_mark, kept_mark
+from watchword.adapters.sqlite.key_mark import keep_mark, kept_mark
 from watchword.adapters.sqlite.look import Schema, holds_verifications, look_at_schema, newest_sealed
 from watchword.adapters.sqlite.scribe import Scribe
 from watchword.adapters.sqlite.store import SqliteStore
@@ -165,15 +165,17 @@ def _what_needs_keys(settings: Settings) -> str | None:
     fast, newest = _newest_in_fast(settings)
     if newest is not None:
         return fast
-    if _kept_mark(settings) is not None:
-        return _durable_place(settings)
+    return _durable_place(settings) if _kept_mark(settings) is not None or _holds_rows(settings) else None
+
+
+def _holds_rows(settings: Settings) -> bool:
+    """Whether the durable store has rows that were made with a key file: it may be older than marks are."""
     address, database = _server(settings), settings.storage.database
     if address is not None:
         from watchword.adapters.postgres.schema import holds_rows  # noqa: PLC0415 (see _server)
 
-        return address.place if asyncio.run(holds_rows(address)) else None
-    holds = database is not None and database_is_there(settings) and holds_verifications(database)
-    return str(database) if holds else None
+        return asyncio.run(holds_rows(address))
+    return database is not None and database_is_there(settings) and holds_verifications(database)
 
 
 def _server(settings: Settings) -> PostgresAddress | None:

@@ -291,7 +291,7 @@ class _Supervisor(Multiprocess):
         self._check = check
         self._log = log
         self._began = False
-        self._later: dict[int, tuple[float, float]] = {}  # of places: when to try again, and how long to wait then
+        self._later: dict[int, tuple[float, float]] = {}  # of places: when to try again, and how long that is
 
     def init_processes(self) -> None:
         super().init_processes()
@@ -325,13 +325,13 @@ class _Supervisor(Multiprocess):
         if code != STARTUP_FAILURE:
             self._later.pop(place, None)
             return True
-        due, pause = self._later.get(place, (0.0, FIRST_PAUSE))
-        if due and time.monotonic() >= due:
-            self._later[place] = 0.0, pause
-            return True
-        if not due:
-            self._later[place] = time.monotonic() + pause, min(2 * pause, LONGEST_PAUSE)
-        return False
+        now = time.monotonic()
+        due, pause = self._later.setdefault(place, (now + FIRST_PAUSE, FIRST_PAUSE))
+        if now < due:
+            return False
+        longer = min(2 * pause, LONGEST_PAUSE)
+        self._later[place] = now + longer, longer
+        return True
 
     def restart_all(self) -> None:
         """Replace the workers, or leave them be where new ones could not start."""

@@ -46,10 +46,10 @@ INDEX_SEED = b"watchword/v1/index/seed"
 INDEX_BLOCK = b"watchword/v1/index/block"
 INDEX_REPORT = b"watchword/v1/index/report"
 INDEX_ACTION = b"watchword/v1/index/action"
-INDEX_CHECK = b"watchword/v1/index/check"
+INDEX_MARK = b"watchword/v1/index/mark"
 _INDEX_LABELS = (
     *(INDEX_RECIPIENT, INDEX_ADDRESS, INDEX_SOURCE, INDEX_IDEMPOTENCY),
-    *(INDEX_SECRET, INDEX_SUBJECT, INDEX_SEED, INDEX_ACTION, INDEX_BLOCK, INDEX_REPORT, INDEX_CHECK),
+    *(INDEX_SECRET, INDEX_SUBJECT, INDEX_SEED, INDEX_ACTION, INDEX_BLOCK, INDEX_REPORT, INDEX_MARK),
 )
 
 _NO_SALT = bytes(32)
@@ -135,7 +135,7 @@ class Keyring:
 
         Of the index key, which no rotation changes.
         """
-        return self.lookup(INDEX_CHECK, b"")
+        return self.lookup(INDEX_MARK, b"")
 
     def root(self, number: int) -> RootKey:
         """The key of that number.

@@ -23,7 +23,6 @@ from watchword.adapters.postgres.link import LOST, as_store_error, connect
 from watchword.errors import SettingsError
 
 _LOCK = 0x57_41_54_43_48_57_52_44  # "WATCHWRD"
-_THERE = "SELECT to_regclass('watchword_schema') IS NOT NULL"
 _MAKE = (
     "CREATE TABLE watchword_schema (number bigint NOT NULL, oldest bigint NOT NULL); "
     "INSERT INTO watchword_schema VALUES (0, 0)"
@@ -60,7 +59,7 @@ async def bring_up_to_date(address: PostgresAddress, migrations: list[str] | Non
 
 async def _migrate(connection: asyncpg.Connection, scripts: list[str], address: PostgresAddress) -> None:
     # Made only where it is missing: who only serves needs no right to make tables.
-    if not await connection.fetchval(_THERE):
+    if not await connection.fetchval(_is_there("watchword_schema")):
         await connection.execute(_MAKE)
     written, oldest = await connection.fetchrow("SELECT number, oldest FROM watchword_schema")
     if oldest > len(scripts):
@@ -111,8 +110,7 @@ async def kept_mark(address: PostgresAddress) -> bytes | None:
     Raises:
         StoreError: the server does not answer or refuses us.
     """
-    there = await _look(address, "SELECT to_regclass('key_check') IS NOT NULL")
-    row = await _look(address, "SELECT mac FROM key_check") if there is not None and there[0] else None
+    row = await _look(address, "SELECT mac FROM key_mark", table="key_mark")
     return None if row is None else row[0]
 
 
@@ -126,20 +124,25 @@ async def keep_mark(address: PostgresAddress, mark: bytes) -> bytes:
     if kept is None:
         # No parameters: a pooler may have another connection for each statement, and none of them is prepared.
         row = f"(1, '\\x{mark.hex()}'::bytea)"
-        await _look(address, f"INSERT INTO key_check (one, mac) VALUES {row} ON CONFLICT DO NOTHING")  # noqa: S608 - hex digits
+        await _look(address, f"INSERT INTO key_mark (one, mac) VALUES {row} ON CONFLICT DO NOTHING")  # noqa: S608 - hex digits
         kept = await kept_mark(address)
     return mark if kept is None else kept
 
 
-async def _look(address: PostgresAddress, query: str) -> asyncpg.Record | None:
+async def _look(address: PostgresAddress, query: str, table: str = "watchword_schema") -> asyncpg.Record | None:
+    """The first row of a query; None where there is none, or no such table."""
     try:
         connection = await connect(address)
         try:
-            return await connection.fetchrow(query) if await connection.fetchval(_THERE) else None
+            return await connection.fetchrow(query) if await connection.fetchval(_is_there(table)) else None
         finally:
             await connection.close(timeout=1)
     except (*LOST, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise as_store_error(error) from error
+
+
+def _is_there(table: str) -> str:
+    return f"SELECT to_regclass('{table}') IS NOT NULL"
 
 
 def known_migrations() -> list[str]:

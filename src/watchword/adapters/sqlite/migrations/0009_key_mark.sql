@@ -1,6 +1,6 @@
 -- Which key file this database was written with: a hash under its index key, written once, compared at every start.
 
-CREATE TABLE key_check (
-    one smallint PRIMARY KEY CHECK (one = 1),
-    mac bytea NOT NULL
+CREATE TABLE key_mark (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    mac BLOB NOT NULL
 );

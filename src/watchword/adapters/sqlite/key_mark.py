@@ -24,7 +24,7 @@ def kept_mark(path: Path) -> bytes | None:
     if not path.exists():
         return None
     with looking(path) as connection:
-        there = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'key_check'").get
+        there = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'key_mark'").get
         return None if there is None else _read(connection)
 
 
@@ -39,11 +39,11 @@ def keep_mark(path: Path, mark: bytes) -> bytes:
         if kept is not None:
             return kept
         begin_patiently(connection)
-        connection.execute("INSERT OR IGNORE INTO key_check (one, mac) VALUES (1, ?)", (mark,))
+        connection.execute("INSERT OR IGNORE INTO key_mark (one, mac) VALUES (1, ?)", (mark,))
         connection.execute("COMMIT")
         return _read(connection) or mark
 
 
 def _read(connection: apsw.Connection) -> bytes | None:
-    kept: bytes | None = connection.execute("SELECT mac FROM key_check").get
+    kept: bytes | None = connection.execute("SELECT mac FROM key_mark").get
     return kept

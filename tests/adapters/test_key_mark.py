@@ -11,7 +11,7 @@ import pytest
 from tests.support.postgres import the_server
 from watchword.adapters.postgres import PostgresAddress, schema
 from watchword.adapters.sqlite import SqliteStore
-from watchword.adapters.sqlite.key_check import keep_mark, kept_mark
+from watchword.adapters.sqlite.key_mark import keep_mark, kept_mark
 from watchword.errors import StoreError
 
 MARKS = [bytes((number,)) * 16 for number in range(16)]
