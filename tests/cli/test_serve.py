@@ -22,7 +22,7 @@ from tests.cli.conftest import COMMAND, Command, Post, Serving, environment
 from tests.support.ports import free_port
 from watchword.adapters import key_file
 from watchword.adapters.system import SystemClock, SystemEntropy
-from watchword.cli.serve import CONNECTIONS, OWN_FILES, bounds_of
+from watchword.cli.listening import CONNECTIONS, OWN_FILES, bounds_of
 from watchword.core.app import write_key
 from watchword.core.policy import PROFILES
 from watchword.errors import SettingsError

@@ -1,6 +1,7 @@
 """``watchword serve``: listen, run the service in this process or in several, say where it is.
 
-Not handled here: what runs (``bootstrap``), requests (``web/``).
+Not handled here: what runs (``bootstrap``), requests (``web/``), a socket and how many it has room for
+(``listening.py``).
 
 Rules:
 
@@ -8,8 +9,7 @@ Rules:
 * the socket is bound here once, so that a taken port is said clearly and workers share it;
 * workers get what was minted as an argument, and leave with their parent;
 * SIGTERM and SIGINT finish what is under way; SIGHUP takes new rules (alone: in place; with workers: one worker
-  after the other is replaced, unless a new one could not start with what is set now);
-* a process has file descriptors for as many connections as it takes, or takes fewer.
+  after the other is replaced, unless a new one could not start with what is set now).
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
-import resource
 import shutil
 import signal
 import socket
@@ -42,6 +41,7 @@ from watchword.adapters.log import Log, listen_to_libraries
 from watchword.adapters.system import SystemClock, settle_to_serve
 from watchword.bootstrap import Minted
 from watchword.cli import console, hangup, welcome
+from watchword.cli.listening import bound, bounds_of
 from watchword.core.instant import SECOND
 from watchword.core.policy import Rules
 from watchword.errors import SettingsError, StoreError, UnavailableError, WatchwordError
@@ -52,9 +52,6 @@ from watchword.web.watch import Bounds
 
 BACKLOG = 2_048
 GRACE = bootstrap.GRACE // SECOND  # for requests that are under way at a shutdown
-CONNECTIONS = 4_096  # at once in one process, or twice the requests it may have under way
-OWN_FILES = 128  # file descriptors for everything that is no client: store, relay, log, libraries
-LEAST_FILES = 64  # with fewer a process cannot even start, or serves hardly anybody
 SERVER: dict[str, Any] = {  # the web server's own settings; ``make bench`` measures a plain function under the same
     "loop": "uvloop",
     "ws": "none",
@@ -76,7 +73,7 @@ def serve(settings: Settings, *, data: str | None, workers: int, delivers: bool 
     if workers > 1 and not settings.storage.durable:
         detail = "With WATCHWORD_STORE=memory each worker would have a store of its own: use one worker."
         raise SettingsError(detail, setting="WATCHWORD_STORE")
-    with _listen(settings.server.bind) as listener:
+    with bound(settings.server.bind, "WATCHWORD_BIND", "--bind") as listener:
         host, port = listener.getsockname()[:2]
         settings = settings.bound_to(Bind(host, port))
         if bootstrap.prepare(settings):
@@ -98,39 +95,9 @@ def serve(settings: Settings, *, data: str | None, workers: int, delivers: bool 
             _serve_together(settings, minted, log, listener, greet, again, workers=workers)
 
 
-def _listen(bind: Bind) -> socket.socket:
-    family = socket.AF_INET6 if ":" in bind.host else socket.AF_INET
-    listener = socket.socket(family)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((bind.host, bind.port))
-    except OSError as error:
-        listener.close()
-        detail = f"Cannot listen on {bind} (WATCHWORD_BIND, --bind): {error.strerror or error}."
-        raise SettingsError(detail, setting="WATCHWORD_BIND") from None
-    return listener
-
-
 def server_config(app: Callable[..., object], *, workers: int = 1, bounds: Bounds | None = None) -> uvicorn.Config:
     """How the web server is set up."""
     return BoundedConfig(app, bounds=bounds or Bounds(), factory=workers > 1, workers=workers, **SERVER)
-
-
-def bounds_of(settings: Settings) -> Bounds:
-    """What strangers may cost one process, within what the system gives it. Workers inherit the limit that is set.
-
-    Raises:
-        SettingsError: the system gives too few file descriptors to run on.
-    """
-    wanted = max(CONNECTIONS, 2 * settings.server.max_at_once)
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < wanted + OWN_FILES:
-        soft = wanted + OWN_FILES if hard == resource.RLIM_INFINITY else min(hard, wanted + OWN_FILES)
-        if soft < LEAST_FILES:
-            raise SettingsError(f"A process may open {soft} files here, and needs {LEAST_FILES}: raise `ulimit -n`.")
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        wanted = min(wanted, max(1, soft - OWN_FILES))
-    return Bounds(connections=wanted)
 
 
 class Again(NamedTuple):

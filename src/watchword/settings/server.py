@@ -25,6 +25,27 @@ class Bind:
     host: str
     port: int
 
+    @classmethod
+    def parse(cls, text: str, setting: str) -> Bind:
+        """Read an address, which ``setting`` names.
+
+        Raises:
+            SettingsError: it is none.
+        """
+        host, colon, port = text.rpartition(":")
+        bare = host.removeprefix("[").removesuffix("]")
+        enclosed = host != bare
+        number = int(port) if port.isdecimal() and port.isascii() and len(port) <= 5 else -1  # noqa: PLR2004 (65535)
+        if not colon or not bare or enclosed != (":" in bare) or not 0 <= number <= 65_535:  # noqa: PLR2004
+            detail = f"{setting} must be host:port, as 127.0.0.1:8000 or [::1]:8000."
+            raise SettingsError(detail, setting=setting)
+        return cls(bare, number)
+
+    @property
+    def local(self) -> Bind:
+        """Where this machine itself reaches what listens there."""
+        return replace(self, host=_FROM_HERE.get(self.host, self.host))
+
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
@@ -43,7 +64,7 @@ class ServerSettings:
     @property
     def local(self) -> Bind:
         """Where this machine itself reaches the service."""
-        return replace(self.bind, host=_FROM_HERE.get(self.bind.host, self.bind.host))
+        return self.bind.local
 
 
 def is_loopback(host: str) -> bool:
@@ -58,7 +79,7 @@ def is_loopback(host: str) -> bool:
 
 def read_server(given: Mapping[str, str], file: Mapping[str, object]) -> ServerSettings:
     """Read the HTTP side. One that is reachable from elsewhere must say under which address."""
-    bind = _bind(given.get("WATCHWORD_BIND", "127.0.0.1:8000"))
+    bind = Bind.parse(given.get("WATCHWORD_BIND", "127.0.0.1:8000"), "WATCHWORD_BIND")
     if "WATCHWORD_PUBLIC_URL" not in given and not is_loopback(bind.host):
         detail = (
             "WATCHWORD_BIND is reachable from elsewhere: set WATCHWORD_PUBLIC_URL to the address people use, as "
@@ -73,17 +94,6 @@ def read_server(given: Mapping[str, str], file: Mapping[str, object]) -> ServerS
         max_at_once=whole(file, "server.max_at_once", 1_000, (1, 100_000)),
         request_time=whole(file, "server.request_time", 10, (1, 300)),
     )
-
-
-def _bind(text: str) -> Bind:
-    host, colon, port = text.rpartition(":")
-    bare = host.removeprefix("[").removesuffix("]")
-    enclosed = host != bare
-    number = int(port) if port.isdecimal() and port.isascii() and len(port) <= 5 else -1  # noqa: PLR2004 (65535)
-    if not colon or not bare or enclosed != (":" in bare) or not 0 <= number <= 65_535:  # noqa: PLR2004
-        detail = "WATCHWORD_BIND must be host:port, as 127.0.0.1:8000 or [::1]:8000."
-        raise SettingsError(detail, setting="WATCHWORD_BIND")
-    return Bind(bare, number)
 
 
 def _public_url(text: str) -> str:
