@@ -10,7 +10,7 @@ import pytest
 from tests.support.site import Site
 from watchword.errors import StoreError
 from watchword.web.api.health import HealthApi
-from watchword.web.app import create_app
+from watchword.web.app import create_app, create_health_app, health_routes, routes
 
 
 class Pings:
@@ -112,3 +112,23 @@ def test_a_store_that_does_not_answer_in_time_is_not_ready(site: Site) -> None:
 
     assert 503 == answer.status
     assert b"did not answer within 0 seconds" in answer.body
+
+
+def test_a_process_that_serves_nobody_has_these_addresses_and_no_other(site: Site) -> None:
+    site.wire.app = create_health_app(site.services)
+    known = {route.path for route in health_routes(site.services)}
+
+    found = {route.path: site.call(route.method, route.path) for route in routes(site.services)}
+
+    assert (
+        {"/healthz", "/readyz", "/metrics"} == known == {path for path, reply in found.items() if reply.status == 200}
+    )
+    assert {"no_such_address"} == {reply.json["code"] for path, reply in found.items() if path not in known}
+
+
+def test_a_process_that_serves_nobody_has_no_page_for_a_browser_that_is_lost(site: Site) -> None:
+    site.wire.app = create_health_app(site.services)
+
+    reply = site.call("GET", "/", headers=[(b"accept", b"text/html")])
+
+    assert (404, "application/problem+json") == (reply.status, reply.header("content-type"))

@@ -114,11 +114,18 @@ def serve(
 
 
 @_root.command(short_help="Deliver what is to be sent, in a process of its own.")
-def courier(data: Directory = None, as_json: Json = False) -> None:
+def courier(
+    bind: Annotated[
+        str | None,
+        Option("--bind", metavar="HOST:PORT", help="Where to answer /healthz, /readyz and /metrics; else nowhere."),
+    ] = None,
+    data: Directory = None,
+    as_json: Json = False,
+) -> None:
     """Deliver what is to be sent, apart from the processes that answer requests."""
     from watchword.cli.courier import courier as run  # noqa: PLC0415
 
-    run(_settings(data), data=data, as_json=as_json)
+    run(_settings(data), bind=bind, data=data, as_json=as_json)
 
 
 @_root.command(cls=_Plain)

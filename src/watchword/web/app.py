@@ -7,7 +7,7 @@ around each of them (``gate.py``).
 from __future__ import annotations
 
 from watchword.core.work import WorkSet
-from watchword.web import wire, wire_authenticator, wire_enrolment, wire_magic_link, wire_notice, wire_secret
+from watchword.web import problems, wire, wire_authenticator, wire_enrolment, wire_magic_link, wire_notice, wire_secret
 from watchword.web.api.authenticator import AuthenticatorApi
 from watchword.web.api.enrolment import EnrolmentApi
 from watchword.web.api.handover import HandoverApi
@@ -25,6 +25,7 @@ from watchword.web.gate import Gate
 from watchword.web.link_pages import LinkPages
 from watchword.web.mailbox import MailboxPages, Session
 from watchword.web.pages import Assets, Pages
+from watchword.web.problems import NoSuchPathError
 from watchword.web.route import Auth, Refusal, Route, Table
 from watchword.web.secret_pages import SecretPages
 from watchword.web.services import Services
@@ -80,6 +81,11 @@ def create_app(services: Services) -> Gate:
     """Put the web layer together."""
     table = Table(at_even_times(routes(services), services.config.stranger_step))
     return Gate(services, table, Pages(services.config).lost)
+
+
+def create_health_app(services: Services) -> Gate:
+    """What a process answers that serves nobody: how it is. To browsers as well, there are no pages."""
+    return Gate(services, Table(health_routes(services)), lambda _: problems.answer(NoSuchPathError()))
 
 
 def routes(services: Services) -> list[Route]:
