@@ -73,8 +73,10 @@ def test_database_and_key_file_lie_in_the_two_directories_that_the_unit_makes(se
     assert 2 == len(made)
 
 
-def test_the_command_of_the_unit_is_one() -> None:
-    (line,) = directives()["ExecStart"]
+@pytest.mark.parametrize("unit", ["watchword", "watchword-courier"])
+def test_the_command_of_a_unit_is_one(unit: str) -> None:
+    text = (ROOT / "deploy" / f"{unit}.service").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^ExecStart=(.*)$", text, re.MULTILINE)
     path, name, *options = line.split()
     serve: Any = getattr(commands, "commands")[name]  # noqa: B009 (a group's, which its type does not tell)
 

@@ -66,7 +66,21 @@ def test_every_setting_and_command_is_one_and_every_secret_comes_from_a_file() -
 def test_only_the_machine_itself_reaches_the_service_and_nobody_the_stores() -> None:
     ports = {name: service.get("ports", []) for name, service in COMPOSE["services"].items()}
 
-    assert {"serve": ["127.0.0.1:8000:8000"], "courier": [], "database": [], "valkey": []} == ports
+    assert {
+        "serve": ["127.0.0.1:8000:8000"],
+        "courier": ["127.0.0.1:8001:8000"],
+        "database": [],
+        "valkey": [],
+    } == ports
+
+
+def test_a_courier_answers_where_the_image_asks_whether_it_is_ready() -> None:
+    courier = COMPOSE["services"]["courier"]
+    command, *options = courier["command"]
+
+    assert ("courier", ["--bind", "0.0.0.0:8000"]) == (command, options)
+    assert "healthcheck" not in courier  # that of the image
+    assert "HTTPConnection('127.0.0.1', 8000, timeout=4); c.request('GET', '/readyz')" in DOCKERFILE
 
 
 @needs("openssl", "sh")
@@ -168,6 +182,6 @@ def test_the_couriers_unit_is_as_tight_as_the_services() -> None:
 
     assert tail
     assert tail == ours.partition("# It needs its two directories")[2]
-    assert "watchword courier\n" in ours
+    assert "watchword courier --bind 127.0.0.1:" in ours
     assert "smtps:" not in ours
     assert "postgresql:" not in ours

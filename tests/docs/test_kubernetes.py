@@ -21,7 +21,7 @@ from watchword.adapters.postgres import PostgresAddress
 from watchword.adapters.valkey.address import ValkeyAddress
 from watchword.cli.commands import commands
 from watchword.settings_table import ENVIRONMENT
-from watchword.web.app import routes
+from watchword.web.app import health_routes
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "kubernetes"
@@ -89,7 +89,8 @@ def test_every_command_and_setting_is_one_and_no_service_adds_variables_of_its_o
     command, *options = container["args"]
     known: Any = getattr(commands, "commands")  # noqa: B009 (a group's, which its type does not tell)
 
-    assert set(options) <= {option for parameter in known[command].params for option in parameter.opts}
+    given = {option for option in options if option.startswith("--")}
+    assert given <= {option for parameter in known[command].params for option in parameter.opts}
     assert SETTINGS.keys() <= {setting.name for setting in ENVIRONMENT}
     assert all(isinstance(value, str) for value in SETTINGS.values())
     # A Service by our name would set WATCHWORD_PORT and others, and what is unknown is refused.
@@ -131,10 +132,11 @@ def test_the_addresses_in_the_example_are_read_and_hold_no_password() -> None:
     assert f"sslrootcert={SETTINGS['WATCHWORD_FAST_STORE_CA']}" in example["store"]
 
 
-def test_probes_ask_what_the_service_answers_and_a_dead_database_restarts_nobody() -> None:
-    (container,) = pod("serve")["containers"]
+@pytest.mark.parametrize("name", OURS)
+def test_probes_ask_what_a_pod_answers_and_a_dead_database_restarts_nobody(name: str) -> None:
+    (container,) = pod(name)["containers"]
     asked = {kind: container[f"{kind}Probe"]["httpGet"] for kind in ("startup", "liveness", "readiness")}
-    paths = {route.path for route in routes(services_of(World()))}
+    paths = {route.path for route in health_routes(services_of(World()))}
 
     assert {"startup": "/healthz", "liveness": "/healthz", "readiness": "/readyz"} == {
         kind: each["path"] for kind, each in asked.items()
@@ -143,6 +145,7 @@ def test_probes_ask_what_the_service_answers_and_a_dead_database_restarts_nobody
     assert {"http"} == {each["port"] for each in asked.values()}
     assert [{"name": "http", "containerPort": 8000}] == container["ports"]
     assert "WATCHWORD_BIND=0.0.0.0:8000" in DOCKERFILE
+    assert name == "serve" or ["--bind", "0.0.0.0:8000"] == container["args"][1:]  # that setting is for serve
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -156,19 +159,30 @@ def test_one_always_stays_and_its_pods_are_those_that_are_selected(name: str) ->
     assert labels == spread["labelSelector"]["matchLabels"]
 
 
-def test_nobody_reaches_a_courier_and_only_proxy_and_monitoring_reach_what_serves() -> None:
+def let_in(policy: dict[str, Any]) -> list[str]:
+    """The namespaces whose pods may reach those of a policy, at their one port."""
+    (rule,) = policy["ingress"]
+    assert [{"protocol": "TCP", "port": "http"}] == rule["ports"]
+    return [peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for peer in rule["from"]]
+
+
+def test_only_monitoring_reaches_a_courier_and_only_that_and_the_proxy_reach_what_serves() -> None:
     policies = {each["metadata"]["name"]: each["spec"] for each in MANIFESTS if each["kind"] == "NetworkPolicy"}
-    serve = named("Deployment", "serve")["spec"]["template"]["metadata"]["labels"]
+    labels = [named("Deployment", name)["spec"]["template"]["metadata"]["labels"] for name in OURS]
 
     assert {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]} == policies["nothing-else"]
     assert (
-        [serve]
+        labels
         == [policy["podSelector"]["matchLabels"] for policy in policies.values() if policy.get("ingress")]
-        == [named("Service", "watchword")["spec"]["selector"]]
+        == [named("Service", name)["spec"]["selector"] for name in ("watchword", "courier")]
     )
-    (rule,) = policies["serve"]["ingress"]
-    assert ["ingress-nginx", "monitoring"] == [
-        peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for peer in rule["from"]
-    ]
+    assert [["ingress-nginx", "monitoring"], ["monitoring"]] == [let_in(policies[name]) for name in OURS]
     (out,) = policies["out"]["egress"]
     assert {53, 5432, 6379, 465, 587} == {port["port"] for port in out["ports"]}
+
+
+def test_every_courier_is_scraped_by_its_own_name_also_while_it_is_not_ready() -> None:
+    service = named("Service", "courier")["spec"]
+
+    assert ("None", True) == (service["clusterIP"], service["publishNotReadyAddresses"])
+    assert [{"name": "http", "port": 8000, "targetPort": "http"}] == service["ports"]
