@@ -91,7 +91,7 @@ def token_of(app: bytes, raw: bytes) -> bytes:
 
 def ticket_of(app: bytes, raw: bytes) -> bytes:
     """Section 1."""
-    return prf(hkdf(ROOTS[raw[6]], "watchword/v1/page"), app + raw)
+    return prf(hkdf(ROOTS[raw[6]], "watchword/v1/word"), app + raw)
 
 
 def derivation() -> Iterator[Case]:
@@ -123,7 +123,7 @@ def enrolments() -> Iterator[Case]:
         for number, root in ROOTS.items():
             for tail in tails:
                 raw = NOON.to_bytes(6, "big") + tail
-                ticket = prf(hkdf(root, "watchword/v1/page"), app + raw)
+                ticket = prf(hkdf(root, "watchword/v1/word"), app + raw)
                 expect = {
                     "ticket": ticket.hex(),
                     "page_url": f"{PUBLIC_URL}/a/au_{b64(raw)}#{b64(ticket)}",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from tests.support.world import a_keyring
-from watchword.core import ids, magic_link, particulars
+from watchword.core import ids, magic_link, particulars, passcode
 from watchword.core.handoff import Kind, write_handoff
 from watchword.core.magic_link import LinkWanted
 from watchword.core.particulars import Particulars
 from watchword.core.verification import CODE, LINK
+from watchword.core.words import COUNTERSIGNS, SIGNS
 from watchword.errors import InvalidInputError
 
 APP, RAW = b"a" * 16, ids.verification_id(1_795_000_000_000, 1, b"r" * 9)
@@ -20,8 +21,15 @@ def test_no_two_purposes_share_a_value() -> None:
     token, ticket = magic_link.derive_token(ring, APP, RAW), magic_link.derive_ticket(ring, APP, RAW)
     values = [token, ticket, *(magic_link.link_proof(key) for key in (token, ticket))]
     values += [magic_link.page_proof(key) for key in (token, ticket)]
-    values += [ring.root(1).code.digest(APP + RAW), ring.root(1).word.digest(APP + RAW)]
+    values += [ring.root(1).code.digest(APP + RAW)]
     assert len(set(values)) == len(values)
+
+
+def test_a_ticket_begins_with_what_its_watchword_is_made_of_and_has_240_bits_more() -> None:
+    ring = a_keyring()
+    ticket = magic_link.derive_ticket(ring, APP, RAW)
+    assert passcode.derive_watchword(ring, APP, RAW) == (SIGNS[ticket[0]], COUNTERSIGNS[ticket[1]])
+    assert 32 == len(ticket)
 
 
 def test_another_app_or_id_has_another_token() -> None:

@@ -158,7 +158,7 @@ class Canary:
             self.sinks.key(name, secret)
             for label in (
                 *(keyring.CODE, keyring.WORD, keyring.SEAL, keyring.INDEX_RECIPIENT, keyring.INDEX_SOURCE),
-                *(keyring.LINK, keyring.PAGE, keyring.HANDOFF, keyring.INDEX_ACTION),
+                *(keyring.LINK, keyring.HANDOFF, keyring.INDEX_ACTION),
             ):
                 self.sinks.key(f"{name}, {label.decode()}", keyring.derive(secret, label))
         assert {"file service.log", "file data/watchword.db", "metrics"} <= self.sinks.texts.keys()

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from binascii import a2b_base64, b2a_base64
 
-# What may stand last, by how many characters are left over of groups of four: those whose spare bits are clear.
 _ALL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-_LAST = (_ALL, "", _ALL[::16], _ALL[::4])
+# By how many characters are left over of groups of four: what may stand last, which is what has its spare bits clear,
+# and the padding that the decoder asks for.
+_ENDS = ((_ALL, b""), ("", b""), (_ALL[::16], b"=="), (_ALL[::4], b"="))
 _TO_URL = bytes.maketrans(b"+/", b"-_")
+_FROM_URL = bytes.maketrans(b"-_+/", b"+/!!")  # the decoder's alphabet, of which ours has two characters not
 _WRONG = "not base64url in its one spelling"
 
 
@@ -25,12 +27,11 @@ def decode(text: str) -> bytes:
     Raises:
         ValueError: another alphabet, padding, blanks, or spare bits that are set. The text is not repeated.
     """
-    # Two spellings of one key would be two names of it. The decoder takes any spare bits, and its own alphabet.
-    left_over = len(text) % 4
-    if text[-1:] not in _LAST[left_over] or "+" in text or "/" in text:
+    last, padding = _ENDS[len(text) % 4]
+    if text[-1:] not in last:  # two spellings of one key would be two names of it, and the decoder takes any spare bits
         raise ValueError(_WRONG)
     try:
-        return a2b_base64(text.replace("-", "+").replace("_", "/") + "=" * (-left_over % 4), strict_mode=True)
+        return a2b_base64(text.encode().translate(_FROM_URL) + padding, strict_mode=True)
     except ValueError:  # another character, or one that is not ASCII
         raise ValueError(_WRONG) from None
 

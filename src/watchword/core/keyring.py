@@ -7,6 +7,7 @@ Not handled here: where the keys lie (``adapters/key_file.py``) and when the fil
 
 Rules:
 
+* no two purposes share a key, but for watchword and page ticket, which are one MAC (docs/adr/0050);
 * an id or a sealed value names its key by number; old keys stay until nothing names them;
 * look-up hashes use the separate *index* key, which rotation leaves alone;
 * key bytes appear in no repr and no exception.
@@ -31,7 +32,6 @@ CODE = b"watchword/v1/code"
 WORD = b"watchword/v1/word"
 SEAL = b"watchword/v1/seal"
 LINK = b"watchword/v1/link"
-PAGE = b"watchword/v1/page"
 HANDOFF = b"watchword/v1/handoff"
 WORK = b"watchword/v1/work"
 DEVICE = b"watchword/v1/device"
@@ -98,7 +98,6 @@ class RootKey:
         self.word = Mac(derive(secret, WORD))
         self.seal = AESGCM(derive(secret, SEAL))
         self.link = Mac(derive(secret, LINK))
-        self.page = Mac(derive(secret, PAGE))
         self.work = Mac(derive(secret, WORK))
         self.device = Mac(derive(secret, DEVICE))
         self.handoff = AESGCM(derive(secret, HANDOFF))

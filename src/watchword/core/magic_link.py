@@ -114,13 +114,16 @@ def derive_token(ring: Keyring, app: bytes, verification: bytes) -> bytes:
 
 
 def derive_ticket(ring: Keyring, app: bytes, verification: bytes) -> bytes:
-    """The ticket of a verification's hosted page: HMAC-SHA-256(K_page, app ‖ id)."""
-    return ring.root(ids.key_number(verification)).page.digest(app + verification)
+    """The ticket of a verification's hosted page: HMAC-SHA-256(K_word, app ‖ id).
+
+    Its first two bytes choose the watchword (``core/passcode.py``). Whoever knows that has 240 bits of it to guess.
+    """
+    return ring.root(ids.key_number(verification)).word.digest(app + verification)
 
 
 def derive_enrolment_ticket(ring: Keyring, key_number: int, app: bytes, authenticator: bytes) -> bytes:
     """The ticket of an enrolment page. An authenticator's id names no key, so its row keeps which it was."""
-    return ring.root(key_number).page.digest(app + authenticator)
+    return ring.root(key_number).word.digest(app + authenticator)
 
 
 def link_proof(token: bytes) -> bytes:

@@ -17,6 +17,7 @@ import hmac
 
 from watchword.core import ids
 from watchword.core.keyring import Keyring
+from watchword.core.magic_link import derive_ticket
 from watchword.core.words import COUNTERSIGNS, SIGNS
 from watchword.errors import InvalidInputError
 
@@ -45,10 +46,16 @@ def derive_code(keyring: Keyring, app: bytes, verification: bytes, digits: int) 
 
 
 def derive_watchword(keyring: Keyring, app: bytes, verification: bytes) -> tuple[str, str]:
-    """Derive sign and countersign: the first two bytes of HMAC-SHA-256(K_word, app ‖ id) choose from two lists."""
-    root = keyring.root(ids.key_number(verification))
-    first, second = root.word.digest(app + verification)[:2]
-    return SIGNS[first], COUNTERSIGNS[second]
+    """Derive sign and countersign: the first two bytes of HMAC-SHA-256(K_word, app ‖ id) choose from two lists.
+
+    The whole of it is the ticket of a hosted page (``core/magic_link.py``).
+    """
+    return watchword_of(derive_ticket(keyring, app, verification))
+
+
+def watchword_of(ticket: bytes) -> tuple[str, str]:
+    """Sign and countersign of the verification that a ticket is of."""
+    return SIGNS[ticket[0]], COUNTERSIGNS[ticket[1]]
 
 
 def read_digits(typed: str) -> str:

@@ -363,15 +363,15 @@ class Verifications:
         def shown(ring: Keyring) -> Shown:
             app, raw = verification.app, verification.id
             known = address or particulars.read(ring.open(verification.sealed, bound_to=app + raw))[0]
-            paged = made and verification.has_page
+            ticket = magic_link.derive_ticket(ring, app, raw)
             return Shown(
                 without_leap(verification, self.rules.profile.resend_after, now),
                 recipient.mask(known),
-                " ".join(passcode.derive_watchword(ring, app, raw)),
+                " ".join(passcode.watchword_of(ticket)),
                 verification.status_at(now),
                 deliveries,
                 replayed,
-                magic_link.derive_ticket(ring, app, raw) if paged else None,
+                ticket if made and verification.has_page else None,
                 left,
             )
 
