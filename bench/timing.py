@@ -13,6 +13,7 @@ which need no clock to be told apart.
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 import sys
@@ -23,7 +24,7 @@ from datetime import UTC, datetime
 from itertools import combinations, count
 from pathlib import Path
 from statistics import median
-from time import perf_counter_ns
+from time import perf_counter_ns, sleep
 from typing import NamedTuple
 
 import msgspec
@@ -31,9 +32,12 @@ import msgspec
 from bench import machine
 from bench.children import server
 from bench.links import REDIRECT, VERIFIER
+from bench.worker import ADDED
 from watchword.adapters import key_file
-from watchword.core import binary, ids, magic_link, pkce
+from watchword.core import binary, breaker, ids, magic_link, pkce
+from watchword.core.instant import SECOND
 from watchword.core.passcode import derive_code
+from watchword.core.policy import BALANCED, SmsLimits
 
 HERE = Path(__file__).parent
 CALLS, ROUNDS = 500, 3
@@ -41,6 +45,20 @@ LOW, HIGH = 0.45, 0.55
 NOBODY = "A" * 22
 TRIES = 4  # wrong codes that a verification takes without being over
 NO_PROOF = binary.encode(b"?" * 32)
+GATEWAY = "http://bench:nobody@127.0.0.1:1/"  # the courier is paused
+SMS = """
+[sms]
+notice = "A text can be read by whoever takes over your number."
+notice_version = "1"
+risk_assessment = "none"
+migration_plan = "none"
+alternative = "authenticator"
+providers = ["gateway"]
+sender = "Bench"
+countries = ["DE"]
+prices = { DE = "0.01" }
+budget = { hour = "1000000", day = "1000000", month = "1000000" }
+"""
 
 
 class Case(NamedTuple):
@@ -129,20 +147,21 @@ class Speaker:
         """One request as the app."""
         return self.request(path, body, key=self._key)
 
-    def create(self, *, decoy: bool, to: str = "") -> bytes:
-        """Ask for a verification with a link and a page, for somebody new."""
+    def create(self, *, decoy: bool, to: str = "", channel: str = "email") -> bytes:
+        """Ask for a verification with a page, and by mail with a link, for somebody new."""
         number = next(self._numbers)
         link = {"redirect_uri": REDIRECT, "state": "s", "code_challenge": pkce.write_challenge(VERIFIER)}
         return self.keyed(
             "/v1/verifications",
             {
-                "channel": "email",
+                "channel": channel,
                 "to": to or f"user{number:07d}@example.org",
                 "purpose": "login",
                 "decoy": decoy,
                 "link": link | {"code_challenge_method": "S256"},
                 "requester": {"ip": f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"},
-            },
+            }
+            | ({"methods": ["code"]} if channel == "sms" else {}),
         )
 
     def made(self, request: bytes, *members: str) -> list[str]:
@@ -193,6 +212,7 @@ def cases(speaker: Speaker) -> Iterator[Case]:
     yield from _checks(speaker)
     yield from _strangers(speaker)
     yield from _limited(speaker)
+    yield from _texts(speaker)
     yield from _secrets(speaker)
 
 
@@ -267,6 +287,30 @@ def _limited(speaker: Speaker) -> Iterator[Case]:
     yield Case("check at a page, limited", 429, check)
 
 
+def _texts(speaker: Speaker) -> Iterator[Case]:
+    """Texts that may be sent again by now, and are not: for a limit of their number, or for its neighbours."""
+    pages: dict[str, str] = {}
+    for each, (name, decoy) in enumerate(SENT.items()):
+        prefix = f"+49151{each}"
+        blocked = [
+            speaker.named(speaker.create(decoy=decoy, to=f"{prefix}1000{last:03}", channel="sms"))
+            for last in range(breaker.NEIGHBOURS)
+        ]
+        limited = [
+            speaker.named(speaker.create(decoy=decoy, to=f"{prefix}2000000", channel="sms"))
+            for _ in range(SmsLimits().number_sends[0].count)
+        ]
+        pages |= {f"{name}, limited": limited[0], f"{name}, blocked": blocked[0]}
+    for _ in range(BALANCED.resend_after[0] // SECOND):
+        sleep(1)
+        assert speaker.told(speaker.request("/healthz", method="GET")) == 200  # or the connection is closed
+    asked = {
+        name: _same(speaker.request(f"/v1/pages/{each}/resend", {"proof": speaker.ticket(each)}))
+        for name, each in pages.items()
+    }
+    yield Case("resend of a text at a page, refused", 429, asked)
+
+
 def _secrets(speaker: Speaker) -> Iterator[Case]:
     body = {
         "envelope": {"v": 1, "nonce": NOBODY, "jwe": "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0..aaaa.bbbb.cccc"},
@@ -325,6 +369,9 @@ def _middle(rounds: Sequence[Sequence[float]]) -> float:
 def run(folder: Path, calls: int = CALLS, rounds: int = ROUNDS, only: str = "") -> list[Pair]:
     """Start a service, and measure every case."""
     dice, pairs = random.Random(20_261_127), []
+    folder.mkdir(exist_ok=True)
+    (folder / ADDED).write_text(SMS, encoding="utf-8")
+    os.environ["WATCHWORD_SMS_GATEWAY"] = GATEWAY
     with server("watchword", folder) as running:
         line = Line(running.told.port)
         speaker = Speaker(line, running.told.api_key, running.told.app, running.folder / "keys.json")

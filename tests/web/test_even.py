@@ -76,6 +76,15 @@ def test_a_holder_waits_for_nothing(slow: Site) -> None:
     assert 200 == slow.call("POST", f"/v1/secrets/{secret['id']}/claim", a_claim()).status
 
 
+def test_a_page_is_told_that_it_is_too_much_no_sooner_than_a_step_after_asking(shop: Site) -> None:
+    page = Holder(shop.create(link=a_link()).json["page_url"])
+    began = perf_counter()
+    early = shop.call("POST", f"{page.address}/resend", {"proof": page.proof})
+
+    assert perf_counter() - began >= STEP
+    assert (429, "30") == (early.status, early.header("retry-after"))
+
+
 def test_an_app_waits_for_nothing_whatever_it_asks_for(slow: Site) -> None:
     assert 404 == slow.get(f"/v1/verifications/{an_unknown_id()}").status
     assert 401 == slow.call("GET", f"/v1/verifications/{an_unknown_id()}").status

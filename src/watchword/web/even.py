@@ -1,15 +1,15 @@
-"""Answers to those who prove nothing, given at an even time: whether something is there must not show by the clock.
+"""Refusals that may not tell why, given at an even time: nothing of it must show by the clock.
 
 Finding a row and comparing with it takes some twenty microseconds more than finding none, and a patient stranger who
 asks often enough could tell. So what is refused because nothing is there, or not for whoever asks, leaves a fixed time
-after it came in, whatever was found; and so does every answer of a route that answers all alike.
+after it came in, whatever was found; and so does every answer of a route that answers all alike. So does "too many": at
+a page, a limit of its number and the guard's block are one answer, and the second takes a tenth longer.
 
-Not handled here: what is said (the endpoints); answers to holders of a proof, which may take what they take; limits of
-a source, which are charged before anything is looked at.
+Not handled here: what is said (the endpoints); other answers to holders of a proof, which may take what they take.
 
 Rules: the time of answering follows from the time of asking alone, so that no number of questions brings out the
-difference; who has a proof waits for nothing. The timers of an event loop are no good for this: they count whole
-milliseconds from when they are set, and what was set later would still be later.
+difference; who has a proof, and no limit against them, waits for nothing. The timers of an event loop are no good for
+this: they count whole milliseconds from when they are set, and what was set later would still be later.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from queue import SimpleQueue
 from threading import Thread
 from time import perf_counter, sleep
 
-from watchword.errors import UnauthenticatedError, UnknownError, WatchwordError
+from watchword.errors import RateLimitedError, UnauthenticatedError, UnknownError, WatchwordError
 from watchword.web.exchange import Answer, Endpoint, Request
 from watchword.web.route import Auth, Route
 
@@ -83,9 +83,10 @@ def evenly(endpoint: Endpoint, alarm: Alarm, step: float, *, always: bool) -> En
         answer: Answer | WatchwordError
         try:
             answer = await endpoint(request)
-        except (UnknownError, UnauthenticatedError) as error:
+        except (UnknownError, UnauthenticatedError, RateLimitedError) as error:
             # Without the places that it passed: what they hold, a row perhaps, goes now and not after the wait.
-            answer = type(error)(error.detail)
+            answer = error.with_traceback(None)
+            answer.__context__ = answer.__cause__ = None
         refused = isinstance(answer, WatchwordError)
         if refused or always:
             await alarm.wait_until(_next(began, step))
