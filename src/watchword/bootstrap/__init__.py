@@ -1,7 +1,7 @@
 """The one package that knows every concrete class: settings in, a service out.
 
 ``wiring.py`` puts the flows on their ports, ``service.py`` runs them, ``storage.py`` and ``mail.py`` open what lies
-outside.
+outside, ``keys.py`` compares the store with the key file.
 
 Not handled here: listening and workers (``cli/serve.py``), what any part does.
 
@@ -15,6 +15,9 @@ from pathlib import Path
 from watchword.adapters.log import Log
 from watchword.adapters.sqlite.scribe import Scribe
 from watchword.adapters.system import SystemClock
+from watchword.bootstrap.keys import prepare as prepare
+from watchword.bootstrap.keys import refuse_lost_keys as refuse_lost_keys
+from watchword.bootstrap.keys import try_keys as try_keys
 from watchword.bootstrap.mail import open_relay as open_relay
 from watchword.bootstrap.service import GRACE as GRACE
 from watchword.bootstrap.service import Minted as Minted
@@ -30,13 +33,10 @@ from watchword.bootstrap.storage import open_store as open_store
 from watchword.bootstrap.storage import opened_apps as opened_apps
 from watchword.bootstrap.storage import opened_store as opened_store
 from watchword.bootstrap.storage import opened_support as opened_support
-from watchword.bootstrap.storage import prepare as prepare
-from watchword.bootstrap.storage import refuse_lost_keys as refuse_lost_keys
 from watchword.bootstrap.storage import rotate_keys as rotate_keys
 from watchword.bootstrap.storage import schema_of as schema_of
 from watchword.bootstrap.storage import scribe_for as scribe_for
 from watchword.bootstrap.storage import server_schema_of as server_schema_of
-from watchword.bootstrap.storage import try_keys as try_keys
 from watchword.ports import Store
 from watchword.settings import Settings
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from watchword.adapters.log import Log, describe
 from watchword.adapters.mailbox import RenderedMailbox
 from watchword.adapters.system import SystemEntropy
-from watchword.bootstrap.storage import claim_keys
+from watchword.bootstrap.keys import claim_keys
 from watchword.bootstrap.wiring import Wiring
 from watchword.core import app as core
 from watchword.core.app import App
