@@ -58,6 +58,7 @@ LEVELS = {
     "task.failed": "error",
     "keys.refused": "error",
     "keys.unchecked": "warning",
+    "store.awaited": "warning",
     "http.failed": "error",
     "http.broke": "error",
     "http.unauthenticated": "warning",

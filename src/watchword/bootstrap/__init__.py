@@ -10,6 +10,7 @@ Rule: ``build`` touches nothing. It opens no store and no connection, so that it
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from watchword.adapters.log import Log
@@ -50,20 +51,23 @@ def build(
     store: Store | None = None,
     log: Log | None = None,
     scribe: Scribe | None = None,
+    leave: Callable[[], object] | None = None,
 ) -> Service:
     """Wire a service. The key file must be there (``prepare``).
 
     ``minted`` is given by the parent of several workers; ``counts`` is the directory where they add up their
     metrics. ``courier=False`` leaves the outbox to others; a ``scribe`` writes for the store (``scribe_for``).
+    With ``leave`` it may start while the servers of its store are away (``Service``).
 
     Raises:
         SettingsError: a setting, the key file or a language file cannot be used.
     """
     return Service(
         settings,
-        store=store or open_store(settings, scribe=scribe),
+        store=store or open_store(settings, scribe=scribe, patient=leave is not None),
         log=log or Log(SystemClock(), level=settings.log_level),
         counts=counts,
         minted=(minted or mint()) if settings.development else None,
         courier=courier,
+        leave=leave,
     )

@@ -77,6 +77,18 @@ def try_keys(settings: Settings) -> None:
             _try_on(settings, place, *sample)
 
 
+def try_newest(settings: Settings) -> None:
+    """Open with the key file what was sealed last in the durable store. Unlike ``try_keys`` it tells of a store.
+
+    Raises:
+        SettingsError: it is not the one that it was written with.
+        StoreError: the store cannot be asked.
+    """
+    place, sample = _newest_sealed(settings)
+    if sample is not None:
+        _try_on(settings, place, *sample)
+
+
 async def claim_keys(settings: Settings) -> None:
     """Have the store keep which key file it is written with, once and for all who write to it. It is open already.
 

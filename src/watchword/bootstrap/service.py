@@ -9,7 +9,10 @@ Rules:
   finished while requests are, and what neither needs is left for letting go of relay, store and log;
 * the development key and the mailbox token are minted by whoever starts a ``serve`` and are stored nowhere: they
   are worth nothing in the next start and nothing outside development mode (docs/adr/0009);
-* a background task that fails for a reason nobody foresaw says so and goes on.
+* a background task that fails for a reason nobody foresaw says so and goes on;
+* one that takes the place of another in a service that was up is *patient*: where its database server is away it
+  starts all the same, and is then as one whose server went away while it ran. Its store stays shut until schema and
+  key file were found to be right; where they are wrong it leaves (docs/adr/0049). Any other start fails.
 """
 
 from __future__ import annotations
@@ -24,7 +27,8 @@ from pathlib import Path
 from watchword.adapters.log import Log, describe
 from watchword.adapters.mailbox import RenderedMailbox
 from watchword.adapters.system import SystemEntropy
-from watchword.bootstrap.keys import claim_keys
+from watchword.bootstrap.keys import claim_keys, try_keys, try_newest
+from watchword.bootstrap.storage import bring_up_to_date, keep_shut
 from watchword.bootstrap.wiring import Wiring
 from watchword.core import app as core
 from watchword.core.app import App
@@ -40,7 +44,8 @@ from watchword.web.services import Services, WebConfig
 
 DEVELOPMENT_APP = "default"
 TICK = 1.0  # seconds between the figures other workers see
-AGAIN = 1.0  # seconds until a background task that failed is begun again
+AGAIN = 1.0  # seconds until a background task that failed is begun again, and a store that was away is looked for
+HASTE = 1.0  # seconds that a patient start waits for its store, so that one that is there costs nobody a 503
 GRACE: Span = 8 * SECOND  # of a stop, for requests under way and messages being handed over, both at once
 GOODBYE: Span = SECOND  # after that, for taking leave of the relay
 
@@ -61,7 +66,10 @@ def mint() -> Minted:
 
 
 class Service(Wiring):
-    """Everything one process runs. Made by ``build``."""
+    """Everything one process runs. Made by ``build``.
+
+    With ``leave`` it is patient, and that is called when the store came back as one that this process may not use.
+    """
 
     def __init__(
         self,
@@ -72,15 +80,17 @@ class Service(Wiring):
         counts: Path | None,
         minted: Minted | None,
         courier: bool,
+        leave: Callable[[], object] | None = None,
     ) -> None:
         super().__init__(settings, store=store, log=log, counts=counts)
         self.minted = minted
         self._delivers = courier
+        self._leave = leave
         self._tasks: list[asyncio.Task[None]] = []
         self._leaving: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Open the store and begin the background work.
+        """Open the store and begin the background work. A patient start waits for neither.
 
         Raises:
             SettingsError, StoreError: the store cannot be used.
@@ -88,6 +98,19 @@ class Service(Wiring):
         if self._started:
             return
         self.log.start()
+        if self._leave is not None and self.settings.storage.server is not None:
+            self._started = True
+            keep_shut(self.store, "The store was not looked at yet.")
+            self._tasks = [asyncio.create_task(self._open_in_time(self._leave), name="opening")]
+            await asyncio.wait(self._tasks, timeout=HASTE)
+            return
+        if self._leave is not None:
+            await asyncio.to_thread(try_keys, self.settings)
+        await self._open()
+        self._started = True
+        await self._begin()
+
+    async def _open(self) -> None:
         await self.store.open()
         try:
             await claim_keys(self.settings)
@@ -96,13 +119,60 @@ class Service(Wiring):
             raise
         except StoreError as error:  # a store that cannot be read refuses everything else by itself
             self.audit.record("keys.unchecked", detail=error.detail)
-        self._started = True
+
+    async def _open_in_time(self, leave: Callable[[], object]) -> None:
+        """Open the store as soon as it is there and is ours, and begin the work."""
+        told = ""
+        try:
+            while trouble := await self._trouble():
+                keep_shut(self.store, trouble)
+                if trouble != told:
+                    self.audit.record("store.awaited", detail=trouble)
+                told = trouble
+                await asyncio.sleep(AGAIN)
+        except SettingsError as error:
+            self.audit.record("worker.failed", detail=error.detail)
+            leave()
+            return
+        while True:
+            with suppress(StoreError):  # it went again, and development mode's own app was not found yet
+                await self._begin()
+                return
+            await asyncio.sleep(AGAIN)
+
+    async def _trouble(self) -> str:
+        """Why the store cannot be opened; empty where it is open now."""
+        try:
+            await self._open_checked()
+        except SettingsError:
+            raise
+        except StoreError as error:
+            return error.detail
+        except Exception as error:  # noqa: BLE001 (whatever it is, nobody else opens the store)
+            self.audit.record("task.failed", task="opening", **describe(error))
+            return type(error).__name__
+        return ""
+
+    async def _open_checked(self) -> None:
+        """Open the store when everything was looked at that a start looks at. Before, it refuses every verb.
+
+        Raises:
+            SettingsError: this process may not use it.
+            StoreError: it is away, or what must be known of it cannot be read.
+        """
+        await bring_up_to_date(self.settings)
+        await claim_keys(self.settings)
+        await asyncio.to_thread(try_newest, self.settings)
+        await self.store.open()
+
+    async def _begin(self) -> None:
+        """Begin the background work."""
         if self.minted is not None:
             self._valid_keys[core.hash_key(self.minted.api_key)] = (await self._development_app()).id
         work = [("purge", self.purge.run), ("figures", self._tell_figures), ("reseal", self.resealing.run)]
         if self._delivers:
             work += [("courier", self.courier.run), ("notices", self.notices.run)]
-        self._tasks = [asyncio.create_task(self._keep(name, run), name=name) for name, run in work]
+        self._tasks += [asyncio.create_task(self._keep(name, run), name=name) for name, run in work]
         self._warming = asyncio.get_running_loop().run_in_executor(None, self.metrics.warm)
 
     def begin_stop(self) -> None:

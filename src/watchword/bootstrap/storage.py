@@ -96,8 +96,10 @@ def scribe_for(settings: Settings, lost: Callable[[int], None]) -> Scribe | None
     return None if database is None or cores() == 1 else Scribe(database, lost=lost)
 
 
-def open_store(settings: Settings, *, scribe: Scribe | None = None) -> Store:
+def open_store(settings: Settings, *, scribe: Scribe | None = None, patient: bool = False) -> Store:
     """Choose the store, in one piece or in two halves. It is not opened yet.
+
+    The fast half of a ``patient`` one may be away when it is opened.
 
     Raises:
         SettingsError: the address of a server cannot be used.
@@ -106,13 +108,40 @@ def open_store(settings: Settings, *, scribe: Scribe | None = None) -> Store:
     if settings.storage.fast is None:
         return durable
     meanwhile = Meanwhile(settings.rules.limits.away_sends)
-    return SplitStore(_fast_store(settings, settings.storage.fast, durable, meanwhile), durable, meanwhile)
+    fast = _fast_store(settings, settings.storage.fast, durable, meanwhile, patient=patient)
+    return SplitStore(fast, durable, meanwhile)
 
 
-def _fast_store(settings: Settings, address: Secret, durable: Store, meanwhile: Meanwhile | None = None) -> ValkeyStore:
+def _fast_store(
+    settings: Settings, address: Secret, durable: Store, meanwhile: Meanwhile | None = None, *, patient: bool = False
+) -> ValkeyStore:
     from watchword.adapters.valkey import ValkeyAddress, ValkeyStore  # noqa: PLC0415 (see server_of)
 
-    return ValkeyStore(ValkeyAddress.parse(address.reveal(), settings.storage.fast_ca), durable, meanwhile=meanwhile)
+    where = ValkeyAddress.parse(address.reveal(), settings.storage.fast_ca)
+    return ValkeyStore(where, durable, meanwhile=meanwhile, patient=patient)
+
+
+def keep_shut(store: Store, why: str) -> None:
+    """Have a store on a database server refuse every verb until it is opened, as if the server were away."""
+    from watchword.adapters.postgres import PostgresStore  # noqa: PLC0415 (see server_of)
+
+    durable = store.durable if isinstance(store, SplitStore) else store
+    if isinstance(durable, PostgresStore):
+        durable.keep_shut(why)
+
+
+async def bring_up_to_date(settings: Settings) -> None:
+    """Bring the schema of the database server up to date, or find that it is. A file's is when it is opened.
+
+    Raises:
+        SettingsError: a newer version left this one behind.
+        StoreError: the server does not answer or refuses us.
+    """
+    address = server_of(settings)
+    if address is not None:
+        from watchword.adapters.postgres import schema  # noqa: PLC0415 (see server_of)
+
+        await schema.bring_up_to_date(address)
 
 
 async def fast_servers(settings: Settings) -> Sequence[FastServer]:

@@ -7,7 +7,8 @@ Rules:
 
 * whatever can be wrong is found before anything listens to requests, and is one sentence;
 * the socket is bound here once, so that a taken port is said clearly and workers share it;
-* workers get what was minted as an argument, and leave with their parent;
+* workers get what was minted as an argument, and leave with their parent; one that takes the place of another starts
+  also while a database server or Valkey is away, because clients that nobody answers hang at the port;
 * SIGTERM and SIGINT finish what is under way; SIGHUP takes new rules (alone: in place; with workers: one worker
   after the other is replaced, unless a new one could not start with what is set now).
 """
@@ -26,7 +27,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
@@ -190,6 +192,7 @@ class Worker:
     again: Again
     minted: Minted | None
     counts: Path
+    patient: bool = False  # the service was up before
 
     def __call__(self) -> Gate:
         """Build the service of this worker."""
@@ -199,8 +202,9 @@ class Worker:
             settings = self.again.settings()
             log = Log(SystemClock(), level=settings.log_level)
             listen_to_libraries(log, settings.log_level)
+            leave = partial(_give_up, log) if self.patient else None
             service = bootstrap.build(
-                settings, minted=self.minted, counts=self.counts, courier=self.again.delivers, log=log
+                settings, minted=self.minted, counts=self.counts, courier=self.again.delivers, log=log, leave=leave
             )
             gate = service.asgi()
         except WatchwordError as error:
@@ -211,6 +215,12 @@ class Worker:
         _at_the_end(service.begin_stop)
         settle_to_serve()
         return gate
+
+
+def _give_up(log: Log) -> None:
+    """End this worker as one that could not start. It has begun nothing that a stop would finish."""
+    log.close()
+    os._exit(STARTUP_FAILURE)
 
 
 def _at_the_end(leave: Callable[[], None]) -> None:
@@ -243,17 +253,22 @@ def _leave_with_parent(counts: Path) -> None:
 
 
 class _Supervisor(Multiprocess):
-    """uvicorn's supervisor of workers, which says when all are ready. ``check`` finds what would stop a new one."""
+    """uvicorn's supervisor of workers, which says when all are ready. ``check`` finds what would stop a new one.
+
+    ``patient`` is how workers are made once all began.
+    """
 
     def __init__(
         self,
         config: uvicorn.Config,
+        patient: uvicorn.Config,
         listener: socket.socket,
         ready: Callable[[], None],
         check: Callable[[], object],
         log: Log,
     ) -> None:
         super().__init__(config, [listener])
+        self._patient = patient
         self._ready = ready
         self._check = check
         self._log = log
@@ -264,6 +279,7 @@ class _Supervisor(Multiprocess):
         super().init_processes()
         self._began = all(process.wait_until_ready(READY, self.should_exit) for process in self.processes)
         if self._began:
+            self.config = self._patient
             self._ready()
 
     def keep_subprocess_alive(self) -> None:
@@ -278,17 +294,12 @@ class _Supervisor(Multiprocess):
             process.join()
             if not self._is_due(place, process.exitcode):
                 continue
-            try:
-                self._check()
-            except WatchwordError as error:
-                self._log.record("worker.failed", detail=error.detail)
-                continue
             self._log.record("worker.replaced", code=process.exitcode)
             self.processes[place] = Process(self.config, self.sockets)
             self.processes[place].start()
 
     def _is_due(self, place: int, code: int | None) -> bool:
-        """Whether to replace a worker now: one that could not start, for want of a store say, later each time."""
+        """Whether to replace a worker now: one that could not start, for want of a key file say, later each time."""
         if code != STARTUP_FAILURE:
             self._later.pop(place, None)
             return True
@@ -338,7 +349,8 @@ def _serve_together(
     with tempfile.TemporaryDirectory(prefix="watchword-run-") as counts:
         worker = Worker(again, minted, Path(counts))
         config = server_config(worker, workers=workers, bounds=bounds)
-        supervisor = _Supervisor(config, listener, greet, check, log)
+        patient = server_config(replace(worker, patient=True), workers=workers, bounds=bounds)
+        supervisor = _Supervisor(config, patient, listener, greet, check, log)
         hangup.heard()
         supervisor.run()
     log.close()

@@ -238,7 +238,7 @@ def answer(error: WatchwordError, *, reveal: bool = False) -> Answer:
 def _headers(error: WatchwordError, status: int) -> Headers | None:
     if isinstance(error, errors.RateLimitedError):
         return [(b"retry-after", b"%d" % error.retry_after)]
-    if isinstance(error, errors.OverloadedError):
+    if isinstance(error, (errors.OverloadedError, errors.StoreError)):
         return [(b"retry-after", b"1")]
     if isinstance(error, RangeError):
         return [(b"content-range", b"bytes */%d" % error.size)]

@@ -10,7 +10,8 @@ Rules:
 * of several servers all are asked at once, and the first that takes writes is the one: one that is dead, or has become
   a standby, costs nobody's patience;
 * whatever was under way when a connection broke has failed, and is not tried again; one that turns out to be gone when
-  the next transaction begins is replaced, and nobody hears of it.
+  the next transaction begins is replaced, and nobody hears of it;
+* one that is ``shut`` connects to nobody, and every transaction fails at once.
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ class Link:
         self._address = address
         self._connection: asyncpg.Connection | None = None
         self._patience = PATIENCE
+        self.shut = ""  # why nothing may be asked yet, where nothing may
 
     @asynccontextmanager
     async def connected(self, begin: str) -> AsyncIterator[asyncpg.Connection]:
@@ -89,6 +91,8 @@ class Link:
         self._patience = PATIENCE
 
     async def _begun(self, begin: str) -> asyncpg.Connection:
+        if self.shut:
+            raise LostError(self.shut)
         if self._connection is not None:
             try:
                 await self._connection.execute(begin)

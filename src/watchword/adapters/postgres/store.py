@@ -59,10 +59,20 @@ class PostgresStore:
             SettingsError, StoreError: see ``schema.bring_up_to_date``.
         """
         await bring_up_to_date(self._address)
-        self._adds, self._changes = self._lane(writes=True), self._lane(writes=True)
-        self._looks = self._lane(writes=False)
-        self._purging, self._sweep = Link(self._address), Sweep()
-        self._links.append(self._purging)
+        self._shut("")
+
+    def keep_shut(self, why: str) -> None:
+        """Refuse every verb at once from now on, as if the server were away, until it is opened."""
+        self._shut(why)
+
+    def _shut(self, why: str) -> None:
+        if not self._links:
+            self._adds, self._changes = self._lane(writes=True), self._lane(writes=True)
+            self._looks = self._lane(writes=False)
+            self._purging, self._sweep = Link(self._address), Sweep()
+            self._links.append(self._purging)
+        for link in self._links:
+            link.shut = why
 
     async def aclose(self) -> None:
         """Finish what is queued, take leave."""

@@ -19,10 +19,11 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
+from watchword.adapters.meanwhile import AwayError
 from watchword.adapters.valkey.address import Server
 from watchword.adapters.valkey.connection import Argument, MovedError
 from watchword.adapters.valkey.layout import PARTITIONS, Layout
-from watchword.adapters.valkey.link import FastServer, Link, read_slots
+from watchword.adapters.valkey.link import HASTE, FastServer, Link, read_slots
 from watchword.adapters.valkey.one import BEAT_LIES, Waiting, read_waiting
 from watchword.adapters.valkey.scripts import LISTS, Script
 from watchword.adapters.valkey.slots import SLOTS, slot_of
@@ -49,18 +50,20 @@ class Cluster:
         self._looking: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
 
-    async def open(self) -> None:
+    async def open(self, *, patient: bool) -> None:
         """Ask for the map, and connect to every master in it.
 
         Raises:
             StoreError: none of the named servers answers, or a master in the map does not.
         """
         try:
-            await self._read_map(self._seeds)
-            await asyncio.gather(*(link.until_ready() for link in self._masters()))
-        except StoreError:
-            await self.aclose()
-            raise
+            async with asyncio.timeout(HASTE if patient else None):
+                await self._read_map(self._seeds)
+                await asyncio.gather(*(link.until_ready() for link in self._masters()))
+        except (StoreError, TimeoutError):
+            if not patient:
+                await self.aclose()
+                raise
         self._keeping = asyncio.get_running_loop().create_task(self._keep(), name="valkey cluster")
 
     async def aclose(self) -> None:
@@ -95,7 +98,7 @@ class Cluster:
         link = self._by_slot[slot_of(lists[0])]
         if link is None:
             self._look_again()
-            raise StoreError("Valkey: this part of the cluster has no master now")
+            raise AwayError("Valkey: this part of the cluster has no master now")
         try:
             return read_waiting(lists, await link.run(LISTS, (), (now, *lists)))
         except StoreError:
@@ -131,7 +134,7 @@ class Cluster:
         for _ in range(_HOPS):
             if link is None:
                 self._look_again()
-                raise StoreError("Valkey: this part of the cluster has no master now")
+                raise AwayError("Valkey: this part of the cluster has no master now")
             try:
                 if asking:
                     return await link.ask(script, words)
@@ -172,6 +175,8 @@ class Cluster:
         return {id(link): link for link in self._by_slot if link is not None}.values()
 
     def _look_again(self) -> None:
+        if self._keeping is None:
+            return  # it is not open, so that nobody may be asked
         if self._looking is None or self._looking.done():
             self._looking = asyncio.get_running_loop().create_task(self._look(), name="valkey map")
 

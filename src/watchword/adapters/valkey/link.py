@@ -28,6 +28,7 @@ from watchword.adapters.valkey.scripts import ALL, Script
 from watchword.errors import OverloadedError, StoreError, UnavailableError
 
 INTRODUCTION: Final = 3.0  # seconds from the first packet until a server is ready for us
+HASTE: Final = 1.0  # seconds for that where whoever opens goes on without
 HEARTBEAT: Final = 1.0  # seconds between two looks at who is there
 _FIRST_PAUSE: Final = 0.05  # seconds until the next try to connect; doubles
 _LONGEST_PAUSE: Final = 1.0
@@ -67,13 +68,18 @@ class Link:
         """How many calls are under way."""
         return self._connection.depth if self._connection is not None else 0
 
-    async def open(self) -> None:
-        """Connect, and stay connected from now on.
+    async def open(self, *, patient: bool = False) -> None:
+        """Connect, and stay connected from now on. A ``patient`` one connects later where it cannot now.
 
         Raises:
             StoreError: the server cannot be reached, is not what it should be, or does not know us.
         """
-        await self._connect()
+        try:
+            async with asyncio.timeout(HASTE if patient else None):
+                await self._connect()
+        except (StoreError, TimeoutError):
+            if not patient:
+                raise
         self.start()
 
     def start(self) -> None:

@@ -12,7 +12,7 @@ from watchword.adapters.valkey.layout import BEAT, Layout
 from watchword.adapters.valkey.link import FastServer, Link
 from watchword.adapters.valkey.scripts import LISTS, Script
 from watchword.core.instant import Instant
-from watchword.errors import SettingsError
+from watchword.errors import SettingsError, StoreError
 
 
 class Waiting(NamedTuple):
@@ -55,8 +55,8 @@ class Wire(Protocol):
         """What waits in these due lists, but for those that nobody answers for, unless that is all of them."""
         ...
 
-    async def open(self) -> None:
-        """Connect."""
+    async def open(self, *, patient: bool) -> None:
+        """Connect. Where it cannot now, a ``patient`` one connects later, and every call fails until then."""
         ...
 
     async def aclose(self) -> None:
@@ -87,9 +87,15 @@ class OneServer:
         self._link = Link(server, tls=tls, waiting=waiting)
         self.aclose = self._link.aclose
 
-    async def open(self) -> None:
-        await self._link.open()
-        if b"cluster_enabled:1" in await self._link.command(b"INFO", b"cluster"):
+    async def open(self, *, patient: bool) -> None:
+        await self._link.open(patient=patient)
+        try:
+            told: bytes = await self._link.command(b"INFO", b"cluster")
+        except StoreError:
+            if not patient:
+                raise
+            return  # a server of a cluster refuses what is not its own, so that this costs a clear word alone
+        if b"cluster_enabled:1" in told:
             await self._link.aclose()
             detail = "The server in WATCHWORD_FAST_STORE is part of a cluster: write valkey+cluster:// before it."
             raise SettingsError(detail, setting="WATCHWORD_FAST_STORE")

@@ -58,8 +58,10 @@ class ValkeyStore:
         *,
         waiting: int = 10_000,
         meanwhile: Meanwhile | None = None,
+        patient: bool = False,
     ) -> None:
         self._durable = durable
+        self._patient = patient
         self._wire: Wire = (
             Cluster(address.servers, address.tls, waiting)
             if address.cluster
@@ -72,12 +74,12 @@ class ValkeyStore:
         self._hot = Apart(self._wire, self._book, self._sends) if address.cluster else Together(self._wire, self._book)
 
     async def open(self) -> None:
-        """Connect.
+        """Connect. A ``patient`` store that cannot is away, as one that was lost, until it can.
 
         Raises:
             StoreError: it cannot be reached, or does not let us in.
         """
-        await self._wire.open()
+        await self._wire.open(patient=self._patient)
 
     async def aclose(self) -> None:
         """Let go."""
