@@ -431,3 +431,20 @@ def test_every_row_is_found_by_an_index_however_young_its_table_is() -> None:
                 assert "Seq Scan" not in plan, table
 
     run(journey())
+
+
+def test_a_store_that_is_kept_shut_connects_to_nobody_and_says_why_until_it_is_opened() -> None:
+    async def journey() -> None:
+        server = the_server()
+        async with a_line(server.port) as line:
+            store = at(server.url(None, line.port))
+            store.keep_shut("not looked at yet")
+            for verb in (store.ping, store.apps, store.next_due):
+                with pytest.raises(StoreError, match="not looked at yet"):
+                    await verb()
+            assert 0 == line.connections
+            await store.open()
+            await store.ping()
+            await store.aclose()
+
+    asyncio.run(journey())
