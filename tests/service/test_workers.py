@@ -13,6 +13,8 @@ from pathlib import Path
 import psutil
 
 from tests.support.service import Connection, Service, is_ready, ready, running
+from watchword.adapters import key_file
+from watchword.adapters.system import SystemClock, SystemEntropy
 from watchword.cli.serve import FIRST_PAUSE
 
 
@@ -79,6 +81,22 @@ def test_a_worker_that_cannot_start_is_tried_later_each_time(tmp_path: Path) -> 
             kept.rename(keys)
             await until(lambda: len(workers(service)) == 2 and len(workers(service) & before) == 1)
             await ready(service, is_ready, within=60)
+            assert service.stop() == 0
+
+    asyncio.run(journey())
+
+
+def test_a_worker_with_another_key_file_than_its_database_takes_nobodys_place_and_says_why(tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with running(tmp_path, workers=2) as service:
+            before = workers(service)
+            keys = tmp_path / "data" / "keys.json"
+            kept = keys.rename(tmp_path / "kept.json")
+            key_file.ensure(keys, SystemEntropy().draw, SystemClock().now())
+            os.kill(min(before), signal.SIGKILL)
+            await until(lambda: b"is not the one that" in service.log.read_bytes())
+            kept.rename(keys)
+            await until(lambda: service.log.read_bytes().count(b'"Application startup complete."') == 3)
             assert service.stop() == 0
 
     asyncio.run(journey())

@@ -104,9 +104,15 @@ class Service(Wiring):
             self._tasks = [asyncio.create_task(self._open_in_time(self._leave), name="opening")]
             await asyncio.wait(self._tasks, timeout=HASTE)
             return
-        if self._leave is not None:
-            await asyncio.to_thread(try_keys, self.settings)
-        await self._open()
+        try:
+            if self._leave is not None:
+                await asyncio.to_thread(try_keys, self.settings)
+            await self._open()
+        except (SettingsError, StoreError) as error:
+            if self._leave is not None:  # whoever runs it may end before the log is written
+                self.audit.record("worker.failed", detail=error.detail)
+                self._leave()
+            raise
         self._started = True
         await self._begin()
 
