@@ -20,8 +20,8 @@ from contextlib import asynccontextmanager, contextmanager
 import uvicorn
 
 from watchword.bootstrap import Service
-from watchword.cli.listening import bound, bounds_within, cannot_listen
-from watchword.cli.serve import BACKLOG, server_config
+from watchword.cli.listening import bound, bounds_within, listen
+from watchword.cli.serve import server_config
 from watchword.settings import Bind
 from watchword.web.app import create_health_app
 from watchword.web.watch import Bounds
@@ -67,10 +67,7 @@ class Endpoint:
         config.load()
         server = uvicorn.Server(config)
         server.lifespan = config.lifespan_class(config)
-        try:
-            self._listener.listen(BACKLOG)
-        except OSError as error:  # to bind is no claim yet: another one bound it as well, and listened first
-            raise cannot_listen(self.bind, error, "--bind") from None
+        listen(self._listener, "--bind")
         # The steps of ``Server.serve``, which would take the signals.
         await server.startup([self._listener])
         ticking = asyncio.create_task(server.main_loop(), name="endpoint")

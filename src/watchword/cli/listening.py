@@ -19,6 +19,7 @@ from watchword.settings import Bind, Settings
 from watchword.web.watch import Bounds
 
 CONNECTIONS = 4_096  # at once in one process, or twice the requests it may have under way
+BACKLOG = 2_048
 OWN_FILES = 128  # file descriptors for everything that is no client: store, relay, log, libraries
 LEAST_FILES = 64  # with fewer a process cannot even start, or serves hardly anybody
 
@@ -36,12 +37,26 @@ def bound(bind: Bind, *names: str) -> socket.socket:
         listener.bind((bind.host, bind.port))
     except OSError as error:
         listener.close()
-        raise cannot_listen(bind, error, *names) from None
+        raise _cannot_listen(bind, error, *names) from None
     return listener
 
 
-def cannot_listen(bind: Bind, error: OSError, *names: str) -> SettingsError:
-    """What to tell an operator whose address is taken, or is none of this machine."""
+def listen(listener: socket.socket, *names: str) -> None:
+    """Begin to listen, before the event loop does: it would swallow what goes wrong.
+
+    To bind is no claim yet: of two that bound one address, whoever listens first has it.
+
+    Raises:
+        SettingsError: somebody else has it; ``names`` as those of ``bound``.
+    """
+    try:
+        listener.listen(BACKLOG)
+    except OSError as error:
+        host, port = listener.getsockname()[:2]
+        raise _cannot_listen(Bind(host, port), error, *names) from None
+
+
+def _cannot_listen(bind: Bind, error: OSError, *names: str) -> SettingsError:
     detail = f"Cannot listen on {bind} ({', '.join(names)}): {error.strerror or error}."
     return SettingsError(detail, setting=names[0])
 

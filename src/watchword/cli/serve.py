@@ -43,7 +43,7 @@ from watchword.adapters.log import Log, listen_to_libraries
 from watchword.adapters.system import SystemClock, settle_to_serve
 from watchword.bootstrap import Minted
 from watchword.cli import console, hangup, welcome
-from watchword.cli.listening import bound, bounds_of
+from watchword.cli.listening import BACKLOG, bound, bounds_of, listen
 from watchword.core.instant import SECOND
 from watchword.core.policy import Rules
 from watchword.errors import SettingsError, StoreError, UnavailableError, WatchwordError
@@ -52,7 +52,6 @@ from watchword.web.connection import BoundedConfig
 from watchword.web.gate import Gate
 from watchword.web.watch import Bounds
 
-BACKLOG = 2_048
 GRACE = bootstrap.GRACE // SECOND  # for requests that are under way at a shutdown
 SERVER: dict[str, Any] = {  # the web server's own settings; ``make bench`` measures a plain function under the same
     "loop": "uvloop",
@@ -67,6 +66,7 @@ SERVER: dict[str, Any] = {  # the web server's own settings; ``make bench`` meas
 }
 _ENDS = (signal.SIGINT, signal.SIGTERM)
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 8.0  # seconds until a worker that could not start is tried again
+BIND = ("WATCHWORD_BIND", "--bind")  # where an operator gives the address
 READY = 30.0  # seconds for workers to be ready before the welcome is printed all the same
 
 
@@ -75,7 +75,7 @@ def serve(settings: Settings, *, data: str | None, workers: int, delivers: bool 
     if workers > 1 and not settings.storage.durable:
         detail = "With WATCHWORD_STORE=memory each worker would have a store of its own: use one worker."
         raise SettingsError(detail, setting="WATCHWORD_STORE")
-    with bound(settings.server.bind, "WATCHWORD_BIND", "--bind") as listener:
+    with bound(settings.server.bind, *BIND) as listener:
         host, port = listener.getsockname()[:2]
         settings = settings.bound_to(Bind(host, port))
         if bootstrap.prepare(settings):
@@ -173,6 +173,7 @@ def _serve_alone(
         loop.add_signal_handler(signal.SIGHUP, service.reload, rules)
         hangup.heard()
         try:
+            listen(listener, *BIND)
             await server.serve([listener])
         finally:
             await service.stop()
@@ -338,6 +339,7 @@ def _serve_together(
 ) -> None:
     bounds = bounds_of(settings)  # before the store and the loop ask for files
     asyncio.run(_try_out(settings, minted))
+    listen(listener, *BIND)
     listen_to_libraries(log, settings.log_level)
     log.start()
 

@@ -1,7 +1,7 @@
 """The mark of the key file that a database was written with: read without leaving a trace, and written once.
 
 Not handled here: what the mark is (``core/keyring.py``), what becomes of a process that has another key file
-(``bootstrap/storage.py``).
+(``bootstrap/keys.py``).
 """
 
 from __future__ import annotations
