@@ -9,17 +9,18 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from watchword.core.breaker import Line
+from watchword.core.guard import Spent
 from watchword.core.instant import Instant
 from watchword.core.limit import Arrivals, Guesses, GuessLimits
 from watchword.core.work import WorkDone, WorkSet
 
 
 class Buckets(NamedTuple):
-    """What was found under keys of buckets, fresh ones included."""
+    """What was found under keys of buckets, fresh ones included, and of the guard's rows those that there are."""
 
     sends: Mapping[bytes, Arrivals]
     guesses: Mapping[bytes, Guesses]
-    guard: Mapping[bytes, Line]
+    guard: Mapping[bytes, Line | Spent]
 
 
 class BucketKeys(NamedTuple):
@@ -38,9 +39,10 @@ class LimitStore(Protocol):
         ...
 
     async def empty(self, keys: BucketKeys, *, now: Instant) -> None:
-        """Empty them in one step: sends and budgets of guesses are as new, and rows of the guard are.
+        """Empty them in one step: sends and budgets of guesses are as new, and breakers of the guard are.
 
-        A streak of wrong guesses stays: what closed a channel is opened by ``binding`` and by nobody's word.
+        A streak of wrong guesses stays: what closed a channel is opened by ``binding`` and by nobody's word. So does
+        what was spent.
         """
         ...
 

@@ -6,9 +6,14 @@ import json
 import os
 import pwd
 import subprocess
+from pathlib import Path
+
+import pytest
 
 from tests.cli.conftest import Command
 from tests.support.service import WATCHWORD, plain_environment
+from tests.support.sms import ANN as NUMBER
+from tests.support.sms import DUTIES
 from watchword.bootstrap import prepare
 from watchword.settings import Settings
 
@@ -29,6 +34,22 @@ def test_limits_are_shown_masked(command: Command) -> None:
     assert "a***@example.com" == ran.out.splitlines()[0]
     assert ran.out.count("open") == 4
     assert ANN not in ran.out + ran.err
+
+
+def test_of_a_number_the_budgets_are_shown_too(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "watchword.toml"
+    config.write_text(DUTIES)
+    monkeypatch.setenv("WATCHWORD_CONFIG", str(config))
+    monkeypatch.setenv("WATCHWORD_SMS_GATEWAY", "https://ours:a-password@sms.example/send")
+    a_shop(command)
+    ran, told = command("limits", "show", "Shop", NUMBER), command("limits", "show", "Shop", NUMBER, "--json")
+
+    assert "  budget   all apps      hour 0 of 20, day 0 of 100, month 0 of 1000" in ran.out.splitlines()
+    budget = {"whose": "all apps", "window": "day", "spent": "0", "ceiling": "100"}
+    assert budget in json.loads(told.out)["budgets"]
+    assert "budget" not in command("limits", "show", "Shop", ANN).out
 
 
 def test_a_reset_leaves_a_line_in_the_log_with_who_asked(command: Command) -> None:

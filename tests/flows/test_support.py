@@ -9,10 +9,10 @@ import pytest
 from tests.flows.journeys import journey
 from tests.flows.test_limits import STRICT, miss
 from tests.flows.test_sms import mobile, text
-from tests.support.sms import with_sms
+from tests.support.sms import ceiling, with_sms
 from tests.support.world import World
 from watchword.core import breaker
-from watchword.core.instant import MINUTE
+from watchword.core.instant import DAY, HOUR, MINUTE
 from watchword.core.verification import Status
 from watchword.errors import BlockedError, ChannelClosedError, InvalidInputError, RateLimitedError
 from watchword.flows.limits import SupportDesk
@@ -117,3 +117,25 @@ async def test_a_reset_among_many_sends_lets_no_more_through_than_one_bucket_mor
         *(create() for _ in range(32)),
     )
     assert sum(each is True for each in done) <= 6
+
+
+@journey()
+async def test_support_sees_what_texts_cost_and_a_reset_gives_none_of_it_back(world: World) -> None:
+    world.verifications.rules = with_sms(guard=ceiling(1_000_000))
+    for number in range(3):
+        await text(world, mobile(number))
+    world.clock.move(2 * HOUR)
+    await text(world, mobile(3))
+    cost = {"hour": 80_000, "day": 320_000, "month": 320_000}
+    ceilings = {"this app": None, "all apps": 1_000_000}
+    told = [(whose, window, cost[window], most) for whose, most in ceilings.items() for window in cost]
+    assert told == await desk(world).budgets(world.app)
+    await desk(world).reset(world.app, mobile(3), by="carol", block=True)
+    assert told == await desk(world).budgets(world.app)
+    world.clock.move(32 * DAY)
+    assert {0} == {each.spent for each in await desk(world).budgets(world.app)}
+
+
+@journey()
+async def test_where_there_are_no_texts_there_is_no_budget(world: World) -> None:
+    assert [] == await desk(world).budgets(world.app)

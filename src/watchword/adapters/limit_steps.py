@@ -45,6 +45,7 @@ def empty(tables: LimitTables, keys: BucketKeys, now: Instant) -> None:
     for key, guesses in found.guesses.items():
         if guesses.log:
             tables.set_guesses(key, Guesses((), guesses.streak))
-    for key, line in found.guard.items():
-        # The bucket of a whole block is not one recipient's to empty.
-        tables.guard.put((key,), (Line(paid=line.paid),), now)
+    for key, row in found.guard.items():
+        if isinstance(row, Line):
+            # The bucket of a whole block is not one recipient's to empty.
+            tables.guard.put((key,), (Line(paid=row.paid),), now)

@@ -153,6 +153,14 @@ ALLOWED = Verdict("allow")
 REFUSING = frozenset({"block", "challenge"})
 
 
+EVERYBODY = b"$*"
+
+
+def app_key(app: bytes) -> bytes:
+    """The key of what an app spent."""
+    return b"$" + app
+
+
 def keys_of(traits: Traits, app: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes]:
     """The keys of the rows, in the order of ``Rows``."""
     return (
@@ -160,8 +168,8 @@ def keys_of(traits: Traits, app: bytes) -> tuple[bytes, bytes, bytes, bytes, byt
         b"3" + traits.near,
         b"4" + traits.wide,
         b"c" + traits.country.encode(),
-        b"$" + app,
-        b"$*",
+        app_key(app),
+        EVERYBODY,
     )
 
 
@@ -276,6 +284,18 @@ def spend(spent: Spent, budget: Budget, price: int, now: Instant) -> Spent | Non
         if ceiling is not None:
             room = min(room, ceiling - sum([amount for _, amount in sums]))
     return Spent(*windows, slot, room, 0, budget) if room >= 0 else None
+
+
+def spent_lately(spent: Spent, now: Instant) -> tuple[int, int, int]:
+    """What was spent within an hour, a day and 30 days, as ``spend`` counts them: in whole slots and one more."""
+    spent = _settled_sums(spent)
+    windows = (
+        (spent.hour, now // SLOT, SLOTS_AN_HOUR),
+        (spent.day, now // HOUR, HOURS_A_DAY),
+        (spent.month, now // DAY, _DAYS_A_MONTH),
+    )
+    hour, day, month = (sum(amount for at, amount in sums if at >= slot - back) for sums, slot, back in windows)
+    return hour, day, month
 
 
 def _add(sums: Sums, slot: int, back: int, price: int) -> Sums:

@@ -13,6 +13,7 @@ Rule: money is whole millionths of the operator's currency, so that sums are exa
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import NamedTuple
 
 from watchword.core.guard import GuardRules
@@ -44,6 +45,14 @@ class SmsRules(NamedTuple):
     hosts: Mapping[str, str]
     voip: bool = False
     challenge: int = COST
+
+
+MILLIONTHS = 1_000_000
+
+
+def write_money(amount: int) -> str:
+    """Write an amount as settings have it, ``0.08``."""
+    return f"{Decimal(amount) / MILLIONTHS:f}"
 
 
 _BINDING = frozenset({"binding", "address_confirmation"})  # from then on the number counts as somebody's

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from watchword.core import limit, recipient
 from watchword.core.app import App
-from watchword.core.guard import keys_of, read_traits
+from watchword.core.breaker import Line
+from watchword.core.guard import EVERYBODY, Budget, Spent, app_key, keys_of, read_traits, spent_lately
 from watchword.core.instant import Instant, seconds_until
 from watchword.core.limit import Charge
 from watchword.core.number import is_number, read_number
@@ -40,6 +41,18 @@ class Shown(NamedTuple):
     quiet: int = 0
 
 
+class Budgeted(NamedTuple):
+    """What texts cost within a window, in millionths of the currency, and what they may; None is no ceiling.
+
+    ``whose`` is the app's or that of all; ``window`` an hour, a day or a month, which is 30 days.
+    """
+
+    whose: str
+    window: str
+    spent: int
+    ceiling: int | None
+
+
 class _Named(NamedTuple):
     masked: str
     sends: dict[bytes, tuple[str, Charge]]
@@ -64,7 +77,7 @@ class SupportDesk:
     async def show(self, app: App, to: str, *, by: str) -> tuple[str, list[Shown]]:
         """The masked recipient and every limit of its own in an app; of a number its block's, range's and country's.
 
-        ``by`` is who looks. Budgets of money and limits of sources and apps are not a recipient's.
+        ``by`` is who looks. Limits of sources and apps are not a recipient's; budgets of money are not either.
 
         Raises:
             InvalidInputError: it is neither an address nor a number.
@@ -77,8 +90,33 @@ class SupportDesk:
         return named.masked, [
             *(_sends(*named.sends[key], arrivals, now) for key, arrivals in found.sends.items()),
             *(self._guesses(named.guesses[key], guesses, now) for key, guesses in found.guesses.items()),
-            *(Shown(named.guard[key], _LANES[0], seconds_until(line.until, now)) for key, line in found.guard.items()),
+            *(
+                Shown(named.guard[key], _LANES[0], seconds_until(row.until, now))
+                for key, row in found.guard.items()
+                if isinstance(row, Line)
+            ),
         ]
+
+    async def budgets(self, app: App) -> list[Budgeted]:
+        """What an app's texts cost lately, and those of all apps; nothing where there are no texts.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        sms, now = self._rules.sms, self._clock.now()
+        if sms is None:
+            return []
+        kept = {
+            app_key(app.id): ("this app", sms.guard.app_budget),
+            EVERYBODY: ("all apps", sms.guard.global_budget),
+        }
+        found = (await self._store.buckets(BucketKeys((), (), [*kept]))).guard
+        shown = []
+        for key, (whose, budget) in kept.items():
+            row = found.get(key)
+            spent = spent_lately(row if isinstance(row, Spent) else Spent(), now)
+            shown += [Budgeted(whose, *each) for each in zip(Budget._fields, spent, budget, strict=True)]
+        return shown
 
     async def reset(self, app: App, to: str, *, by: str, block: bool = False) -> str:
         """Empty its own, and return the masked recipient. ``by`` is who asked for it.

@@ -17,14 +17,13 @@ from pathlib import Path
 
 from watchword.core.guard import MODES, Budget, GuardRules
 from watchword.core.policy import PROFILES, Profile
-from watchword.core.sms import ALTERNATIVES, PROVIDERS, SmsRules
+from watchword.core.sms import ALTERNATIVES, MILLIONTHS, PROVIDERS, SmsRules
 from watchword.core.text import is_host
 from watchword.core.work import COST, MOST_COST
 from watchword.errors import SettingsError
 from watchword.settings.environment import Secret, path, secret
 from watchword.settings_table import FORMS
 
-MILLIONTHS = 1_000_000
 MOST = 10**15  # a thousand million
 MAX_NOTICE = 2_000  # characters
 _COUNTRY = re.compile(r"[A-Z]{2}")
