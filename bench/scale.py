@@ -140,9 +140,9 @@ async def alone(plan: Plan, database: PostgresServer) -> tuple[list[Alone], list
     for way in (pool, batched):
         await round_of(way, cases(500), pid)  # connections are made, statements prepared
     for _ in range(plan.rounds):
-        before = store.facts()
+        before = store.facts()["postgresql"]
         figures = await round_of(batched, cases(plan.verifications), pid)
-        after = store.facts()
+        after = store.facts()["postgresql"]
         together = (after["operations"] - before["operations"]) / (after["batches"] - before["batches"])
         ours.append(Alone(*figures, together))
         usual.append(Alone(*await round_of(pool, cases(plan.verifications // 8), pid), 1.0))

@@ -186,7 +186,7 @@ def _look(soaked: Soaked, rows: Sequence[Row]) -> Sample:
         machine.resident_mib(soaked.pid),
         process.num_fds(),
         process.num_threads(),
-        int(figures["watchword_store_queue_depth"]),
+        int(figures['watchword_store_queue_depth{store="sqlite"}']),
         int(figures["watchword_outbox_due"]),
         _rows(path),
         held / 2**20,

@@ -31,6 +31,8 @@ from watchword.ports_limit import GuessStore, LimitStore
 from watchword.ports_notice import NoticeStore
 from watchword.ports_secret import SecretStore
 
+Facts = Mapping[str, Mapping[str, float]]  # a store's figures by its name, which is one of four: a label of metrics
+
 
 class Clock(Protocol):
     """The only source of now."""
@@ -333,7 +335,7 @@ class FastStore(VerificationStore, CourierStore, RecentStore, LimitStore, Protoc
         """
         ...
 
-    def facts(self) -> Mapping[str, float]:
+    def facts(self) -> Facts:
         """Figures for metrics."""
         ...
 
@@ -377,6 +379,6 @@ class Store(VerificationStore, CourierStore, RecentStore, AppStore, GuessStore, 
         """
         ...
 
-    def facts(self) -> Mapping[str, float]:
+    def facts(self) -> Facts:
         """Figures for metrics: queue depth, batches and operations so far."""
         ...

@@ -19,7 +19,7 @@ REQUEST = {"method": "POST", "route": "/v1/verifications", "status": 201, "app":
 
 
 def counted(facts: dict[str, float] | None = None, directory: Path | None = None) -> Metrics:
-    return Metrics(lambda: facts or {}, directory)
+    return Metrics(lambda: {"sqlite": facts or {}}, directory)
 
 
 def shown(source: Metrics, name: str, **labels: str) -> float:
@@ -98,7 +98,7 @@ def test_round_trips_to_the_store_fall_into_buckets_and_the_outbox_has_an_age() 
         batcher = Batcher(two)
         assert [1.0] == [await batcher.submit(1.0)]
         batcher.took[:] = [1.0, 0.0, 2.0, *[0.0] * (len(ENDS) - 2), 9.5]
-        return Metrics(lambda: figures(batcher, batcher))
+        return Metrics(lambda: {"sqlite": figures(batcher, batcher)})
 
     source = asyncio.run(journey())
     source.note_backlog(1, 2_500)
@@ -107,6 +107,24 @@ def test_round_trips_to_the_store_fall_into_buckets_and_the_outbox_has_an_age() 
     assert (2, 2, 6, 6) == tuple(shown(source, f"{name}_bucket", le=le) for le in ("0.0005", "0.001", "0.0025", "+Inf"))
     assert 0.019 == pytest.approx(shown(source, f"{name}_sum"))
     assert 2.5 == shown(source, "watchword_outbox_age_seconds")
+
+
+def test_two_stores_are_told_from_each_other() -> None:
+    fast, durable = ({"queue_depth": depth, "batches": 5 * depth, "took_0": depth} for depth in (2, 3))
+    source = Metrics(lambda: {"valkey": fast, "postgresql": durable})
+
+    for store, depth in (("valkey", 2), ("postgresql", 3)):
+        assert depth == shown(source, "watchword_store_queue_depth", store=store)
+        assert 5 * depth == shown(source, "watchword_store_batches_total", store=store)
+        assert depth == shown(source, "watchword_store_batch_seconds_count", store=store)
+
+
+def test_the_figures_of_one_store_are_summed_over_workers_and_the_other_is_left_alone(tmp_path: Path) -> None:
+    here = Metrics(lambda: {"sqlite": {"batches": 1}, "valkey": {"batches": 7}}, tmp_path)
+    in_another_process(tmp_path, 1)
+
+    assert 11 == shown(here, "watchword_store_batches_total", store="sqlite")
+    assert 7 == shown(here, "watchword_store_batches_total", store="valkey")
 
 
 def test_label_values_that_callers_could_make_up_do_not_grow_the_process(monkeypatch: pytest.MonkeyPatch) -> None:

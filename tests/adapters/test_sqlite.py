@@ -181,7 +181,7 @@ def test_a_step_that_breaks_harms_no_neighbour_in_its_batch(tmp_path: Path, stor
         async with a_world(store, tmp_path, UNLIMITED) as world:
             kept = world.store
             assert isinstance(kept, SqliteStore)
-            before = kept.facts()["batches"]
+            before = kept.facts()["sqlite"]["batches"]
             results = await asyncio.gather(
                 *(world.create(f"a{number}@example.com") for number in range(5)),
                 kept._submit(breaks),
@@ -189,7 +189,7 @@ def test_a_step_that_breaks_harms_no_neighbour_in_its_batch(tmp_path: Path, stor
                 return_exceptions=True,
             )
             most = {"sqlite": 1, "sqlite-scribe": 3}[store]  # to a scribe the first leaves at once, and eight more
-            assert 1 <= kept.facts()["batches"] - before <= most
+            assert 1 <= kept.facts()["sqlite"]["batches"] - before <= most
             assert [isinstance(result, StoreError) for result in results] == [number == 5 for number in range(11)]
             assert await kept.backlog(now=world.clock.now()) == 10
 

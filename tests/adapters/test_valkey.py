@@ -288,7 +288,7 @@ def test_when_the_line_is_cut_calls_under_way_fail_and_later_ones_work(tmp_path:
             raw, code = await world.send()
             line.die()
             checks = [asyncio.create_task(outcome(world, raw, code)) for _ in range(CROWD)]
-            await until(lambda: world.store.facts()["queue_depth"] >= CROWD)
+            await until(lambda: world.store.facts()["valkey"]["queue_depth"] >= CROWD)
             line.cut()
             assert Counter(await asyncio.gather(*checks)) == {"StoreError": CROWD}
             line.mend()
@@ -355,7 +355,7 @@ def test_a_crowd_that_leaves_gets_done_what_it_asked_for(tmp_path: Path) -> None
             raw, code = await world.send()
             line.die()
             gone = asyncio.create_task(world.check(raw, wrong(code)))
-            await until(lambda: world.store.facts()["queue_depth"] >= 1)
+            await until(lambda: world.store.facts()["valkey"]["queue_depth"] >= 1)
             gone.cancel()
             line.mend()
             await asyncio.wait((gone,))

@@ -170,7 +170,7 @@ def test_the_reference_gives_every_event_its_level() -> None:
 
 
 def test_every_metric_is_in_the_reference_and_no_other() -> None:
-    metrics = Metrics(lambda: {"queue_depth": 0, "batches": 0, "operations": 0})
+    metrics = Metrics(lambda: {"sqlite": {"queue_depth": 0, "batches": 0, "operations": 0}})
     metrics.record("http.request", method="GET", route="/healthz", status=200, ms=1.0)
     metrics.record("verification.created", channel="email", purpose="login")
     metrics.record("delivery.sent", transport="T1")

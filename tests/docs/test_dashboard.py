@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[2]
 DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "watchword.json").read_text(encoding="utf-8"))
 EVENTS = (ROOT / "docs" / "reference" / "events.md").read_text(encoding="utf-8")
 PANELS = DASHBOARD["panels"]
+BATCHES = "watchword_store_batches_total"  # has the labels of what is divided by it
 
 
 def metrics() -> dict[str, str]:
@@ -30,6 +31,17 @@ def test_every_series_belongs_to_a_metric_and_every_metric_is_shown() -> None:
 
     assert set() == asked() - series.keys()
     assert known.keys() == {series[name] for name in asked()}
+
+
+def test_every_label_that_a_panel_groups_by_or_names_is_one_that_its_metric_has() -> None:
+    of_prometheus = {"le", "instance", "job"}
+    for target in (target for panel in PANELS for target in panel["targets"]):
+        (name,) = {*re.findall(r"watchword_\w+?(?=_bucket|[{\[) ])", target["expr"])} - {BATCHES}
+        (line,) = re.findall(rf"^\| `{name}` \| \w+ \| ?([^|]*)\|", EVENTS, flags=re.MULTILINE)
+        grouped = {label for by in re.findall(r"by \(([^)]*)\)", target["expr"]) for label in by.split(", ")}
+        named = set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
+        assert named <= grouped, target
+        assert grouped <= {*re.findall(r"`(\w+)`", line), *of_prometheus}, target
 
 
 def test_no_two_panels_share_a_number_or_a_place() -> None:

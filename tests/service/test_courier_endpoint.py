@@ -76,7 +76,8 @@ def test_it_is_alive_and_ready_and_counts_what_it_delivers(tmp_path: Path) -> No
                 await shown_by(courier, SENT)
                 assert [200, 200] == [(await get(courier, path)).status for path in ("/healthz", "/readyz")]
                 shown = (await get(courier, "/metrics")).body
-                for metric in (b"outbox_due", b"outbox_age_seconds", b"store_batch_seconds_count", b"workers"):
+                took = b'store_batch_seconds_count{store="sqlite"}'
+                for metric in (b"outbox_due", b"outbox_age_seconds", took, b"workers"):
                     assert b"\nwatchword_" + metric + b" " in shown
                 assert b"watchword_deliveries_total{" not in (await get(service, "/metrics")).body
 

@@ -5,11 +5,11 @@ With it, whatever races in a contract suite races between processes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import cycle
 from typing import Any
 
-from watchword.ports import Store
+from watchword.ports import Facts, Store
 
 
 class _Turns:
@@ -45,7 +45,7 @@ class _Spread(_Turns):
         for store in self.stores:
             await store.ping()
 
-    def facts(self) -> Mapping[str, float]:
+    def facts(self) -> Facts:
         return self.stores[0].facts()
 
 

@@ -6,7 +6,7 @@ on the event loop's thread and never wait inside, so each is atomic as it stands
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from watchword.adapters import app_steps, device_steps, guess_steps, limit_steps, steps
@@ -23,7 +23,7 @@ from watchword.core.instant import Instant, Span
 from watchword.core.limit import FRESH, UNTRIED, Arrivals, Charge, Guesses, GuessLimits, is_idle
 from watchword.core.verification import Expected, Judgement, Outcome, Verification
 from watchword.errors import UnknownError
-from watchword.ports import Added, Idempotency
+from watchword.ports import Added, Facts, Idempotency
 from watchword.ports_limit import BucketKeys, Buckets
 
 
@@ -153,9 +153,9 @@ class MemoryStore:
     async def ping(self) -> None:
         """Memory answers."""
 
-    def facts(self) -> Mapping[str, float]:
+    def facts(self) -> Facts:
         """There are no queues to speak of."""
-        return {}
+        return {"memory": {}}
 
     async def add(
         self,

@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 import tempfile
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from watchword.adapters.batch import ENDS
+from watchword.ports import Facts
 
 if TYPE_CHECKING:
     # Imported where it is used: half a megabyte of code that a process needs only once somebody scrapes it.
@@ -50,7 +52,7 @@ class Counts(msgspec.Struct, array_like=True):
     verifications: dict[tuple[str, str, str, str], int] = msgspec.field(default_factory=dict)
     deliveries: dict[tuple[str, str, str], int] = msgspec.field(default_factory=dict)
     events: dict[str, int] = msgspec.field(default_factory=dict)
-    store: dict[str, float] = msgspec.field(default_factory=dict)
+    store: dict[str, dict[str, float]] = msgspec.field(default_factory=dict)
     outbox_due: int = 0
     outbox_age: int = 0
     guard: dict[tuple[str, str, str], int] = msgspec.field(default_factory=dict)
@@ -59,7 +61,7 @@ class Counts(msgspec.Struct, array_like=True):
 class Metrics:
     """The counts of this worker (``ports.Audit``). ``directory`` is shared by the workers; None for one alone."""
 
-    def __init__(self, store_facts: Callable[[], Mapping[str, float]], directory: Path | None = None) -> None:
+    def __init__(self, store_facts: Callable[[], Facts], directory: Path | None = None) -> None:
         self.counts = Counts(os.getpid())
         self._store_facts = store_facts
         self._directory = directory
@@ -92,7 +94,9 @@ class Metrics:
 
     def publish(self) -> None:
         """Write the counts for the other workers. A full disk costs this worker's share of the sums, nothing else."""
-        self.counts.store = {name: float(figure) for name, figure in self._store_facts().items()}
+        self.counts.store = {
+            store: {name: float(figure) for name, figure in told.items()} for store, told in self._store_facts().items()
+        }
         if self._file is None:
             return
         fresh = self._file.with_suffix(".new")
@@ -175,6 +179,7 @@ class _Shown:
 
     def __init__(self, everyone: Iterable[Counts]) -> None:
         self._everyone = list(everyone)
+        self._living = [counts for counts in self._everyone if _lives(counts.pid)]
 
     def collect(self) -> Iterator[Metric]:
         yield from self._requests()
@@ -182,7 +187,8 @@ class _Shown:
         yield self._counter("watchword_deliveries", "What became of messages.", _DELIVERY, "deliveries")
         yield self._counter("watchword_guard_decisions", "What the guard decided.", _GUARD, "guard")
         yield self._counter("watchword_events", "Everything else that was audited.", ("event",), "events")
-        yield from self._store()
+        yield from self._stores()
+        yield from self._outbox()
 
     def _requests(self) -> Iterator[Metric]:
         from prometheus_client.core import HistogramMetricFamily  # noqa: PLC0415 (see above)
@@ -210,24 +216,36 @@ class _Shown:
             shown.add_metric((key,) if isinstance(key, str) else key, count)
         return shown
 
-    def _store(self) -> Iterator[Metric]:
+    def _stores(self) -> Iterator[Metric]:
         from prometheus_client.core import (  # noqa: PLC0415 (see above)
             CounterMetricFamily,
             GaugeMetricFamily,
             HistogramMetricFamily,
         )
 
-        living = [counts for counts in self._everyone if _lives(counts.pid)]
+        since, now = _by_store(self._everyone), _by_store(self._living)
         for name, text in _STORE_COUNTERS.items():
-            total = sum(counts.store.get(name, 0) for counts in self._everyone)
-            yield CounterMetricFamily(f"watchword_store_{name}", text, value=total)
+            counter = CounterMetricFamily(f"watchword_store_{name}", text, labels=_STORE)
+            for store, figures in since.items():
+                counter.add_metric((store,), figures[name])
+            yield counter
         for name, text in _STORE_GAUGES.items():
-            now = sum(counts.store.get(name, 0) for counts in living)
-            yield GaugeMetricFamily(f"watchword_store_{name}", text, value=now)
-        took = [sum(each.store.get(f"took_{place}", 0.0) for each in self._everyone) for place in range(len(ENDS) + 2)]
-        shown = HistogramMetricFamily("watchword_store_batch_seconds", "Time of one round trip to the store.")
-        shown.add_metric((), _cumulated(took, ENDS), took[-1] / 1_000)
+            gauge = GaugeMetricFamily(f"watchword_store_{name}", text, labels=_STORE)
+            for store, figures in now.items():
+                gauge.add_metric((store,), figures[name])
+            yield gauge
+        shown = HistogramMetricFamily(
+            "watchword_store_batch_seconds", "Time of one round trip to the store.", labels=_STORE
+        )
+        for store, figures in since.items():
+            took = [figures[f"took_{place}"] for place in range(len(ENDS) + 2)]
+            shown.add_metric((store,), _cumulated(took, ENDS), took[-1] / 1_000)
         yield shown
+
+    def _outbox(self) -> Iterator[Metric]:
+        from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415 (see above)
+
+        living = self._living
         # All workers look at the same outbox, so the figures are one figure, seen at different moments.
         due = max((counts.outbox_due for counts in living), default=0)
         yield GaugeMetricFamily("watchword_outbox_due", "Messages due; counting stops at 10 000.", value=due)
@@ -243,8 +261,20 @@ _VERIFICATION = ("event", "reason", "channel", "purpose")
 _GUARD = ("decision", "reason", "country")
 _DECISIONS = frozenset({"guard.allowed", "guard.challenged", "guard.monitored", "guard.blocked", "guard.quieted"})
 _DELIVERY = ("status", "transport", "reason")
+_STORE = ("store",)
 _STORE_COUNTERS = {"batches": "Round trips to the store.", "operations": "Operations they carried."}
 _STORE_GAUGES = {"queue_depth": "Operations that wait for the next round trip."}
+
+
+def _by_store(workers: Iterable[Counts]) -> dict[str, defaultdict[str, float]]:
+    """What the workers' stores told, summed by its name under the name of each store."""
+    sums: dict[str, defaultdict[str, float]] = {}
+    for counts in workers:
+        for store, figures in counts.store.items():
+            of_this = sums.setdefault(store, defaultdict(float))
+            for name, figure in figures.items():
+                of_this[name] += figure
+    return sums
 
 
 def _cumulated(histogram: list[float], buckets: Sequence[float] = BUCKETS) -> list[tuple[str, float]]:

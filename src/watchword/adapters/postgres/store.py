@@ -11,7 +11,7 @@ So a commit of one is under way while another one reads.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from watchword.adapters import app_steps, device_steps, guess_steps, limit_steps, steps
@@ -33,7 +33,7 @@ from watchword.core.instant import Instant, Span
 from watchword.core.limit import Charge, Guesses, GuessLimits
 from watchword.core.verification import Expected, Judgement, Outcome, Verification, guess_key
 from watchword.errors import UnknownError
-from watchword.ports import Added, Idempotency
+from watchword.ports import Added, Facts, Idempotency
 from watchword.ports_limit import BucketKeys, Buckets
 
 MOST_COUNTED = 10_000
@@ -87,9 +87,9 @@ class PostgresStore:
         await self._look(PostgresTables.look)
         await self._submit(PostgresTables.beat)
 
-    def facts(self) -> Mapping[str, float]:
+    def facts(self) -> Facts:
         """Queue depth now; batches and operations since the start."""
-        return figures(self._adds, self._changes, self._looks)
+        return {"postgresql": figures(self._adds, self._changes, self._looks)}
 
     async def add(
         self,

@@ -8,7 +8,7 @@ file open; SQLite's write lock makes them take turns.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -36,7 +36,7 @@ from watchword.core.instant import Instant, Span
 from watchword.core.limit import Charge, Guesses, GuessLimits
 from watchword.core.verification import Expected, Judgement, Outcome, Verification
 from watchword.errors import UnknownError
-from watchword.ports import Added, Idempotency
+from watchword.ports import Added, Facts, Idempotency
 from watchword.ports_limit import BucketKeys, Buckets
 
 Result = TypeVar("Result")
@@ -97,9 +97,9 @@ class SqliteStore:
             self._read.look()
         await self._submit(SqliteTables.beat)
 
-    def facts(self) -> Mapping[str, float]:
+    def facts(self) -> Facts:
         """Queue depth now; batches and operations since the start."""
-        return figures(*self._pens())
+        return {"sqlite": figures(*self._pens())}
 
     async def add(
         self,

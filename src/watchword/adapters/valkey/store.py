@@ -8,7 +8,7 @@ approved twice, and no wrong guess is forgotten.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -36,7 +36,7 @@ from watchword.core.instant import Instant, Span
 from watchword.core.limit import Charge, GuessLimits
 from watchword.core.verification import Expected, Judgement, Outcome, Status, Verification
 from watchword.errors import OverloadedError, RefusedError, StoreError, UnknownError
-from watchword.ports import Added, Idempotency
+from watchword.ports import Added, Facts, Idempotency
 from watchword.ports_limit import BucketKeys, Buckets, GuessStore
 
 
@@ -93,15 +93,16 @@ class ValkeyStore:
         """How every server that has keys of ours is set up, for an operator."""
         return await self._wire.servers()
 
-    def facts(self) -> Mapping[str, float]:
+    def facts(self) -> Facts:
         """Calls under way now; writes, calls and how long answers took since the start, as ``batch.figures``."""
         links = [*self._wire.links()]
         took = zip(*(link.tally.took for link in links), strict=True)
-        return {f"took_{place}": sum(parts) for place, parts in enumerate(took)} | {
+        told = {f"took_{place}": sum(parts) for place, parts in enumerate(took)} | {
             "queue_depth": sum(link.depth for link in links),
             "batches": sum(link.tally.batches for link in links),
             "operations": sum(link.tally.operations for link in links),
         }
+        return {"valkey": told}
 
     async def add(
         self,
