@@ -16,9 +16,10 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "explanation" / "scale.md").read_text(encoding="utf-8")
 SIZING = (ROOT / "docs" / "how-to" / "scale-out.md").read_text(encoding="utf-8").partition("\n## How many of each\n")[2]
 MEASURED = (ROOT / "bench" / "SCALE.md").read_text(encoding="utf-8")
+ONE_MACHINE = (ROOT / "bench" / "RESULTS.md").read_text(encoding="utf-8")
 
 # A sign-in: cores for a second of answering, delivering and the database, kilobytes of its log, and kept for 48 hours.
-ANSWERING, DELIVERING, DATABASE = 0.0004, 0.0009, 0.0001
+ANSWERING, DELIVERING, DATABASE = 0.00024, 0.0005, 0.00006
 LOG, KEPT, HOURS = 2.6, 1.5, 48
 
 
@@ -55,6 +56,22 @@ def test_the_arithmetic_of_the_multiples_comes_out() -> None:
         shown = (answering, delivering, database, log)
         worked_out = (rate * ANSWERING, rate * DELIVERING, rate * DATABASE, rate * LOG / 1_000)
         assert shown == pytest.approx(worked_out, rel=0.2)
+
+
+def test_a_sign_in_costs_what_was_measured() -> None:
+    """A request by the least and the most that one took, a message, and an operation of the database."""
+    row = r"^\| (?:create \+ check|[A-Z]\w+ \| [12]) \| [\d,]+ \|(?: [\d.]+ / [\d.]+ \|| [\d.]+ \| [\d.]+ \|)? (\d+) \|"
+    requests = [int(each) for each in re.findall(row, MEASURED, re.MULTILINE)]
+    (message,) = re.findall(r"^\| CPU µs a message, ours \| (\d+) \|", ONE_MACHINE, re.MULTILINE)
+    (operation,) = re.findall(r"^\| `PostgresStore` \| [\d,]+ \| \d+ \| \d+ \| (\d+) \|", MEASURED, re.MULTILINE)
+    least, most = min(requests), max(requests)
+
+    assert f"two requests of {least} to {most} µs" in PAGE
+    assert f"{2 * least / 1_000:.2f} to {2 * most / 1_000:.2f} ms of a core" in PAGE
+    assert f"four operations of {operation} µs" in PAGE
+    assert (2 * most / 1e6, int(message) / 1e6, 4 * int(operation) / 1e6) == pytest.approx(
+        (ANSWERING, DELIVERING, DATABASE), rel=0.1
+    )
 
 
 def test_what_is_kept_comes_out() -> None:
