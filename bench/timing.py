@@ -13,7 +13,6 @@ which need no clock to be told apart.
 
 from __future__ import annotations
 
-import os
 import random
 import socket
 import sys
@@ -45,7 +44,6 @@ LOW, HIGH = 0.45, 0.55
 NOBODY = "A" * 22
 TRIES = 4  # wrong codes that a verification takes without being over
 NO_PROOF = binary.encode(b"?" * 32)
-GATEWAY = "http://bench:nobody@127.0.0.1:1/"  # the courier is paused
 SMS = """
 [sms]
 notice = "A text can be read by whoever takes over your number."
@@ -371,7 +369,6 @@ def run(folder: Path, calls: int = CALLS, rounds: int = ROUNDS, only: str = "") 
     dice, pairs = random.Random(20_261_127), []
     folder.mkdir(exist_ok=True)
     (folder / ADDED).write_text(SMS, encoding="utf-8")
-    os.environ["WATCHWORD_SMS_GATEWAY"] = GATEWAY
     with server("watchword", folder) as running:
         line = Line(running.told.port)
         speaker = Speaker(line, running.told.api_key, running.told.app, running.folder / "keys.json")

@@ -62,8 +62,8 @@ class Server(uvicorn.Server):
         self._ready()
 
 
-# Where a bench of another store says where that is, and one of texts who sends them.
-CHOSEN = ("WATCHWORD_STORE", "WATCHWORD_FAST_STORE", "WATCHWORD_SMS_GATEWAY")
+# Where a bench of another store says where that is.
+STORES = ("WATCHWORD_STORE", "WATCHWORD_FAST_STORE")
 ADDED = "added.toml"  # in the worker's folder: more of the file of settings
 
 # All secrets and links of a run come from one address; its buckets are looked up and written as any other, and never
@@ -79,16 +79,17 @@ source_kib = "2592000000/30d"
 
 
 def settings_of(folder: Path, **more: str) -> Settings:
-    """The settings of a service in production with a relay that nobody will ask, and what a bench adds to them."""
+    """The settings of a service in production, with a relay and a gateway that nobody asks; a bench may add some."""
     config, added = folder / "watchword.toml", folder / ADDED
     config.write_text(CONFIG + (added.read_text("utf-8") if added.exists() else ""), encoding="utf-8")
     environ = {
         "WATCHWORD_CONFIG": str(config),
         "WATCHWORD_DATA": str(folder),
         "WATCHWORD_SMTP": "smtps://nobody:nothing@localhost:1",
+        "WATCHWORD_SMS_GATEWAY": "http://nobody:nothing@localhost:1/",
         "WATCHWORD_MAIL_FROM": "Bench <codes@bench.example.org>",
     }
-    chosen = {name: os.environ[name] for name in CHOSEN if name in os.environ}
+    chosen = {name: os.environ[name] for name in STORES if name in os.environ}
     return Settings.load(environ | chosen | more)
 
 

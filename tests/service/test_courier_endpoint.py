@@ -6,8 +6,8 @@ import asyncio
 import json
 import socket
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import ExitStack, asynccontextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, ExitStack, suppress
 from pathlib import Path
 
 import psutil
@@ -42,16 +42,9 @@ class Courier(Service):
         return ["courier", "--json", "--bind", "127.0.0.1:0"]
 
 
-@asynccontextmanager
-async def answering(folder: Path, settings: Mapping[str, str] = NOWHERE) -> AsyncIterator[Courier]:
+def answering(folder: Path, settings: Mapping[str, str] = NOWHERE) -> AbstractAsyncContextManager[Service]:
     """A courier with an endpoint, until the block ends."""
-    courier = Courier(folder, settings=settings)
-    await courier.start()
-    try:
-        yield courier
-    finally:
-        if courier.process is not None:
-            courier.kill()
+    return running(folder, made=Courier, settings=settings)
 
 
 def listens_at(pid: int) -> list[int]:
@@ -156,14 +149,14 @@ def test_what_is_no_address_is_one_sentence(address: str, tmp_path: Path) -> Non
     assert "--bind" == json.loads(refused.stderr)["setting"]
 
 
-def a_client(courier: Courier, sent: bytes) -> socket.socket:
+def a_client(courier: Service, sent: bytes) -> socket.socket:
     """One that is connected and said something."""
     client = socket.create_connection(("127.0.0.1", courier.port))
     client.sendall(sent)
     return client
 
 
-def one_that_takes_nothing(courier: Courier) -> socket.socket:
+def one_that_takes_nothing(courier: Service) -> socket.socket:
     """One that asks for figures again and again and takes none, once the courier reads nothing more of it."""
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)

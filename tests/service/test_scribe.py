@@ -9,6 +9,7 @@ import sqlite3
 from collections import Counter
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -79,7 +80,7 @@ def test_a_scribe_that_was_stopped_keeps_no_service_from_ending(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(("how", "found"), [({}, 1), ({"through": ("taskset", "-c", "0")}, 0), ({"workers": 2}, 0)])
-def test_one_worker_with_two_cores_has_a_scribe(tmp_path: Path, how: dict[str, object], found: int) -> None:
+def test_one_worker_with_two_cores_has_a_scribe(tmp_path: Path, how: dict[str, Any], found: int) -> None:
     async def journey() -> None:
         async with running(tmp_path, **how) as service:
             others = [each for each in service.processes()[1:] if each.cmdline() == service.processes()[0].cmdline()]

@@ -184,9 +184,9 @@ def _first_line(stdout: IO[bytes] | None) -> bytes:
 
 
 @asynccontextmanager
-async def running(folder: Path, **how: Any) -> AsyncIterator[Service]:
-    """A service that runs until the block ends."""
-    service = Service(folder, **how)
+async def running(folder: Path, *, made: Callable[..., Service] = Service, **how: Any) -> AsyncIterator[Service]:
+    """A service that runs until the block ends, or what else is ``made`` to be spoken to as one."""
+    service = made(folder, **how)
     await service.start()
     try:
         yield service

@@ -77,7 +77,7 @@ class SupportDesk:
     async def show(self, app: App, to: str, *, by: str) -> tuple[str, list[Shown]]:
         """The masked recipient and every limit of its own in an app; of a number its block's, range's and country's.
 
-        ``by`` is who looks. Limits of sources and apps are not a recipient's; budgets of money are not either.
+        ``by`` is who looks. Limits of sources and apps are not a recipient's, nor are ``budgets``.
 
         Raises:
             InvalidInputError: it is neither an address nor a number.
