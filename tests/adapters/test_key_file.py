@@ -247,6 +247,17 @@ def test_rotating_keeps_earlier_keys_the_index_and_the_mode(path: Path) -> None:
     assert 0o400 == path.stat().st_mode & 0o777
 
 
+def test_a_file_that_was_rotated_is_told_from_the_one_before(tmp_path: Path, path: Path) -> None:
+    link = tmp_path / "link.json"
+    link.symlink_to(path)
+    before = key_file.version(link)
+    assert before == key_file.version(link)
+    key_file.rotate(path, LoadedDice(5).draw, START)
+    assert before != key_file.version(link)
+    path.unlink()
+    assert key_file.version(link) is None
+
+
 def test_rotating_through_a_link_changes_the_file_behind_it(tmp_path: Path, path: Path) -> None:
     link = tmp_path / "link.json"
     link.symlink_to(path)

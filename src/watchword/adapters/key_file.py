@@ -72,6 +72,15 @@ def load(path: Path) -> Keyring:
     return _keyring(_read(path))
 
 
+def version(path: Path) -> tuple[int, ...] | None:
+    """What tells the file from another one that takes its place, or from itself before a change; None without one."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
+    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns
+
+
 def listing(path: Path) -> Sequence[tuple[int, str, bool]]:
     """Number, time of making and whether it is current, of each key.
 

@@ -57,7 +57,7 @@ class Wiring:
         self.metrics = Metrics(store.facts, counts)
         self.audit: Audit = Fanout(log, self.metrics)
         self._clock, self._entropy = SystemClock(), SystemEntropy()
-        self.keys = Keys(self._read_keys, self._clock)
+        self.keys = Keys(self._read_keys, self._clock, lambda: key_file.version(self.settings.storage.key_file))
         self._wire_apps()
         self._wire_mail()
         self._wire_verifications()

@@ -22,12 +22,14 @@ Result = TypeVar("Result")
 
 
 class Keys:
-    """Holds the keyring. ``load`` reads the key file."""
+    """Holds the keyring. ``load`` reads the key file; ``version`` tells one file from another without reading it."""
 
-    def __init__(self, load: Callable[[], Keyring], clock: Clock) -> None:
+    def __init__(self, load: Callable[[], Keyring], clock: Clock, version: Callable[[], object] = lambda: None) -> None:
         self._load = load
         self._clock = clock
+        self._version = version
         self._loaded_at: Instant = clock.now() - SECOND  # keys may be rotated in the very second of a start
+        self._loaded = version()  # before it is read: a file that is written meanwhile is another one
         self.ring = load()
 
     def reload(self) -> None:
@@ -36,7 +38,7 @@ class Keys:
         Raises:
             KeyringError: it contradicts the keys in use, which stay.
         """
-        self._loaded_at = self._clock.now()
+        self._loaded_at, self._loaded = self._clock.now(), self._version()
         ring = self._load()
         if ring.contradicts(self.ring) or self.ring.current not in ring.numbers:
             raise KeyringError("The key file holds other keys than those in use. They stay: bring the right file back.")
@@ -65,8 +67,9 @@ class Keys:
         try:
             return work(self.ring)
         except KeyringError:
-            # Made-up ids name made-up keys: at most one look at the file a second, whatever callers send.
-            if abs(self._clock.now() - self._loaded_at) < SECOND:
+            # Made-up ids name made-up keys: the same file is read once a second at most, whatever callers send. Not
+            # once for ever: a file system of the network may tell of another file late.
+            if self._version() == self._loaded and abs(self._clock.now() - self._loaded_at) < SECOND:
                 raise
             self.reload()
             return work(self.ring)
