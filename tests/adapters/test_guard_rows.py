@@ -20,7 +20,8 @@ from watchword.adapters.guard_rows import GuardRow, HeldRows
 from watchword.adapters.postgres import PostgresAddress, schema
 from watchword.adapters.sqlite import SqliteStore
 from watchword.adapters.sqlite.tables import SqliteTables
-from watchword.core.breaker import FRESH_LINE, Line, send
+from watchword.core.breaker import Line, send
+from watchword.core.calm import FRESH_RANGE
 from watchword.core.guard import Budget, Spent, spend
 from watchword.core.instant import DAY, HOUR
 from watchword.core.limit import Rate
@@ -48,7 +49,7 @@ def test_a_row_is_read_once_and_written_at_the_end() -> None:
     rows = HeldRows(shelf.read, shelf.write)
     for _ in range(3):
         (line,) = rows.get([b"cDE"])
-        rows.put([b"cDE"], [send(line, HOUR, broad=True)], HOUR)
+        rows.put({b"cDE": send(line, HOUR, broad=True)}, HOUR)
     assert not shelf.rows
     rows.flush()
     rows.forget()
@@ -60,7 +61,7 @@ def test_a_row_is_read_once_and_written_at_the_end() -> None:
 def test_what_is_forgotten_before_it_is_written_never_was() -> None:
     shelf = Shelf()
     rows = HeldRows(shelf.read, shelf.write)
-    rows.put([b"$*"], [Spent()], HOUR)
+    rows.put({b"$*": Spent()}, HOUR)
     rows.forget()
     rows.flush()
     assert not shelf.rows
@@ -68,9 +69,9 @@ def test_what_is_forgotten_before_it_is_written_never_was() -> None:
 
 def test_what_was_put_is_seen_before_it_is_written() -> None:
     rows = HeldRows(Shelf().read, Shelf().write)
-    rows.put([b"3near"], [Line(level=2)], HOUR)
+    rows.put({b"3near": Line(level=2)}, HOUR)
     assert {b"3near": Line(level=2)} == rows.look([b"3near", b"4wide"])
-    assert [Line(level=2), FRESH_LINE] == rows.get([b"3near", b"4wide"])
+    assert [Line(level=2), FRESH_RANGE] == rows.get([b"3near", b"4wide"])
 
 
 def test_a_batch_spends_no_more_than_a_budget_across_slots() -> None:
@@ -100,7 +101,7 @@ def test_a_batch_that_fails_leaves_nothing_of_the_guard_to_the_next(tmp_path: Pa
 @pytest.mark.parametrize("kept", [True, False])
 def test_a_blocks_bucket_that_lay_apart_from_its_row_still_counts(tmp_path: Path, *, kept: bool) -> None:
     async def journey() -> None:
-        rules = with_sms(limits=WIDE_OPEN._replace(block_sends=(Rate(2, DAY),)))
+        rules = with_sms(limits=WIDE_OPEN._replace(block_sends=(Rate(2, 2 * DAY),)))  # no range is calm
         async with a_world("sqlite", tmp_path, rules) as world:
             assert ["sent", "sent"] == [await text(world, number) for number in range(2)]
             await world.store.aclose()

@@ -191,3 +191,18 @@ def test_where_there_are_two_halves_texts_lie_in_the_one_that_lasts(tmp_path: Pa
                 await halves.fast.find(world.app.id, due.verification.id)
 
     run(journey())
+
+
+@every_store
+def test_a_range_that_is_calm_no_more_is_counted_in_all_its_blocks(store: str, tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world(store, tmp_path, with_sms(limits=WIDE_OPEN)) as world:
+            other = 1_000  # numbers on, the next block begins
+            for number in (0, 1, 2, other, other + 1, other + 2, 3, 4, 5):
+                assert await text(world, number) == "sent"
+            assert await text(world, 6) == "neighbours"
+            for number in (3, 4, 5):
+                assert await text(world, other + number) == "sent"
+            assert await text(world, other + 6) == "neighbours"
+
+    run(journey())

@@ -11,6 +11,7 @@ from watchword.core import breaker, guard
 from watchword.core.breaker import BLOCKS, ENOUGH, NEIGHBOURS, Line
 from watchword.core.guard import TRUST, Budget, GuardRules, Known, Plan, Rows, Spent, Traits
 from watchword.core.instant import DAY, HOUR, MINUTE, SECOND, Instant, Span
+from watchword.core.limit import FRESH as FRESH_BUCKET
 
 PRICE = 80_000
 FRESH = Rows(Known(), Line(), Line(), Line(), Spent(), Spent())
@@ -155,7 +156,7 @@ def test_what_is_blocked_changes_nothing_however_often_it_is_asked_for() -> None
 
 @pytest.mark.parametrize("known", [Known(START - DAY), Known(START - TRUST + 1)])
 def test_a_number_that_gave_a_right_code_before_passes(known: Known) -> None:
-    rows = Rows(known, *(Line(until=START + DAY),) * 3, Spent(), Spent())
+    rows = Rows(known, *(Line(until=START + DAY, paid=FRESH_BUCKET),) * 3, Spent(), Spent())
     verdict, after = guard.decide(plan(), rows, START)
     assert "allow" == verdict.decision
     assert (after.near, after.wide, after.country) == (rows.near, rows.wide, rows.country)

@@ -13,6 +13,8 @@ from tests.support.sms import ceiling, with_sms
 from tests.support.world import World
 from watchword.core import breaker
 from watchword.core.instant import DAY, HOUR, MINUTE
+from watchword.core.limit import Rate
+from watchword.core.policy import SmsLimits
 from watchword.core.verification import Status
 from watchword.errors import BlockedError, ChannelClosedError, InvalidInputError, RateLimitedError
 from watchword.flows.limits import SupportDesk
@@ -92,6 +94,26 @@ async def test_a_numbers_block_and_range_are_told_and_opened(world: World) -> No
         await text(world, mobile(99))
     await desk(world).reset(world.app, mobile(99), by="carol", block=True)
     assert (await text(world, mobile(99))).status is Status.PENDING
+
+
+@journey(with_sms())
+async def test_a_block_that_is_opened_early_is_as_new_but_for_its_bucket(world: World) -> None:
+    for number in range(breaker.NEIGHBOURS - 1):
+        await text(world, mobile(number))
+    await desk(world).reset(world.app, mobile(99), by="carol", block=True)
+    for number in range(10, 10 + breaker.NEIGHBOURS):
+        await text(world, mobile(number))
+    with pytest.raises(BlockedError):
+        await text(world, mobile(99))
+
+
+@journey(with_sms(limits=SmsLimits(block_sends=(Rate(3, HOUR),))))
+async def test_the_bucket_of_a_block_is_no_recipients_to_empty(world: World) -> None:
+    for number in range(3):
+        await text(world, mobile(number))
+    await desk(world).reset(world.app, mobile(3), by="carol", block=True)
+    with pytest.raises(BlockedError):
+        await text(world, mobile(3))
 
 
 @pytest.mark.parametrize("to", ["", "ann", "+49", "+33612345678x"])

@@ -19,7 +19,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from watchword.core.breaker import FRESH_LINE, REMEMBERED, Line
+from watchword.core.breaker import BLOCKS, FRESH_LINE, REMEMBERED, Line
+from watchword.core.calm import FRESH_RANGE
 from watchword.core.guard import TRUST, Known, Spent, settled
 from watchword.core.instant import DAY, Instant
 from watchword.core.limit import FRESH
@@ -33,7 +34,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _FRESH: Mapping[int, State] = {
     ord("n"): Known(),
     ord("3"): FRESH_LINE,
-    ord("4"): FRESH_LINE,
+    ord("4"): FRESH_RANGE,
     ord("c"): FRESH_LINE,
     ord("$"): Spent(),
 }
@@ -53,7 +54,7 @@ class GuardRows(Protocol):
         """Those of these rows that there are."""
         ...
 
-    def put(self, keys: Sequence[bytes], states: Sequence[State], now: Instant) -> None:
+    def put(self, rows: Mapping[bytes, State], now: Instant) -> None:
         """Write rows, new or changed."""
         ...
 
@@ -83,7 +84,7 @@ class HeldRows:
         if missing:
             for key, state in zip(missing, self._read(missing), strict=True):
                 held[key] = _FRESH[key[0]] if state is None else _DECODERS[key[0]](state)
-        return list(map(held.__getitem__, keys))
+        return [held[key] for key in keys]
 
     def look(self, keys: Sequence[bytes]) -> dict[bytes, Any]:
         """Those of these rows that there are, without holding them."""
@@ -95,10 +96,10 @@ class HeldRows:
                 found[key] = _DECODERS[key[0]](state)
         return found
 
-    def put(self, keys: Sequence[bytes], states: Sequence[State], now: Instant) -> None:
+    def put(self, rows: Mapping[bytes, State], now: Instant) -> None:
         """Write rows, new or changed."""
-        self._held.update(zip(keys, states, strict=True))
-        self._changed.update(dict.fromkeys(keys, now))
+        self._held.update(rows)
+        self._changed.update(dict.fromkeys(rows, now))
 
     def flush(self) -> None:
         """Write what changed."""
@@ -123,7 +124,8 @@ def idle_at(state: State, now: Instant) -> Instant:
     """From when on a row that changed now decides nothing, so that it may go."""
     if type(state) is not Line:
         return now + (TRUST if type(state) is Known else 31 * DAY)
-    idle = max(state.until, now) + REMEMBERED
+    # What is counted outlives the figures of all its blocks, or a range would be calm while one of them is blocked.
+    idle = now + (REMEMBERED if state.calm is not None else BLOCKS[-1] + REMEMBERED)
     if state.good_at:
         idle = max(idle, state.good_at + TRUST)
     first, second = state.paid or FRESH

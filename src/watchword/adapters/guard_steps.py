@@ -7,13 +7,13 @@ Rules: a send that is refused writes nothing; rows hold keyed hashes and figures
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
 from watchword.adapters.guard_rows import GuardRows
-from watchword.core import breaker, guard, limit
+from watchword.core import breaker, calm, guard, limit
 from watchword.core.breaker import Line
 from watchword.core.guard import Known, Plan, Rows, Spent, Verdict
 from watchword.core.instant import Instant, Span, seconds_until
@@ -39,8 +39,7 @@ class Admission(msgspec.Struct, frozen=True):
     """A send that the guard lets through, and what has to be written for it: rows by their keys, and buckets."""
 
     verdict: Verdict
-    keys: Sequence[bytes] = ()
-    rows: Sequence[Line | Spent] = ()
+    rows: Mapping[bytes, Line | Spent] = {}
     charged: Sequence[tuple[bytes, Arrivals]] = ()
 
 
@@ -51,19 +50,46 @@ def admit(tables: GuardTables, plan: Plan, now: Instant) -> Admission:
         BlockedError: it does not go out.
         ChallengeError: it does once work was done for it, and cannot be held until then.
     """
-    keys = guard.keys_of(plan.traits, plan.app)
-    known, near, wide, country, app, everybody = tables.guard.get(keys)
-    if near.paid is None or wide.paid is None:  # seldom
-        near, wide = _with_bucket(tables, keys[1], near), _with_bucket(tables, keys[2], wide)
+    number, block, whole, country, app, everybody = guard.keys_of(plan.traits, plan.app)
+    known, wide, *shared = tables.guard.get((number, whole, country, app, everybody))
+    near, others = None, dict[bytes, Line]()
+    roomy = calm.with_room(wide, calm.most_sends(plan.near, plan.wide), now)
+    if roomy is None:
+        wide, others = _figures(tables, plan, wide)
+        near = others.pop(block)
+    else:
+        wide = roomy
     charged, wait = _charge(tables, plan, now)
-    verdict, rows = guard.decide(plan, Rows(known, near, wide, country, app, everybody), now, wait=wait)
+    verdict, rows = guard.decide(plan, Rows(known, near, wide, *shared), now, wait=wait)
     if verdict.decision == "block":
         raise BlockedError(reason=verdict.reason, retry_after=seconds_until(now + verdict.retry_after, now))
     if verdict.decision == "challenge":
         if not plan.holds:
             raise ChallengeError
         return Admission(verdict)  # it pays when it goes out
-    return Admission(verdict, keys[1:], (rows.near, rows.wide, rows.country, rows.app, rows.everybody), charged)
+    changed: dict[bytes, Line | Spent] = {
+        **others,
+        whole: rows.wide,
+        country: rows.country,
+        app: rows.app,
+        everybody: rows.everybody,
+    }
+    if rows.near is not None:
+        changed[block] = rows.near
+    return Admission(verdict, changed, charged)
+
+
+def _figures(tables: GuardTables, plan: Plan, wide: Line) -> tuple[Line, dict[bytes, Line]]:
+    """The figures of a range that is calm no more; by their keys, those of the number's block and of what changed."""
+    traits = plan.traits
+    _, own, whole, *_ = guard.keys_of(traits, plan.app)
+    keys = {which: traits.block_key(which) for which in sorted(calm.blocks_of(wide))}
+    keys[traits.block] = own
+    blocks = dict(zip(keys, tables.guard.get([*keys.values()]), strict=True))
+    if wide.calm is None:
+        return _with_bucket(tables, whole, wide), {own: _with_bucket(tables, own, blocks[traits.block])}
+    wide, blocks = calm.counted(wide, blocks, plan.near, plan.wide)
+    return wide, {keys[which]: line for which, line in blocks.items()}
 
 
 _BUCKETS = {ord("3"): b"B", ord("4"): b"R"}  # where a block's and a range's lay before they were kept with their rows
@@ -93,28 +119,34 @@ def note_verified(tables: GuardTables, traits: bytes, lane: int, now: Instant) -
     """Remember the number of a right code, and count it for its blocks and country where its send was."""
     told = guard.read_traits(traits)
     number, *keys = guard.keys_of(told, b"")[:4]
-    known, near, wide, country = tables.guard.get((number, *keys))
-    tables.guard.put((number,), (Known(now),), now)
+    block, whole, country = keys
+    known, near, wide, shared = tables.guard.get((number, *keys))
+    tables.guard.put({number: Known(now)}, now)
     range_ = breaker.note_good(wide, now)
-    if lane or guard.is_trusted(known, now):
-        if range_ is not wide:
-            tables.guard.put((keys[1],), (range_,), now)
-        return
-    noted = (
-        breaker.verify(near, now, tail=told.tail),
-        breaker.verify(range_, now),
-        breaker.verify(country, now, broad=True),
-    )
-    tables.guard.put(keys, noted, now)
+    if not (lane or guard.is_trusted(known, now)):
+        tables.guard.put({country: breaker.verify(shared, now, broad=True)}, now)
+        if range_.calm is None:
+            range_ = breaker.verify(range_, now)
+            tables.guard.put({block: breaker.verify(near, now, tail=told.tail)}, now)
+        else:
+            range_ = calm.note(range_, now, told.place, calm.CAME_BACK)
+    if range_ is not wide:
+        tables.guard.put({whole: range_}, now)
 
 
 def note_unsent(tables: GuardTables, traits: bytes, lane: int, now: Instant) -> None:
     """Take a send back that no provider took. What it was budgeted for stays spent: somebody may bill it."""
     told = guard.read_traits(traits)
-    number, *keys = guard.keys_of(told, b"")[:4]
-    found = tables.guard.look((number, *keys))
+    number, block, whole, country = guard.keys_of(told, b"")[:4]
+    found = tables.guard.look((number, block, whole, country))
     if lane or guard.is_trusted(found.get(number, Known()), now):
         return
-    for key, tail in zip(keys, (told.tail, None, None), strict=True):
-        if key in found:
-            tables.guard.put((key,), (breaker.unsend(found[key], now, tail=tail),), now)
+    for key, tail in ((block, told.tail), (whole, None), (country, None)):
+        line = found.get(key)
+        if line is None:
+            continue
+        if line.calm is not None:
+            line = calm.note(line, now, told.place, calm.NOT_SENT)
+        else:
+            line = breaker.unsend(line, now, tail=tail)
+        tables.guard.put({key: line}, now)

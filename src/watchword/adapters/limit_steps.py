@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from watchword.adapters.guard_steps import GuardTables
+from watchword.core import calm
 from watchword.core.breaker import Line
 from watchword.core.instant import Instant
 from watchword.core.limit import FRESH, Arrivals, Guesses
@@ -47,5 +48,4 @@ def empty(tables: LimitTables, keys: BucketKeys, now: Instant) -> None:
             tables.set_guesses(key, Guesses((), guesses.streak))
     for key, row in found.guard.items():
         if isinstance(row, Line):
-            # The bucket of a whole block is not one recipient's to empty.
-            tables.guard.put((key,), (Line(paid=row.paid),), now)
+            tables.guard.put({key: calm.forgiven(row)}, now)

@@ -6,7 +6,7 @@ on the event loop's thread and never wait inside, so each is atomic as it stands
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from watchword.adapters import app_steps, device_steps, guess_steps, limit_steps, steps
@@ -39,8 +39,8 @@ class MemoryGuardRows:
     def look(self, keys: Sequence[bytes]) -> dict[bytes, Any]:
         return {key: self.rows[key][0] for key in keys if key in self.rows}
 
-    def put(self, keys: Sequence[bytes], states: Sequence[State], now: Instant) -> None:
-        self.rows.update((key, (state, idle_at(state, now))) for key, state in zip(keys, states, strict=True))
+    def put(self, rows: Mapping[bytes, State], now: Instant) -> None:
+        self.rows.update((key, (state, idle_at(state, now))) for key, state in rows.items())
 
 
 class MemoryTables:

@@ -48,7 +48,7 @@ def pay(tables: PayTables, charges: Sequence[Charge], plan: Plan | None, now: In
         return Paid(ALLOWED, left, quiet)
     for key, arrivals in admission.charged:
         tables.set_arrivals(key, arrivals)
-    tables.guard.put(admission.keys, admission.rows, now)
+    tables.guard.put(admission.rows, now)
     return Paid(admission.verdict, left, quiet)
 
 

@@ -35,6 +35,7 @@ RIPE = 2  # slots after which a code that was to come has come
 SLOTS_AN_HOUR, HOURS_A_DAY = HOUR // SLOT, 24
 
 Ring = tuple[tuple[int, int, int], ...]  # slot, sends, right codes
+Event = tuple[Instant, int, int]  # when, the number's place in its range, what (``core/calm.py``)
 
 
 class Line(msgspec.Struct, frozen=True, array_like=True):
@@ -42,7 +43,8 @@ class Line(msgspec.Struct, frozen=True, array_like=True):
 
     ``good_at`` is when anybody of it gave a right code, wide blocks only. ``paid`` is the bucket of a block's sends,
     kept with it because whoever needs the one needs the other; None where it lies among the buckets still, as it did
-    before docs/adr/0038. ``slot``, ``room`` and ``added`` are a country's alone, until it is settled.
+    before docs/adr/0038. ``slot``, ``room`` and ``added`` are a country's alone, until it is settled. ``calm`` is what
+    happened in a range of which no figures are made yet; None where they are (``core/calm.py``).
     """
 
     hour: Ring = ()
@@ -58,9 +60,20 @@ class Line(msgspec.Struct, frozen=True, array_like=True):
     slot: int = 0
     room: int = 0
     added: int = 0
+    calm: tuple[Event, ...] | None = None
 
 
 FRESH_LINE = Line(paid=FRESH)
+
+
+def count(line: Line, now: Instant, tail: int | None, paid: Arrivals | None, *, stranger: bool) -> Line:
+    """Count a send of a block or range, in its bucket and, where it is a stranger's, in its figures."""
+    if not stranger:
+        return line if paid == line.paid else msgspec.structs.replace(line, paid=paid)
+    if line is FRESH_LINE:  # one send alone opens nothing
+        noted = () if tail is None else ((tail, now),)
+        return Line(((now // SLOT, 1, 0),), ((now // HOUR, 1, 0),), noted, paid=paid)
+    return send(line, now, tail=tail, paid=paid)
 
 
 def send(

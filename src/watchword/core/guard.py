@@ -4,8 +4,9 @@ SMS pumping asks for codes to numbers that somebody earns by, and never types th
 numbers and for countries, how many sends were followed by a right code; counts money; and keeps ranges, sources, apps
 and all together within sliding buckets.
 
-Not handled here: breakers by themselves (``core/breaker.py``), which row is which number's (``flows/guard.py``),
-reading and writing them in one atomic step (``adapters/guard_steps.py``), money's unit (``core/sms.py``).
+Not handled here: breakers by themselves (``core/breaker.py``), ranges that need none yet (``core/calm.py``), which row
+is which number's (``flows/guard.py``), reading and writing them in one atomic step (``adapters/guard_steps.py``),
+money's unit (``core/sms.py``).
 
 Rules:
 
@@ -25,16 +26,18 @@ from typing import NamedTuple
 
 import msgspec
 
-from watchword.core import breaker, limit
+from watchword.core import breaker, calm, limit
 from watchword.core.breaker import HOURS_A_DAY, SLOT, SLOTS_AN_HOUR, UNUSUAL, Line
+from watchword.core.calm import BLOCK
 from watchword.core.instant import DAY, HOUR, Instant, Span
-from watchword.core.limit import BOUNDLESS, FRESH, Arrivals, Charge, Rate
+from watchword.core.limit import BOUNDLESS, FRESH, Charge, Rate
 
 MODES = ("enforce", "monitor")
 TRUST: Span = 90 * DAY
 WORKED = (Rate(UNUSUAL, HOUR),)  # sends into a country that work was done for
 
 _DAYS_A_MONTH = 30
+_BLOCKS = 10  # of a range
 
 Sums = tuple[tuple[int, int], ...]  # slot, money
 
@@ -58,8 +61,9 @@ class GuardRules(NamedTuple):
 class Traits(msgspec.Struct, frozen=True, array_like=True):
     """What the guard keeps of a number, with its verification: keyed hashes of it and of its two blocks.
 
-    ``near`` is the block of a thousand numbers (without the last three digits), ``wide`` that of ten thousand;
-    ``tail`` are the last three digits, which alone are nobody's number.
+    ``near`` is the block of a thousand numbers (without the last three digits), ``wide`` the range of ten thousand;
+    ``tail`` are the last three digits, which alone are nobody's number. The last byte of ``near`` tells which of its
+    range's ten blocks it is, in an order that is the range's secret.
     """
 
     number: bytes
@@ -67,6 +71,20 @@ class Traits(msgspec.Struct, frozen=True, array_like=True):
     wide: bytes
     country: str
     tail: int
+
+    @property
+    def block(self) -> int:
+        """Which block of its range it is, in that order."""
+        return self.near[-1] % _BLOCKS
+
+    @property
+    def place(self) -> int:
+        """The number's place in its range, in that order."""
+        return self.block * BLOCK + self.tail
+
+    def block_key(self, block: int) -> bytes:
+        """The key of a block of its range."""
+        return b"3" + self.near[:-1] + bytes((block,))
 
 
 _TRAITS = msgspec.msgpack.Decoder(Traits).decode
@@ -128,10 +146,10 @@ class Plan(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Rows(msgspec.Struct, frozen=True):
-    """The guard's rows that a send touches, as they are or as they become."""
+    """The guard's rows that a send touches, as they are or as they become. ``near`` is None in a calm range."""
 
     known: Known
-    near: Line
+    near: Line | None
     wide: Line
     country: Line
     app: Spent
@@ -178,26 +196,34 @@ def decide(plan: Plan, rows: Rows, now: Instant, *, wait: Span = 0) -> tuple[Ver
 
     ``wait`` is for how long a bucket refuses that is in none of the rows.
     """
-    near, wide = rows.near, rows.wide
-    near_paid, near_wait = limit.send(near.paid or FRESH, plan.near, now) if plan.near else (near.paid, 0)
-    wide_paid, wide_wait = limit.send(wide.paid or FRESH, plan.wide, now) if plan.wide else (wide.paid, 0)
+    near, wide, country = rows.near, rows.wide, rows.country
+    near_paid = wide_paid = None
+    if near is not None:
+        near_paid, near_wait = limit.send(near.paid or FRESH, plan.near, now)
+        wide_paid, wide_wait = limit.send(wide.paid or FRESH, plan.wide, now)
+        wait = max(wait, near_wait, wide_wait)
     app = spend(rows.app, plan.rules.app_budget, plan.price, now)
     everybody = spend(rows.everybody, plan.rules.global_budget, plan.price, now)
     stranger = not (plan.passes or is_trusted(rows.known, now))
     verdict = ALLOWED
-    if stranger and (now < near.until or now < wide.until or now < rows.country.until):
+    if stranger and (now < country.until or now < wide.until or (near is not None and now < near.until)):
         verdict = _eased(plan, _broken(rows, now))
     if app is None or everybody is None:
         return Verdict("block", "budget", SLOT), rows  # a ceiling, in whatever mode
-    if wait or near_wait or wide_wait or verdict is not ALLOWED:
-        verdict = _final(plan, verdict, max(wait, near_wait, wide_wait))
+    if wait or verdict is not ALLOWED:
+        verdict = _final(plan, verdict, wait)
         if verdict.decision in REFUSING:
             return verdict, rows
+    if near is None:
+        wide = calm.note(wide, now, plan.traits.place, calm.SENT if stranger else calm.PASSED)
+    else:
+        near = breaker.count(near, now, plan.traits.tail, near_paid, stranger=stranger)
+        wide = breaker.count(wide, now, None, wide_paid, stranger=stranger)
     return verdict, Rows(
         rows.known,
-        _sent(near, near_paid, now, plan.traits.tail, stranger=stranger),
-        _sent(wide, wide_paid, now, None, stranger=stranger),
-        breaker.send(rows.country, now, broad=True) if stranger else rows.country,
+        near,
+        wide,
+        breaker.send(country, now, broad=True) if stranger else country,
         app,
         everybody,
     )
@@ -213,23 +239,13 @@ def _final(plan: Plan, verdict: Verdict, wait: Span) -> Verdict:
     return Verdict("monitor", verdict.reason, verdict.retry_after)
 
 
-def _sent(line: Line, paid: Arrivals | None, now: Instant, tail: int | None, *, stranger: bool) -> Line:
-    """Count a send of a block, in its bucket and, where it is a stranger's, in its figures."""
-    if not stranger:
-        return line if paid == line.paid else msgspec.structs.replace(line, paid=paid)
-    if line is breaker.FRESH_LINE:  # nearly always: one send alone opens nothing
-        noted = () if tail is None else ((tail, now),)
-        return Line(((now // SLOT, 1, 0),), ((now // HOUR, 1, 0),), noted, 0, 0, 0, 0, 0, 0, paid)
-    return breaker.send(line, now, tail=tail, paid=paid)
-
-
 def is_trusted(known: Known, now: Instant) -> bool:
     """Whether a number gave a right code lately."""
     return known.verified_at > 0 and now - known.verified_at < TRUST
 
 
 def _broken(rows: Rows, now: Instant) -> Verdict:
-    near, wide, country = rows.near.until, rows.wide.until, rows.country.until
+    near, wide, country = 0 if rows.near is None else rows.near.until, rows.wide.until, rows.country.until
     if now < near:
         return Verdict("block", "neighbours", near - now)
     if now < wide:

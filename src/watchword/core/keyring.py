@@ -184,3 +184,8 @@ class Keyring:
     def lookup(self, label: bytes, value: bytes) -> bytes:
         """The 16-byte keyed hash under which a value is found again, and from which it cannot be guessed back."""
         return self._index_keys[label].digest(value)[:_LOOKUP_SIZE]
+
+    def lookups(self, label: bytes, value: bytes) -> tuple[bytes, bytes]:
+        """``lookup``, and 16 bytes more of the value that do not follow from it."""
+        digest = self._index_keys[label].digest(value)
+        return digest[:_LOOKUP_SIZE], digest[_LOOKUP_SIZE:]
