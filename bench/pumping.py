@@ -43,7 +43,7 @@ from bench.links import ALONE
 from watchword.adapters import guard_steps, pay_steps
 from watchword.adapters.memory import MemoryTables
 from watchword.core.breaker import UNUSUAL
-from watchword.core.guard import Budget, GuardRules
+from watchword.core.guard import Budget, GuardRules, write_traits
 from watchword.core.instant import DAY, HOUR, MINUTE, SECOND, Instant
 from watchword.core.keyring import Keyring
 from watchword.core.number import Number
@@ -168,13 +168,14 @@ class Simulation:
 
     def know(self, number: Number) -> None:
         """Let a number have given a right code a month ago."""
-        recipient = lookup(self.ring, "sms", number.e164)
-        guard_steps.note_verified(self.tables, traits_of(self.ring, number, recipient), 1, START - 30 * DAY)
+        guard_steps.note_verified(self.tables, self._traits(number), 1, START - 30 * DAY)
+
+    def _traits(self, number: Number) -> bytes:
+        return write_traits(traits_of(self.ring, number, lookup(self.ring, "sms", number.e164)))
 
     def ask(self, ask: Ask) -> bytes | None:
         """Ask the guard; the traits of what is sent, None where nothing is."""
-        recipient = lookup(self.ring, "sms", ask.number.e164)
-        traits = traits_of(self.ring, ask.number, recipient)
+        recipient, traits = lookup(self.ring, "sms", ask.number.e164), self._traits(ask.number)
         asked = Verification(
             *(bytes(16), _APP, "sms", "login", recipient, recipient, b"", "en", 6, 5, 5),
             *(ask.at, ask.at + 5 * MINUTE, ask.at),

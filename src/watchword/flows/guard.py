@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 
 from watchword.core import ids, limit
-from watchword.core.guard import WORKED, Plan, Traits, Verdict, read_traits, write_traits
+from watchword.core.guard import WORKED, Plan, Traits, Verdict, read_traits
 from watchword.core.instant import DAY, Instant, Span, seconds_until
 from watchword.core.keyring import INDEX_BLOCK, INDEX_SOURCE, Keyring
 from watchword.core.limit import Allowance, Charge, Guesses, Left, Rate, sends_key, told
@@ -75,22 +75,21 @@ class SmsGuard:
             self._audit.record("guard.blocked", reason="sim_changed", country=number.country)
             raise BlockedError(reason="sim_changed", retry_after=3_600)
 
-    async def watch(self, rules: Rules, verification: Verification, step: Awaitable[Added]) -> Added:
-        """Wait for a step that sends, and write down what the guard decided in it."""
-        is_text = bool(verification.traits)
-        country = read_traits(verification.traits).country if is_text else ""
+    async def watch(self, rules: Rules, verification: Verification, plan: Plan | None, step: Awaitable[Added]) -> Added:
+        """Wait for a step that sends, and write down what the guard decided in it, where it had a plan to decide on."""
+        country = "" if plan is None else plan.traits.country
         try:
             added = await step
         except RateLimitedError as error:
             if isinstance(error, BlockedError):  # by what nobody is told of: no limit of the recipient's
                 self._record(Verdict("block", error.reason), country)
             else:
-                error.policy = told("sends", _recipient_rates(rules, is_text=is_text))
+                error.policy = told("sends", _recipient_rates(rules, is_text=plan is not None))
             raise
         except ChallengeError:
             self._record(Verdict("challenge", "country"), country)
             raise
-        if not is_text:
+        if plan is None:
             if added.quiet:
                 self._audit.record("guard.quieted", app=ids.app_text(verification.app), channel=verification.channel)
             return added
@@ -152,14 +151,13 @@ def text_methods(methods: Sequence[str] | None) -> Sequence[str]:
     return ["code"]
 
 
-def traits_of(ring: Keyring, number: Number, recipient: bytes) -> bytes:
-    """What the guard keeps of a number, as its verification holds it. ``recipient`` is its own keyed hash."""
+def traits_of(ring: Keyring, number: Number, recipient: bytes) -> Traits:
+    """What the guard keeps of a number. ``recipient`` is its own keyed hash."""
     digits = number.e164
     whole, block = ring.lookups(INDEX_BLOCK, digits[:-WIDER_PREFIX].encode())
     # The digit that tells blocks of a range apart, moved by as much as nobody can tell who has not the key.
     which = (block[-1] + int(digits[-WIDER_PREFIX])) % 10
-    traits = Traits(recipient, block[:-1] + bytes((which,)), whole, number.country, int(digits[-LONGEST_PREFIX:]))
-    return write_traits(traits)
+    return Traits(recipient, block[:-1] + bytes((which,)), whole, number.country, int(digits[-LONGEST_PREFIX:]))
 
 
 def plan_of(
@@ -167,6 +165,7 @@ def plan_of(
     ring: Keyring,
     verification: Verification,
     network: bytes | None,
+    traits: Traits | None = None,
     *,
     page: bool = False,
     holds: bool = False,
@@ -174,12 +173,13 @@ def plan_of(
 ) -> Plan | None:
     """What the guard decides on, where the message costs money. ``network`` is where the person is.
 
-    ``page``, ``holds`` and ``worked`` are the plan's; there is a page only where the verification has one.
+    ``traits`` are the verification's, where they were read already; ``page``, ``holds`` and ``worked`` are the plan's.
+    There is a page only where the verification has one.
     A decoy costs none, and is decided on and charged all the same: nothing may tell it from the others.
     """
     if not verification.traits:
         return None
-    traits, app = read_traits(verification.traits), verification.app
+    traits, app = traits or read_traits(verification.traits), verification.app
     sms, limits = _demand_sms(rules), rules.sms_limits
     charges = []
     if network is not None and limits.network_sends:

@@ -24,6 +24,7 @@ from watchword.core.action import Action, digest, say
 from watchword.core.app import App
 from watchword.core.delivery import Delivery
 from watchword.core.device import describe
+from watchword.core.guard import write_traits
 from watchword.core.instant import Instant
 from watchword.core.keyring import NONCE_SIZE, Keyring
 from watchword.core.limit import Allowance
@@ -147,26 +148,28 @@ class Verifications:
         now = self._clock.now()
         ring = self._keys.ring
         self._demand_rule(request)
-        number, notice = None, ""
+        number, traits, notice = None, None, ""
         if request.channel == "sms":
             number, notice = await self._sms.admit(self.rules, request.to, request.purpose, request.notice_acknowledged)
         address = recipient.read_email(request.to) if number is None else number.e164
         idempotency = read_idempotency(ring, app, request.idempotency_key, request.fingerprint)
         new = self._draw(ring, app, request, address, idempotency, now)
         if number is not None:
-            new = structs.replace(new, notice=notice, traits=guard.traits_of(ring, number, new.recipient))
+            traits = guard.traits_of(ring, number, new.recipient)
+            new = structs.replace(new, notice=notice, traits=write_traits(traits))
         source = None if request.source is None else network_of(request.source)
         # While nobody waits for it: afterwards it only has to be sent.
         shown = self.show(new, now, address=address, made=True)
+        plan = guard.plan_of(self.rules, ring, new, source, traits, page=True, holds=True)
         adding = self._store.add(
             new,
             charges=guard.charges_of(self.rules, ring, new, source),
             guesses=self.rules.guesses,
             idempotency=idempotency,
             now=now,
-            plan=guard.plan_of(self.rules, ring, new, source, page=True, holds=True),
+            plan=plan,
         )
-        added = await self._sms.watch(self.rules, new, adding)
+        added = await self._sms.watch(self.rules, new, plan, adding)
         verification, replayed = added.verification, added.replayed
         self._record("verification.replayed" if replayed else "verification.created", verification)
         self._wake()
@@ -251,6 +254,7 @@ class Verifications:
         ring = await self._keys.hold(verification, lambda: self._store.find(app.id, verification))
         now, network = self._clock.now(), None if source is None else network_of(source)
         found, _ = await self._store.find(app.id, verification)
+        plan = guard.plan_of(self.rules, ring, found, network, page=source is not None, worked=worked)
         resending = self._store.resend(
             app.id,
             verification,
@@ -258,9 +262,9 @@ class Verifications:
             schedule=self.rules.profile.resend_after,
             guesses=self.rules.guesses,
             now=now,
-            plan=guard.plan_of(self.rules, ring, found, network, page=source is not None, worked=worked),
+            plan=plan,
         )
-        added = await self._sms.watch(self.rules, found, resending)
+        added = await self._sms.watch(self.rules, found, plan, resending)
         resent = added.verification
         self._record("verification.resent", resent)
         self._wake()
