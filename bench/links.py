@@ -11,6 +11,7 @@ import hmac
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from watchword.core import binary, ids, pkce
@@ -23,6 +24,7 @@ REDIRECT = "https://shop.example/signed-in"
 VERIFIER = "bench-verifier-of-the-one-session-that-asks-for-all"
 ALONE = "create, code alone"
 LINKED = "create, with a link"
+CREATE = "link: create"
 CONTINUE = "link: continue"
 EXCHANGE = "link: exchange"
 CYCLE = "link: create, continue, exchange"
@@ -134,11 +136,16 @@ def cycles(speaker: Speaker) -> Iterator[tuple[str, Callable[[], Script]]]:
     yield CYCLE, lambda: Cycle(speaker)
 
 
+def pairs(speaker: Speaker) -> Iterator[tuple[str, Callable[[], Script]]]:
+    """Creating with a link held against creating without one, in either order: what comes later meets more rows."""
+    for linked in (False, True, True, False):
+        yield (LINKED if linked else ALONE), partial(CreateLinked, speaker, linked=linked)
+
+
 def single(speaker: Speaker) -> Iterator[tuple[str, Callable[[], Script]]]:
-    """Each request by itself; creating is held against creating without a link."""
+    """Each request by itself."""
     handed: deque[tuple[bytes, bytes]] = deque()
-    yield ALONE, lambda: CreateLinked(speaker, linked=False)
-    yield LINKED, lambda: CreateLinked(speaker, linked=True)
+    yield CREATE, lambda: CreateLinked(speaker, linked=True)
     yield CONTINUE, lambda: Continue(speaker, handed)
     # A hand-off code is good for a minute; a phase is shorter.
     yield EXCHANGE, lambda: Exchange(speaker, handed)

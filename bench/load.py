@@ -30,6 +30,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     rounds: int  # at 64 connections
     fewer: int  # at 16 and 1
+    pairs: int  # creates with a link beside creates without one: the difference is small
     seconds: float
     store_verifications: int
     messages: int
@@ -42,6 +43,7 @@ class Plan(msgspec.Struct, frozen=True):
 FULL = Plan(
     rounds=7,
     fewer=3,
+    pairs=24,
     seconds=2.0,
     store_verifications=10_000,
     messages=4_000,
@@ -53,6 +55,7 @@ FULL = Plan(
 QUICK = Plan(
     rounds=2,
     fewer=1,
+    pairs=2,
     seconds=0.7,
     store_verifications=2_000,
     messages=400,
@@ -102,6 +105,8 @@ def _at(service: Running, alone: Running, plain: Running, connections: int, plan
             rows += load(service, "secrets", connections, seconds, warm=WARM)
             rows += load(service, "links", connections, seconds, warm=WARM)
             rows += load(service, "linked", connections, seconds)
+    for _ in range(plan.pairs if most else 0):
+        rows += load(service, "pairs", connections, seconds / 2)
     for _ in range(plan.fewer):
         rows += load(service, "single", connections, seconds)
     if most:

@@ -163,10 +163,12 @@ def _of_r(figures: Figures, scenario: str) -> str:
 
 
 def _added(rows: Sequence[Row]) -> str:
-    """How much longer a create with a link takes, each round against the one without that ran just before it."""
+    """How much longer a create with a link takes: the rates of a round, which is two of either, against each other."""
     alone, linked = ([row.rate for row in rows if row.scenario == each] for each in (ALONE, LINKED))
-    added = [before / after - 1 for before, after in zip(alone, linked, strict=True)]
-    return f"{median(added):.1%} (rounds: {min(added):.1%} to {max(added):.1%})"
+    rounds = range(0, len(alone), 2)
+    added = sorted(sum(alone[at : at + 2]) / sum(linked[at : at + 2]) - 1 for at in rounds)
+    quarter = len(added) // 4
+    return f"{median(added):.1%} (half of {len(added)} rounds: {added[quarter]:.1%} to {added[-1 - quarter]:.1%})"
 
 
 def _requests(summaries: Sequence[Summary]) -> str:

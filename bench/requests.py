@@ -305,6 +305,10 @@ def _links(job: Job) -> Iterator[tuple[str, Callable[[], Script]]]:
     yield from links.cycles(Speaker(job))
 
 
+def _pairs(job: Job) -> Iterator[tuple[str, Callable[[], Script]]]:
+    yield from links.pairs(Speaker(job))
+
+
 def _linked(job: Job) -> Iterator[tuple[str, Callable[[], Script]]]:
     yield from links.single(Speaker(job))
 
@@ -317,5 +321,6 @@ SCENARIOS: dict[str, Scenario] = {
     "single": _single,
     "authenticator": _authenticator,
     "links": _links,
+    "pairs": _pairs,
     "linked": _linked,
 }
