@@ -273,6 +273,8 @@ class Connection:
             self.close()
             raise ConnectionResetError from error
         self.heard = Heard(int(head[9:12]), head, answer)
+        if b"\r\nconnection: close\r\n" in head.lower():
+            self.close()
         return self.heard.status, self.heard.document
 
     async def create(self, to: str, **more: Any) -> tuple[int, Any]:

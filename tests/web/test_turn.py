@@ -503,6 +503,44 @@ def test_a_process_that_ends_finishes_what_is_under_way_and_closes_what_is_not()
     run(test)
 
 
+def test_a_client_that_asks_just_when_the_process_is_to_end_is_answered_and_told_that_it_was_the_last() -> None:
+    async def test() -> None:
+        async with listening(Plain(name_it)) as server:
+            client = await server.connect()
+            assert 200 == await client.ask(numbered(1))
+            for connection in tuple(server.watch.connections):
+                assert isinstance(connection, Connection)
+                connection.shutdown()
+            content = await everything(client, numbered(2))
+            assert b"connection: close\r\n" in content
+            assert content.endswith(b"/2 ")
+
+    run(test)
+
+
+def test_what_was_asked_for_in_one_go_is_answered_to_its_end_before_the_process_ends() -> None:
+    let_go = asyncio.Event()
+
+    async def slow(request: Request) -> None:
+        await let_go.wait()
+        await name_it(request)
+
+    async def test() -> None:
+        async with listening(Plain(slow)) as server:
+            client = await server.connect()
+            await client.send(numbered(1, 2, 3))
+            await until(lambda: any(connection.is_owed for connection in server.watch.connections))
+            for connection in tuple(server.watch.connections):
+                assert isinstance(connection, Connection)
+                connection.shutdown()
+            let_go.set()
+            content = await client.rest()
+            assert [b"/1", b"/2", b"/3"] == [part[:2] for part in content.split(b"\r\n\r\n")[1:]]
+            assert 1 == content.count(b"connection: close\r\n")
+
+    run(test)
+
+
 def test_a_request_leaves_nothing_for_the_collector(site: Site) -> None:
     async def test() -> None:
         async with listening(site.app) as server:

@@ -313,13 +313,39 @@ class _Supervisor(Multiprocess):
         return True
 
     def restart_all(self) -> None:
-        """Replace the workers, or leave them be where new ones could not start."""
+        """Replace the workers one after the other, or leave them be where new ones could not start.
+
+        A new one has as long as at the start: a machine that is busy is when nobody wants half of the workers changed.
+        """
         try:
             self._check()
         except WatchwordError as error:
             self._log.record("rules.refused", detail=error.detail)
             return
-        super().restart_all()
+        for place, old in enumerate(self.processes):
+            new = Process(self.config, self.sockets)
+            new.start()
+            if not self._gets_ready(new):
+                new.kill()
+                new.join()
+                if not self._is_to_end:
+                    self._log.record("rules.refused", detail="A new worker did not get ready. The others stay.")
+                return
+            old.terminate()
+            old.join()
+            self.processes[place] = new
+
+    def _gets_ready(self, process: Process) -> bool:
+        latest = time.monotonic() + READY
+        while not process.wait_until_ready(1.0, self.should_exit):
+            if self._is_to_end or process.exitcode is not None or time.monotonic() > latest:
+                return False
+        return True
+
+    @property
+    def _is_to_end(self) -> bool:
+        """Whether a signal has come that ends all of it, though nobody has looked at it yet."""
+        return self.should_exit.is_set() or any(number in _ENDS for number in self.signal_queue)
 
     @property
     def failed(self) -> bool:

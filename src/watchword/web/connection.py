@@ -37,6 +37,8 @@ from watchword.web.problems import HeadTooLargeError, MalformedError, SlowReques
 from watchword.web.turn import Turn, write_head
 from watchword.web.watch import Bounds, Watch
 
+LINGER = 1.0  # seconds in which a client that is owed nothing may still ask, once the process is to end
+
 _log = logging.getLogger("uvicorn.error")
 
 
@@ -98,6 +100,7 @@ class Connection(asyncio.Protocol):
         self._framing: Headers = []  # what tells how long the body is of a request to speak another protocol
         self._waiting: deque[tuple[Request, Turn]] = deque()
         self._paused = False
+        self._leaving = False
         self._full: asyncio.Future[None] | None = None  # while the client does not take what it was sent
         self._watch = config.watch
         self._most = config.watch.bounds.head
@@ -168,11 +171,21 @@ class Connection(asyncio.Protocol):
             self._go_on()
 
     def shutdown(self) -> None:
-        """Close as soon as nobody is owed an answer. The process is about to end."""
-        if self.turn is None or self.turn.over:
-            self.transport.close()
+        """Answer one request more, or what is owed, and close. The process is about to end.
+
+        Not closed at once where nothing is owed: a client that keeps its connection may just be sending, and could not
+        tell whether it was heard.
+        """
+        self._leaving = True
+        last = self._waiting[-1][1] if self._waiting else self.turn
+        if last is None or last.over:
+            self.loop.call_later(LINGER, self._leave)
         else:
-            self.turn.keep = False
+            last.keep = False
+
+    def _leave(self) -> None:
+        if not self.is_owed:
+            self.transport.close()
 
     # --- what the parser calls ---------------------------------------------------------------------
 
@@ -203,7 +216,7 @@ class Connection(asyncio.Protocol):
         parser = self._parser
         path, query = _split(self._url)
         version = parser.get_http_version()
-        turn = Turn(self, keep=version != "1.0" and parser.should_keep_alive())
+        turn = Turn(self, keep=version != "1.0" and parser.should_keep_alive() and not self._leaving)
         request = Request(parser.get_method().decode(), path, query, version, headers, self._peer, turn)
         turn.expects = version != "1.0" and request.headers.get(b"expect", b"").lower() == b"100-continue"
         self._reading = turn
