@@ -206,3 +206,22 @@ def test_a_range_that_is_calm_no_more_is_counted_in_all_its_blocks(store: str, t
             assert await text(world, other + 6) == "neighbours"
 
     run(journey())
+
+
+@every_store
+def test_a_range_is_counted_in_more_blocks_than_were_sent_to_lately(store: str, tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world(store, tmp_path, with_sms(limits=WIDE_OPEN)) as world:
+            assert await text(world, 0) == "sent"
+            await world.courier.drain()
+            raw = (await world.store.recent(1))[0][0].id
+            world.clock.move(4 * MINUTE)
+            await world.check(raw, world.outbox.last_code)
+            world.clock.move(DAY)
+            for block in range(1, 5):
+                assert await text(world, 1_000 * block) == "sent"
+            world.clock.move(DAY - 2 * MINUTE)  # the first send is dropped then, and its code is not
+            for block in range(5, 7):
+                assert await text(world, 1_000 * block) == "sent"
+
+    run(journey())

@@ -61,7 +61,7 @@ _RECENT = (
 # A column for each: a row for each would have SQLite sort the keys in a table of its own first, for twice the time.
 _GUARD_ROWS = [
     f"SELECT {', '.join(['(SELECT state FROM guard_rows WHERE key = ?)'] * most)}"  # noqa: S608
-    for most in range(7)
+    for most in range(11)  # the ten blocks of a range at the most
 ]
 
 
