@@ -52,15 +52,10 @@ def admit(tables: GuardTables, plan: Plan, now: Instant) -> Admission:
     """
     number, block, whole, country, app, everybody = guard.keys_of(plan.traits, plan.app)
     known, wide, *shared = tables.guard.get((number, whole, country, app, everybody))
-    near, others = None, dict[bytes, Line]()
-    roomy = calm.with_room(wide, calm.most_sends(plan.near, plan.wide), now)
-    if roomy is None:
-        wide, others = _figures(tables, plan, wide)
-        near = others.pop(block)
-    else:
-        wide = roomy
+    still_calm = calm.with_room(wide, calm.most_sends(plan.near, plan.wide), now)
+    wide, blocks = _figures(tables, plan, wide) if still_calm is None else (still_calm, {})
     charged, wait = _charge(tables, plan, now)
-    verdict, rows = guard.decide(plan, Rows(known, near, wide, *shared), now, wait=wait)
+    verdict, rows = guard.decide(plan, Rows(known, blocks.get(block), wide, *shared), now, wait=wait)
     if verdict.decision == "block":
         raise BlockedError(reason=verdict.reason, retry_after=seconds_until(now + verdict.retry_after, now))
     if verdict.decision == "challenge":
@@ -68,7 +63,7 @@ def admit(tables: GuardTables, plan: Plan, now: Instant) -> Admission:
             raise ChallengeError
         return Admission(verdict)  # it pays when it goes out
     changed: dict[bytes, Line | Spent] = {
-        **others,
+        **blocks,
         whole: rows.wide,
         country: rows.country,
         app: rows.app,
@@ -82,12 +77,13 @@ def admit(tables: GuardTables, plan: Plan, now: Instant) -> Admission:
 def _figures(tables: GuardTables, plan: Plan, wide: Line) -> tuple[Line, dict[bytes, Line]]:
     """The figures of a range that is calm no more; by their keys, those of the number's block and of what changed."""
     traits = plan.traits
-    _, own, whole, *_ = guard.keys_of(traits, plan.app)
-    keys = {which: traits.block_key(which) for which in sorted(calm.blocks_of(wide))}
-    keys[traits.block] = own
-    blocks = dict(zip(keys, tables.guard.get([*keys.values()]), strict=True))
+    _, block, whole, *_ = guard.keys_of(traits, plan.app)
     if wide.calm is None:
-        return _with_bucket(tables, whole, wide), {own: _with_bucket(tables, own, blocks[traits.block])}
+        (near,) = tables.guard.get((block,))
+        return _with_bucket(tables, whole, wide), {block: _with_bucket(tables, block, near)}
+    keys = {which: traits.block_key(which) for which in calm.blocks_of(wide)}
+    keys[traits.block] = block  # not always what follows from the range: it may be kept since before docs/adr/0051
+    blocks = dict(zip(keys, tables.guard.get([*keys.values()]), strict=True))
     wide, blocks = calm.counted(wide, blocks, plan.near, plan.wide)
     return wide, {keys[which]: line for which, line in blocks.items()}
 
@@ -118,26 +114,25 @@ def _charge(tables: GuardTables, plan: Plan, now: Instant) -> tuple[list[tuple[b
 def note_verified(tables: GuardTables, traits: bytes, lane: int, now: Instant) -> None:
     """Remember the number of a right code, and count it for its blocks and country where its send was."""
     told = guard.read_traits(traits)
-    number, *keys = guard.keys_of(told, b"")[:4]
-    block, whole, country = keys
-    known, near, wide, shared = tables.guard.get((number, *keys))
+    number, block, whole, country, *_ = guard.keys_of(told, b"")
+    known, near, wide, shared = tables.guard.get((number, block, whole, country))
     tables.guard.put({number: Known(now)}, now)
-    range_ = breaker.note_good(wide, now)
+    noted = breaker.note_good(wide, now)
     if not (lane or guard.is_trusted(known, now)):
         tables.guard.put({country: breaker.verify(shared, now, broad=True)}, now)
-        if range_.calm is None:
-            range_ = breaker.verify(range_, now)
+        if noted.calm is None:
+            noted = breaker.verify(noted, now)
             tables.guard.put({block: breaker.verify(near, now, tail=told.tail)}, now)
         else:
-            range_ = calm.note(range_, now, told.place, calm.CAME_BACK)
-    if range_ is not wide:
-        tables.guard.put({whole: range_}, now)
+            noted = calm.note(noted, now, told.place, calm.CAME_BACK)
+    if noted is not wide:
+        tables.guard.put({whole: noted}, now)
 
 
 def note_unsent(tables: GuardTables, traits: bytes, lane: int, now: Instant) -> None:
     """Take a send back that no provider took. What it was budgeted for stays spent: somebody may bill it."""
     told = guard.read_traits(traits)
-    number, block, whole, country = guard.keys_of(told, b"")[:4]
+    number, block, whole, country, *_ = guard.keys_of(told, b"")
     found = tables.guard.look((number, block, whole, country))
     if lane or guard.is_trusted(found.get(number, Known()), now):
         return

@@ -26,18 +26,18 @@ from watchword.core.limit import FRESH, Rate
 # What happened: a stranger was written to, or somebody who passes breakers; a code came back; no provider took it.
 SENT, PASSED, CAME_BACK, NOT_SENT = range(4)
 
-BLOCK = 1_000  # numbers
+BLOCK_SIZE = 1_000  # numbers
 
 FRESH_RANGE = Line(paid=FRESH, calm=())
 
 
 @lru_cache
-def most_sends(block: tuple[Rate, ...], whole: tuple[Rate, ...]) -> int:
+def most_sends(near: tuple[Rate, ...], wide: tuple[Rate, ...]) -> int:
     """To how many sends no rule says no, wherever in a range they go: with these rates of a block and of the whole.
 
     To none where a bucket remembers for longer than a day: a calm range is forgotten after two.
     """
-    rates = (*block, *whole)
+    rates = (*near, *wide)
     if any(rate.per > DAY for rate in rates):
         return 0
     return min(NEIGHBOURS - 1, ENOUGH - 1, *(rate.count for rate in rates))
@@ -71,21 +71,21 @@ def note(line: Line, now: Instant, place: int, what: int) -> Line:
 
 def blocks_of(line: Line) -> set[int]:
     """The blocks of a calm range in which anything happened."""
-    return {place // BLOCK for _, place, _ in line.calm or ()}
+    return {place // BLOCK_SIZE for _, place, _ in line.calm or ()}
 
 
 def counted(
-    line: Line, blocks: Mapping[int, Line], block: tuple[Rate, ...], whole: tuple[Rate, ...]
+    line: Line, blocks: Mapping[int, Line], near: tuple[Rate, ...], wide: tuple[Rate, ...]
 ) -> tuple[Line, dict[int, Line]]:
     """The figures of a calm range, and those of its blocks, as if what happened had been counted when it did.
 
-    ``blocks`` are their rows so far; ``block`` and ``whole`` the rates of a block and of the range.
+    ``blocks`` are their rows so far; ``near`` and ``wide`` the rates of a block and of the range.
     """
     figures, lines = Line(good_at=line.good_at, paid=FRESH), dict(blocks)
     for at, place, what in line.calm or ():
-        which, tail = divmod(place, BLOCK)
-        figures = _counted(figures, whole, at, None, what)
-        lines[which] = _counted(lines[which], block, at, tail, what)
+        which, tail = divmod(place, BLOCK_SIZE)
+        figures = _counted(figures, wide, at, None, what)
+        lines[which] = _counted(lines[which], near, at, tail, what)
     return figures, lines
 
 

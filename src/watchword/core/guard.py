@@ -28,7 +28,6 @@ import msgspec
 
 from watchword.core import breaker, calm, limit
 from watchword.core.breaker import HOURS_A_DAY, SLOT, SLOTS_AN_HOUR, UNUSUAL, Line
-from watchword.core.calm import BLOCK
 from watchword.core.instant import DAY, HOUR, Instant, Span
 from watchword.core.limit import BOUNDLESS, FRESH, Charge, Rate
 
@@ -80,7 +79,7 @@ class Traits(msgspec.Struct, frozen=True, array_like=True):
     @property
     def place(self) -> int:
         """The number's place in its range, in that order."""
-        return self.block * BLOCK + self.tail
+        return self.block * calm.BLOCK_SIZE + self.tail
 
     def block_key(self, block: int) -> bytes:
         """The key of a block of its range."""
