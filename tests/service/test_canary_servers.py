@@ -7,8 +7,6 @@ secret holds, which no client ever sends here in clear (``tests/e2e``).
 from __future__ import annotations
 
 import asyncio
-from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from secrets import token_bytes
@@ -23,7 +21,7 @@ from tests.support.postgres import PostgresServer, the_server
 from tests.support.relays import Relay, recording_relay
 from tests.support.secret import a_claim, a_secret
 from tests.support.service import running
-from tests.support.sinks import Sinks
+from tests.support.sinks import Sinks, writings
 from tests.support.sms import ANN, DUTIES
 from tests.support.tls import Authority
 from tests.support.valkeys import Server
@@ -32,16 +30,6 @@ from watchword.core import ids
 from watchword.core.otpauth import read_key_uri
 
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
-
-
-def in_any_writing(forms: Iterable[bytes]) -> tuple[bytes, ...]:
-    """Each form as it is, in hexadecimal, as PostgreSQL prints its bytes, and in every base64 without its padding."""
-    found: list[bytes] = []
-    for form in forms:
-        hexadecimal = form.hex().encode()
-        found += (form, hexadecimal, hexadecimal.upper())
-        found += (b64encode(form).rstrip(b"="), urlsafe_b64encode(form).rstrip(b"="))
-    return tuple(dict.fromkeys(found))
 
 
 async def used(canary: Canary, relay: Relay) -> tuple[str, str]:
@@ -97,9 +85,12 @@ def test_a_dump_of_postgresql_and_valkey_without_the_key_file_opens_nothing(tmp_
                         dump = await asyncio.to_thread(dumped, server, database, valkey)
             # Whoever searches finds what is there: ids are no secrets.
             for raw, where in ((mailed, "aof"), (texted, "table verifications")):
-                forms = in_any_writing([ids.from_text(ids.VERIFICATION, raw)])
+                forms = writings(ids.from_text(ids.VERIFICATION, raw))
                 assert any(form in text for name, text in dump.texts.items() if where in name for form in forms)
-            dump.secrets = {name: in_any_writing(forms) for name, forms in canary.sinks.secrets.items()}
+            dump.secrets = {
+                name: tuple(written for form in forms for written in writings(form))  # PostgreSQL prints bytes in hex
+                for name, forms in canary.sinks.secrets.items()
+            }
             assert list(dump.leaks()) == []
 
     asyncio.run(journey())

@@ -20,6 +20,12 @@ MAY_BE_IN = {
 }
 
 
+def writings(raw: bytes) -> tuple[bytes, ...]:
+    """Bytes as they are, in hexadecimal and in every base64 without its padding."""
+    plain, safe = b64encode(raw).rstrip(b"="), urlsafe_b64encode(raw).rstrip(b"=")
+    return raw, raw.hex().encode(), raw.hex().upper().encode(), plain, safe
+
+
 @dataclass
 class Sinks:
     """Texts by name, and the secrets that must be in none of them, by name, each in every form it may take."""
@@ -45,9 +51,8 @@ class Sinks:
         self.secrets[name] = (text.encode(),)
 
     def key(self, name: str, key: bytes) -> None:
-        """Note key bytes: raw, in hexadecimal and in every base64 without its padding."""
-        plain, safe = b64encode(key).rstrip(b"="), urlsafe_b64encode(key).rstrip(b"=")
-        self.secrets[name] = (key, key.hex().encode(), key.hex().upper().encode(), plain, safe)
+        """Note key bytes, in every writing."""
+        self.secrets[name] = writings(key)
 
     def leaks(self) -> Iterator[str]:
         for sink, text in self.texts.items():
