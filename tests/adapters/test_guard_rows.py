@@ -16,15 +16,15 @@ from tests.contract.stores import a_world, run
 from tests.contract.test_guard_store import text
 from tests.support.postgres import the_server
 from tests.support.sms import WIDE_OPEN, ceiling, with_sms
-from watchword.adapters.guard_rows import GuardRow, HeldRows
+from watchword.adapters.guard_rows import GuardRow, HeldRows, idle_at
 from watchword.adapters.postgres import PostgresAddress, schema
 from watchword.adapters.sqlite import SqliteStore
 from watchword.adapters.sqlite.tables import SqliteTables
-from watchword.core.breaker import Line, send
+from watchword.core.breaker import BLOCKS, REMEMBERED, Line, send
 from watchword.core.calm import FRESH_RANGE
 from watchword.core.guard import Budget, Spent, spend
 from watchword.core.instant import DAY, HOUR
-from watchword.core.limit import Rate
+from watchword.core.limit import FRESH, Rate
 from watchword.errors import StoreError
 
 
@@ -96,6 +96,13 @@ def test_a_batch_that_fails_leaves_nothing_of_the_guard_to_the_next(tmp_path: Pa
             assert Counter({"sent": 3, "budget": 2}) == Counter(told)
 
     run(journey())
+
+
+def test_a_range_is_kept_for_as_long_as_any_of_its_blocks_is_blocked_or_remembered() -> None:
+    blocked = Line(until=HOUR + BLOCKS[-1], level=4, paid=FRESH)
+    counted = Line(((1, 1, 0),), ((1, 1, 0),), paid=FRESH)
+    assert HOUR + BLOCKS[-1] + REMEMBERED == idle_at(blocked, HOUR) <= idle_at(counted, HOUR)
+    assert HOUR + REMEMBERED == idle_at(FRESH_RANGE, HOUR)
 
 
 @pytest.mark.parametrize("kept", [True, False])
