@@ -40,6 +40,7 @@ _EVENTS = {
     "monitor": "guard.monitored",
     "block": "guard.blocked",
 }
+_ORDER_SIZE = 3  # bytes of a range's hash that are kept nowhere: of ten blocks there are fewer orders
 _IPV4 = 4  # bytes; of which the guard counts by the first three
 
 
@@ -154,10 +155,19 @@ def text_methods(methods: Sequence[str] | None) -> Sequence[str]:
 def traits_of(ring: Keyring, number: Number, recipient: bytes) -> Traits:
     """What the guard keeps of a number. ``recipient`` is its own keyed hash."""
     digits = number.e164
-    whole, block = ring.lookups(INDEX_BLOCK, digits[:-WIDER_PREFIX].encode())
-    # The digit that tells blocks of a range apart, moved by as much as nobody can tell who has not the key.
-    which = (block[-1] + int(digits[-WIDER_PREFIX])) % 10
-    return Traits(recipient, block[:-1] + bytes((which,)), whole, number.country, int(digits[-LONGEST_PREFIX:]))
+    whole, more = ring.lookups(INDEX_BLOCK, digits[:-WIDER_PREFIX].encode())
+    blocks, order = more[:-_ORDER_SIZE], int.from_bytes(more[-_ORDER_SIZE:], "big")
+    near = blocks + bytes((_moved(int(digits[-WIDER_PREFIX]), order),))
+    return Traits(recipient, near, whole, number.country, int(digits[-LONGEST_PREFIX:]))
+
+
+def _moved(digit: int, order: int) -> int:
+    """Where a digit lies in one of all orders of ten. Who knows where some lie knows where no other does."""
+    left = [*range(10)]
+    for _ in range(digit):
+        order, at = divmod(order, len(left))
+        del left[at]
+    return left[order % len(left)]
 
 
 def plan_of(
