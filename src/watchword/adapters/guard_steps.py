@@ -14,7 +14,7 @@ import msgspec
 
 from watchword.adapters.guard_rows import GuardRows
 from watchword.core import breaker, calm, guard, limit
-from watchword.core.breaker import Line
+from watchword.core.breaker import FRESH_LINE, Line
 from watchword.core.guard import Known, Plan, Rows, Spent, Verdict
 from watchword.core.instant import Instant, Span, seconds_until
 from watchword.core.limit import Arrivals
@@ -136,6 +136,10 @@ def note_unsent(tables: GuardTables, traits: bytes, lane: int, now: Instant) -> 
     found = tables.guard.look((number, block, whole, country))
     if lane or guard.is_trusted(found.get(number, Known()), now):
         return
+    if whole in found and found[whole].calm is None:
+        # Where the range was counted since the block's row was looked for, it is there: this write clashes, and the
+        # step runs again.
+        found.setdefault(block, FRESH_LINE)
     for key, tail in ((block, told.tail), (whole, None), (country, None)):
         line = found.get(key)
         if line is None:
