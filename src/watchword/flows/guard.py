@@ -163,10 +163,10 @@ def traits_of(ring: Keyring, number: Number, recipient: bytes) -> Traits:
 
 def _moved(digit: int, order: int) -> int:
     """Where a digit lies in one of all orders of ten. Who knows where some lie knows where no other does."""
-    left = [*range(10)]
+    left = list(range(10))
     for _ in range(digit):
-        order, at = divmod(order, len(left))
-        del left[at]
+        del left[order % len(left)]
+        order //= len(left) + 1
     return left[order % len(left)]
 
 
