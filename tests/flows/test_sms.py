@@ -6,12 +6,11 @@ import pytest
 
 from tests.flows.journeys import journey
 from tests.support.sms import ANN, BOB, SMS, WIDE_OPEN, ceiling, with_sms
-from tests.support.world import World, a_keyring, wrong
+from tests.support.world import World, wrong
 from watchword.core import breaker, ids
 from watchword.core.guard import Budget, GuardRules
 from watchword.core.instant import DAY, HOUR, MINUTE, SECOND
 from watchword.core.limit import Rate
-from watchword.core.number import Number
 from watchword.core.policy import ASVS_L3, BALANCED, NIST, PURPOSES, SmsLimits
 from watchword.core.verification import Status
 from watchword.errors import (
@@ -24,7 +23,7 @@ from watchword.errors import (
     NoticeError,
     RateLimitedError,
 )
-from watchword.flows.guard import SmsGuard, traits_of
+from watchword.flows.guard import SmsGuard
 from watchword.flows.verification import Request, Shown
 
 
@@ -319,18 +318,3 @@ async def test_no_text_is_sent_again_once_the_operator_gave_up_the_duties(world:
     with pytest.raises(ChannelForbiddenError):
         await world.verifications.resend(world.app, raw)
     assert (await world.check(raw, code)).status is Status.APPROVED
-
-
-def test_numbers_of_a_range_share_its_key_and_each_of_its_blocks_has_one_of_its_own() -> None:
-    ring = a_keyring()
-    told = [traits_of(ring, Number(f"+491512345{block}789", "DE"), bytes(16)) for block in range(10)]
-    assert 1 == len({each.wide for each in told})
-    assert 10 == len({each.near for each in told})
-    assert {*range(10)} == {each.block for each in told}
-    assert {each.near for each in told} == {told[0].block_key(block)[1:] for block in range(10)}
-
-
-def test_which_of_its_blocks_comes_first_is_a_ranges_secret() -> None:
-    ring = a_keyring()
-    first = {traits_of(ring, Number(f"+49151{range_:04d}0789", "DE"), bytes(16)).block for range_ in range(200)}
-    assert {*range(10)} == first

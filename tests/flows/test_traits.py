@@ -30,3 +30,9 @@ def test_where_two_blocks_lie_tells_nothing_of_a_third() -> None:
 
 def test_all_numbers_of_a_block_lie_in_it() -> None:
     assert {of(2_345_000 + tail).block for tail in (0, 1, 999)} == {of(2_345_500).block}
+
+
+def test_blocks_of_a_range_are_found_from_any_of_its_numbers() -> None:
+    told = [of(1_000 * block) for block in range(10)]
+    assert 1 == len({each.wide for each in told})
+    assert {each.near for each in told} == {told[3].block_key(block)[1:] for block in range(10)}
