@@ -44,7 +44,7 @@ def most_sends(near: tuple[Rate, ...], wide: tuple[Rate, ...]) -> int:
 
 
 def with_room(line: Line, most: int, now: Instant) -> Line | None:
-    """The range, if it is calm still after one send more; what is too old to count is dropped where that makes room."""
+    """The range, if it is calm still after one send more, without what is too old to count."""
     events = line.calm
     if events is None or not most:
         return None
@@ -52,10 +52,10 @@ def with_room(line: Line, most: int, now: Instant) -> Line | None:
         return line
     if max(events)[0] > now:  # buckets refuse more after a clock stepped back
         return None
-    if len(events) < most or _sends(events) < most:
-        return line
-    kept = tuple([event for event in events if now - event[0] < REMEMBERED])
-    return msgspec.structs.replace(line, calm=kept) if _sends(kept) < most else None
+    if now - min(events)[0] >= REMEMBERED:
+        events = tuple([event for event in events if now - event[0] < REMEMBERED])
+        line = msgspec.structs.replace(line, calm=events)
+    return line if len(events) < most or _sends(events) < most else None
 
 
 def _sends(events: tuple[Event, ...]) -> int:
