@@ -9,7 +9,7 @@ import re
 import pytest
 import uvicorn
 
-from tests.support.listening import GET, HEAD, SETTINGS, Client, Plain, listening, run, running, until
+from tests.support.listening import GET, HEAD, SETTINGS, Client, Plain, Server, listening, run, running, until
 from tests.support.site import Site
 from watchword.web.connection import Connection
 from watchword.web.exchange import CLOSE, TEXT, Answer, GoneError, Request
@@ -479,6 +479,13 @@ def test_what_two_readers_could_read_in_two_ways_is_no_request(request_: bytes) 
 # --- the end of the process ------------------------------------------------------------------------
 
 
+def end(server: Server) -> None:
+    """Say to every connection what the web server says once the process is to end."""
+    for connection in tuple(server.watch.connections):
+        assert isinstance(connection, Connection)
+        connection.shutdown()
+
+
 def test_a_process_that_ends_finishes_what_is_under_way_and_closes_what_is_not() -> None:
     let_go = asyncio.Event()
 
@@ -491,9 +498,7 @@ def test_a_process_that_ends_finishes_what_is_under_way_and_closes_what_is_not()
             idle, busy = await server.connect(), await server.connect()
             await busy.send(GET + b"\r\n")
             await until(lambda: any(connection.is_owed for connection in server.watch.connections))
-            for connection in tuple(server.watch.connections):
-                assert isinstance(connection, Connection)
-                connection.shutdown()
+            end(server)
             assert b"" == await idle.rest()
             let_go.set()
             content = await busy.rest()
@@ -508,9 +513,7 @@ def test_a_client_that_asks_just_when_the_process_is_to_end_is_answered_and_told
         async with listening(Plain(name_it)) as server:
             client = await server.connect()
             assert 200 == await client.ask(numbered(1))
-            for connection in tuple(server.watch.connections):
-                assert isinstance(connection, Connection)
-                connection.shutdown()
+            end(server)
             content = await everything(client, numbered(2))
             assert b"connection: close\r\n" in content
             assert content.endswith(b"/2 ")
@@ -530,9 +533,7 @@ def test_what_was_asked_for_in_one_go_is_answered_to_its_end_before_the_process_
             client = await server.connect()
             await client.send(numbered(1, 2, 3))
             await until(lambda: any(connection.is_owed for connection in server.watch.connections))
-            for connection in tuple(server.watch.connections):
-                assert isinstance(connection, Connection)
-                connection.shutdown()
+            end(server)
             let_go.set()
             content = await client.rest()
             assert [b"/1", b"/2", b"/3"] == [part[:2] for part in content.split(b"\r\n\r\n")[1:]]
