@@ -27,7 +27,7 @@ from watchword.web.app import create_health_app
 from watchword.web.watch import Bounds
 
 CONNECTIONS = 64  # at once; who probes and who scrapes are a handful
-PARTING = 1  # seconds for requests that are under way at the end
+PARTING = 2  # seconds for requests that are under way at the end, longer than a connection lingers
 
 
 @contextmanager
