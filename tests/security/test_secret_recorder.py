@@ -130,7 +130,7 @@ class Processes:
     def look(self) -> None:
         """Read the arguments of the process and its children as any other user of the machine may."""
         for each in [self._process, *self._process.children(recursive=True)]:
-            with suppress(FileNotFoundError):
+            with suppress(FileNotFoundError, ProcessLookupError):
                 self.seen.add(Path(f"/proc/{each.pid}/cmdline").read_bytes().decode())
 
     def close(self) -> None:
