@@ -70,7 +70,7 @@ def test_every_commit_is_on_disk_whatever_the_database_has_as_its_usual() -> Non
         async with a_world(server.url(database)) as world:
             assert isinstance(world.store, PostgresStore)
             ask = Call(lambda tables: tables.asked.rows("SELECT current_setting('synchronous_commit')"))
-            for lane in (world.store._adds, world.store._changes):
+            for lane in world.store._pens.batchers:
                 ((setting,),) = await lane.submit(ask)
                 assert "on" == setting
 

@@ -1,4 +1,4 @@
-"""The scribe as its store sees it: what travels, what waits, what becomes of it (``adapters/sqlite/scribe.py``).
+"""The scribe as its store sees it: what travels, what waits, what becomes of it (``adapters/scribe.py``).
 
 Here its other half runs on a thread. The process that it is in ``serve`` is tested in tests/service/test_scribe.py,
 what a store promises over it in tests/contract and, where the file is in the way, in test_sqlite.py.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,17 +19,30 @@ from tests.contract.stores import a_world, run, with_a_scribe
 from tests.contract.test_verification_store import UNLIMITED
 from tests.support.world import World
 from watchword import errors
+from watchword.adapters.postgres import PostgresStore
+from watchword.adapters.postgres.tables import PostgresTables
+from watchword.adapters.postgres.verbs import BY_WORK as POSTGRES_VERBS
+from watchword.adapters.scribe import Scribe
 from watchword.adapters.sqlite import SqliteStore, checkpoint
-from watchword.adapters.sqlite.scribe import Scribe
 from watchword.adapters.sqlite.tables import SqliteTables
-from watchword.adapters.sqlite.verbs import BY_WORK, pack_error, unpack_error
+from watchword.adapters.sqlite.verbs import BY_WORK
 from watchword.adapters.sqlite.writer import Writer
+from watchword.adapters.verbs import pack_error, unpack_error
 from watchword.core.verification import Status
 from watchword.errors import DeliveryError, OverloadedError, StoreError, WatchwordError
 
+WITH_A_SCRIBE = pytest.mark.parametrize("store", ["sqlite-scribe", "postgres-scribe"])
+
+
+BEAT = {"sqlite-scribe": BY_WORK[SqliteTables.beat], "postgres-scribe": POSTGRES_VERBS[PostgresTables.beat]}
+
+
+def nobody(_: socket.socket) -> None:
+    raise AssertionError("nobody was hired")
+
 
 def scribe_of(world: World) -> Scribe:
-    assert isinstance(world.store, SqliteStore)
+    assert isinstance(world.store, SqliteStore | PostgresStore)
     assert world.store._scribe is not None
     return world.store._scribe
 
@@ -81,9 +95,10 @@ def test_what_is_asked_for_in_one_turn_shares_a_few_transactions(tmp_path: Path)
     run(journey())
 
 
-def test_one_more_than_may_wait_is_refused_at_once(tmp_path: Path) -> None:
+@WITH_A_SCRIBE
+def test_one_more_than_may_wait_is_refused_at_once(store: str, tmp_path: Path) -> None:
     async def journey() -> None:
-        async with a_world("sqlite-scribe", tmp_path, UNLIMITED) as world:
+        async with a_world(store, tmp_path, UNLIMITED) as world:
             scribe_of(world)._waiting = 5
             creating = (world.create(f"user{number}@example.com") for number in range(7))
             answers = await asyncio.gather(*creating, return_exceptions=True)
@@ -93,19 +108,21 @@ def test_one_more_than_may_wait_is_refused_at_once(tmp_path: Path) -> None:
     run(journey())
 
 
-def test_arguments_that_are_no_data_are_refused_and_keep_nobody_waiting(tmp_path: Path) -> None:
+@WITH_A_SCRIBE
+def test_arguments_that_are_no_data_are_refused_and_keep_nobody_waiting(store: str, tmp_path: Path) -> None:
     async def journey() -> None:
-        async with a_world("sqlite-scribe", tmp_path) as world:
+        async with a_world(store, tmp_path) as world:
             with pytest.raises(TypeError):
-                await scribe_of(world).ask(BY_WORK[SqliteTables.beat], (object(),))
+                await scribe_of(world).ask(BEAT[store], (object(),))
             assert (await world.create()).status is Status.PENDING
 
     run(journey())
 
 
-def test_arguments_that_a_step_does_not_take_fail_it_alone(tmp_path: Path) -> None:
+@WITH_A_SCRIBE
+def test_arguments_that_a_step_does_not_take_fail_it_alone(store: str, tmp_path: Path) -> None:
     async def journey() -> None:
-        async with a_world("sqlite-scribe", tmp_path, UNLIMITED) as world:
+        async with a_world(store, tmp_path, UNLIMITED) as world:
             answers = await asyncio.gather(
                 world.create("ann@example.com"),
                 world.store.revoke_key(5, "x"),  # type: ignore[arg-type]
@@ -118,11 +135,14 @@ def test_arguments_that_a_step_does_not_take_fail_it_alone(tmp_path: Path) -> No
     run(journey())
 
 
-def test_where_the_scribe_is_gone_what_was_under_way_fails_and_the_store_writes_by_itself(tmp_path: Path) -> None:
+@WITH_A_SCRIBE
+def test_where_the_scribe_is_gone_what_was_under_way_fails_and_the_store_writes_by_itself(
+    store: str, tmp_path: Path
+) -> None:
     told: list[int] = []
 
     async def journey() -> None:
-        async with a_world("sqlite-scribe", tmp_path, UNLIMITED) as world:
+        async with a_world(store, tmp_path, UNLIMITED) as world:
             scribe = scribe_of(world)
             scribe._lost = told.append
             raw, code = await world.send()
@@ -135,15 +155,16 @@ def test_where_the_scribe_is_gone_what_was_under_way_fails_and_the_store_writes_
             assert (await world.create("late@example.com")).status is Status.PENDING
             await world.store.ping()
             with pytest.raises(StoreError, match="nobody knows"):
-                await scribe.ask(BY_WORK[SqliteTables.beat], ())
+                await scribe.ask(BEAT[store], ())
 
     run(journey())
     assert told == [0]
 
 
-def test_a_caller_that_has_gone_changes_nothing(tmp_path: Path) -> None:
+@WITH_A_SCRIBE
+def test_a_caller_that_has_gone_changes_nothing(store: str, tmp_path: Path) -> None:
     async def journey() -> None:
-        async with a_world("sqlite-scribe", tmp_path, UNLIMITED) as world:
+        async with a_world(store, tmp_path, UNLIMITED) as world:
             going = asyncio.ensure_future(world.create("gone@example.com"))
             staying = asyncio.ensure_future(world.create("here@example.com"))
             await at_work(scribe_of(world))
@@ -210,7 +231,7 @@ def test_a_store_that_takes_nothing_opens_all_the_same(tmp_path: Path, monkeypat
 
 def test_a_scribe_that_nobody_hired_is_none(tmp_path: Path) -> None:
     async def journey() -> None:
-        world = World(SqliteStore(tmp_path / "watchword.db", scribe=Scribe(tmp_path / "watchword.db")))
+        world = World(SqliteStore(tmp_path / "watchword.db", scribe=Scribe(nobody)))
         await world.open()
         raw, code = await world.send()
         assert (await world.check(raw, code)).status is Status.APPROVED
@@ -228,7 +249,7 @@ def test_where_no_process_is_to_be_had_the_store_writes_by_itself(
     monkeypatch.setattr(os, "fork", refuse)
 
     async def journey() -> None:
-        scribe = Scribe(tmp_path / "watchword.db")
+        scribe = Scribe(nobody)
         scribe.hire()
         world = World(SqliteStore(tmp_path / "watchword.db", scribe=scribe))
         await world.open()

@@ -19,6 +19,7 @@ from watchword.adapters.sqlite import SqliteStore, checkpoint, scribe, verbs, wr
 from watchword.adapters.sqlite import store as sqlite_store
 from watchword.adapters.sqlite.database import begin_patiently, connect, prepare
 from watchword.adapters.sqlite.tables import SqliteTables
+from watchword.adapters.verbs import verb_of
 from watchword.core.app import App
 from watchword.core.instant import DAY
 from watchword.core.verification import Status
@@ -56,7 +57,7 @@ def known_to_a_scribe(monkeypatch: pytest.MonkeyPatch) -> None:
     """What these tests ask for besides can be asked of a scribe, too."""
     more = [*verbs.VERBS]
     for work in (breaks, buggy, kept_safely, fill_up, make_room):
-        more.append(verbs.verb_of(len(more), work, maintains=work not in {breaks, buggy}))
+        more.append(verb_of(len(more), work, maintains=work not in {breaks, buggy}))
     monkeypatch.setattr(scribe, "VERBS", more)
     monkeypatch.setattr(sqlite_store, "BY_WORK", {verb.work: verb for verb in more})
 

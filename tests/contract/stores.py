@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -18,9 +18,11 @@ from tests.support.valkeys import emptied, one_cluster, one_server
 from tests.support.world import World
 from watchword.adapters.memory import MemoryStore
 from watchword.adapters.postgres import PostgresAddress, PostgresStore
+from watchword.adapters.postgres import scribe as postgres_scribe
+from watchword.adapters.scribe import Scribe, Write
 from watchword.adapters.split import SplitStore
 from watchword.adapters.sqlite import SqliteStore
-from watchword.adapters.sqlite.scribe import Scribe, write
+from watchword.adapters.sqlite import scribe as sqlite_scribe
 from watchword.adapters.valkey import ValkeyAddress, ValkeyStore
 from watchword.core.policy import Rules
 from watchword.ports import Store
@@ -53,13 +55,26 @@ def in_a_file(folder: Path) -> Store:
     return SqliteStore(folder / "watchword.db")
 
 
-def with_a_scribe(folder: Path) -> Store:
-    """A file that another one writes: here on a thread, in ``serve`` in a process (tests/service/test_scribe.py)."""
-    scribe = Scribe(folder / "watchword.db")
+def a_scribe(write: Write) -> Scribe:
+    """One that is on a thread here, and in ``serve`` in a process (tests/service/test_scribe.py)."""
+    scribe = Scribe(write)
     ours, theirs = socket.socketpair()
-    threading.Thread(target=write, args=(theirs, folder / "watchword.db"), name="scribe", daemon=True).start()
+    threading.Thread(target=write, args=(theirs,), name="scribe", daemon=True).start()
     scribe.speak_over(ours)
-    return SqliteStore(folder / "watchword.db", scribe=scribe)
+    return scribe
+
+
+def with_a_scribe(folder: Path) -> Store:
+    """A file that another one writes."""
+    path = folder / "watchword.db"
+    return SqliteStore(path, scribe=a_scribe(partial(sqlite_scribe.write, path=path)))
+
+
+def on_a_server_with_a_scribe(_: Path) -> Store:
+    """A database on a server that another one writes to."""
+    address = a_database()
+    write = partial(postgres_scribe.write, address=address, new_loop=asyncio.new_event_loop)
+    return PostgresStore(address, scribe=a_scribe(write))
 
 
 STORES: dict[str, Callable[[Path], Store]] = {
@@ -67,6 +82,7 @@ STORES: dict[str, Callable[[Path], Store]] = {
     "sqlite": in_a_file,
     "sqlite-scribe": with_a_scribe,
     "postgres": lambda _: PostgresStore(a_database()),
+    "postgres-scribe": on_a_server_with_a_scribe,
     "postgres-twice": lambda _: Spread(*map(PostgresStore, [a_database()] * 2)),
     "valkey": lambda folder: on_valkey(in_a_file(folder)),
     "valkey-twice": lambda _: Spread(*map(on_valkey, map(PostgresStore, [a_database()] * 2))),

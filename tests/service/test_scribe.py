@@ -7,6 +7,7 @@ import json
 import signal
 import sqlite3
 from collections import Counter
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import psutil
 import pytest
 
 from tests.service.test_races import app_id
+from tests.support.postgres import the_server
 from tests.support.service import Connection, Service, code_of, is_ready, ready, running
 from watchword.adapters.cores import cores
 from watchword.core import ids
@@ -29,6 +31,30 @@ def events(service: Service, name: str) -> list[dict[str, object]]:
     """What a service logged under that name."""
     lines = (json.loads(line) for line in service.log.read_text().splitlines() if line.startswith("{"))
     return [line for line in lines if line["event"] == name]
+
+
+def on_a_file(folder: Path) -> Service:
+    return Service(folder)
+
+
+def on_a_server(folder: Path) -> Service:
+    return Service(folder, settings={"WATCHWORD_STORE": the_server().url(the_server().database())})
+
+
+every_store = pytest.mark.parametrize("made", [on_a_file, on_a_server])
+
+
+def rows_of(service: Service) -> dict[str, str]:
+    """Every verification's status, by its id."""
+    query = "SELECT lower(hex(id)), status FROM verifications"
+    if "WATCHWORD_STORE" in service.settings:
+        database = service.settings["WATCHWORD_STORE"].partition("?")[0].rpartition("/")[2]
+        lines = the_server().sql(query.replace("hex(id)", "encode(id, 'hex')"), database).splitlines()
+        found = [line.split("|") for line in lines]
+    else:
+        with closing(sqlite3.connect(service.database)) as connection:
+            found = connection.execute(query).fetchall()
+    return {ids.to_text(ids.VERIFICATION, bytes.fromhex(raw)): status for raw, status in found}
 
 
 def gone(process: psutil.Process) -> bool:
@@ -54,16 +80,22 @@ def test_a_scribe_hears_no_signal_that_a_whole_group_is_sent(tmp_path: Path, num
     asyncio.run(journey())
 
 
-def test_a_scribe_leaves_with_a_service_that_is_killed_and_gives_port_and_file_free(tmp_path: Path) -> None:
+@every_store
+def test_a_scribe_leaves_with_a_service_that_is_killed_and_gives_port_and_store_free(
+    made: Callable[[Path], Service], tmp_path: Path
+) -> None:
     async def journey() -> None:
-        async with running(tmp_path) as service:
-            first = service.scribe()
-            service.kill_first()
-            await service.start()  # on the same port
-            connection = Connection(service, service.welcome["api_key"])
-            assert (await connection.create("ann@example.com"))[0] == 201
-            connection.close()
-            assert gone(first)
+        service = made(tmp_path)
+        key = service.command("app", "create", "Load").decode().strip()
+        await service.start()
+        first = service.scribe()
+        service.kill_first()
+        await service.start()  # on the same port
+        connection = Connection(service, key)
+        assert (await connection.create("ann@example.com"))[0] == 201
+        connection.close()
+        assert gone(first)
+        assert await service.finish() == 0
 
     asyncio.run(journey())
 
@@ -104,12 +136,30 @@ def test_a_scribe_holds_nothing_open_but_the_file_and_its_socket(tmp_path: Path)
     asyncio.run(journey())
 
 
-def test_a_scribe_that_is_killed_under_load_loses_no_answer_and_the_service_goes_on(tmp_path: Path) -> None:
+def test_the_scribe_of_a_server_holds_nothing_open_but_its_connections(tmp_path: Path) -> None:
+    async def journey() -> None:
+        service = on_a_server(tmp_path)
+        await service.start()
+        await ready(service, is_ready)
+        scribe = service.scribe()
+        assert {Path(file.path).name for file in scribe.open_files()} <= {"service.log"}
+        assert not [each for each in scribe.net_connections("inet") if each.status == psutil.CONN_LISTEN]
+        assert 1 <= len([each for each in scribe.net_connections("all") if each.raddr]) <= 2 + 1  # and whoever asks
+        assert await service.finish() == 0
+        assert gone(scribe)
+
+    asyncio.run(journey())
+
+
+@every_store
+def test_a_scribe_that_is_killed_under_load_loses_no_answer_and_the_service_goes_on(
+    made: Callable[[Path], Service], tmp_path: Path
+) -> None:
     """Whoever was under way is told to try again; whoever comes later notices nothing."""
-    service = Service(tmp_path)
+    service = made(tmp_path)
     key = service.command("app", "create", "Load").decode().strip()
     app = app_id(service.command("app", "list", "--json"), "Load")
-    made: set[str] = set()
+    created: set[str] = set()
     approved: set[str] = set()
     seen: Counter[int] = Counter()
     halfway = asyncio.Event()
@@ -120,7 +170,7 @@ def test_a_scribe_that_is_killed_under_load_loses_no_answer_and_the_service_goes
             status, answer = await connection.create(f"{name}.{seen.total()}@example.com")
             seen[status] += 1
             if status == 201:
-                made.add(answer["id"])
+                created.add(answer["id"])
                 status, checked = await connection.check(answer["id"], code_of(keyring, app, answer["id"]))
                 seen[status] += 1
                 if status == 200:
@@ -149,10 +199,6 @@ def test_a_scribe_that_is_killed_under_load_loses_no_answer_and_the_service_goes
     asyncio.run(journey())
     assert set(seen) <= {200, 201, 503}
     assert seen[503] <= CLIENTS
-    with closing(sqlite3.connect(service.database)) as connection:
-        kept = {
-            ids.to_text(ids.VERIFICATION, raw): status
-            for raw, status in connection.execute("SELECT id, status FROM verifications")
-        }
-    assert made <= set(kept)
+    kept = rows_of(service)
+    assert created <= set(kept)
     assert {kept[one] for one in approved} == {"approved"}

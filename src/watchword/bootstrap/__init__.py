@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from watchword.adapters.log import Log
-from watchword.adapters.sqlite.scribe import Scribe
+from watchword.adapters.scribe import Scribe
 from watchword.adapters.system import SystemClock
 from watchword.bootstrap.keys import prepare as prepare
 from watchword.bootstrap.keys import refuse_lost_keys as refuse_lost_keys

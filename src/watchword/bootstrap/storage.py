@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,9 +15,10 @@ from watchword.adapters import key_file
 from watchword.adapters.cores import cores
 from watchword.adapters.meanwhile import Meanwhile
 from watchword.adapters.memory import MemoryStore
+from watchword.adapters.scribe import Scribe
 from watchword.adapters.split import SplitStore
 from watchword.adapters.sqlite.look import Schema, look_at_schema
-from watchword.adapters.sqlite.scribe import Scribe
+from watchword.adapters.sqlite.scribe import write as write_to_file
 from watchword.adapters.sqlite.store import SqliteStore
 from watchword.adapters.system import SystemClock, SystemEntropy
 from watchword.core.app import App
@@ -88,12 +90,23 @@ def make_directory(settings: Settings) -> None:
 
 
 def scribe_for(settings: Settings, lost: Callable[[int], None]) -> Scribe | None:
-    """The process that writes, where the store is a file and there is a core for it. It is not hired yet.
+    """The process that writes to what must last, where that lasts and there is a core for it. It is not hired yet.
 
     ``lost`` is told its exit code, or less a signal's number, if it ends early.
+
+    Raises:
+        SettingsError: the address of a database server cannot be used.
     """
-    database = settings.storage.database
-    return None if database is None or cores() == 1 else Scribe(database, lost=lost)
+    address, database = server_of(settings), settings.storage.database
+    if cores() == 1:
+        return None
+    if address is not None:
+        from uvloop import new_event_loop  # noqa: PLC0415 (what a server alone needs)
+
+        from watchword.adapters.postgres.scribe import write as write_to_server  # noqa: PLC0415 (see server_of)
+
+        return Scribe(partial(write_to_server, address=address, new_loop=new_event_loop), lost=lost)
+    return None if database is None else Scribe(partial(write_to_file, path=database), lost=lost)
 
 
 def open_store(settings: Settings, *, scribe: Scribe | None = None, patient: bool = False) -> Store:
@@ -179,7 +192,7 @@ def open_durable(settings: Settings, *, scribe: Scribe | None = None) -> Store:
     if address is not None:
         from watchword.adapters.postgres import PostgresStore  # noqa: PLC0415 (see server_of)
 
-        return PostgresStore(address)
+        return PostgresStore(address, scribe=scribe)
     return MemoryStore() if database is None else SqliteStore(database, scribe=scribe)
 
 

@@ -12,20 +12,17 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from watchword.adapters import authenticator_steps as steps
 from watchword.adapters.postgres.columns import Columns
 from watchword.adapters.postgres.rows import RecoveryCode
 from watchword.adapters.postgres.shelf import Asked, Shelf
 from watchword.core.app import App
-from watchword.core.authenticator import REMEMBERED, Authenticator, Compare, Judged, Match, bucket
+from watchword.core.authenticator import REMEMBERED, Authenticator, Compare, Judged, Match
 from watchword.core.instant import Instant
 from watchword.core.limit import GuessLimits
 from watchword.ports_authenticator import Bound, Burnt, Resealed
-
-if TYPE_CHECKING:
-    from watchword.adapters.postgres.tables import PostgresTables
 
 _UNDER = "SELECT id FROM authenticators WHERE key_number = $1 AND id > $2 ORDER BY id LIMIT $3"
 _AT_LINK = "SELECT id FROM authenticators WHERE link = $1"
@@ -149,11 +146,7 @@ class PostgresAuthenticators:
     async def check(
         self, subject: bytes, *, compare: Compare, lane: int, limits: GuessLimits, notice: bytes, now: Instant
     ) -> Judged:
-        def wants(tables: PostgresTables) -> None:
-            tables.authenticators.rows.want_groups(subject)
-            tables.guess_buckets.want(bucket(subject, lane))
-
-        judged: Judged = await self._submit(steps.check, subject, compare, lane, limits, notice, now, wants=wants)
+        judged: Judged = await self._submit(steps.check, subject, compare, lane, limits, notice, now)
         return judged
 
     async def rename(self, app: bytes, resealed: Resealed) -> bool:
@@ -186,10 +179,7 @@ class PostgresAuthenticators:
         return found
 
     async def reseal(self, rows: Sequence[Resealed]) -> int:
-        def wants(tables: PostgresTables) -> None:
-            tables.authenticators.rows.want(*(row.id for row in rows))
-
-        written: int = await self._submit(steps.reseal, rows, wants=wants)
+        written: int = await self._submit(steps.reseal, rows)
         return written
 
     async def purge(self, *, now: Instant, step: int) -> int:

@@ -9,7 +9,7 @@ authenticators are.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from watchword.adapters import notice_steps as steps
 from watchword.adapters.postgres.columns import Columns
@@ -20,9 +20,6 @@ from watchword.core.instant import Instant, Span
 from watchword.core.notice import REMEMBERED, Address, Notice, NoticeDue
 from watchword.core.verification import Verification
 from watchword.ports_notice import ResealedAddress
-
-if TYPE_CHECKING:
-    from watchword.adapters.postgres.tables import PostgresTables
 
 MOST_COUNTED = 10_000
 _SUBJECT = 16  # bytes of a keyed hash
@@ -161,10 +158,7 @@ class PostgresNotices:
         return taken
 
     async def settle(self, due: NoticeDue, settlement: Settlement) -> None:
-        def wants(tables: PostgresTables) -> None:
-            tables.notices.outbox.want_groups(due.notice.subject)
-
-        await self._submit(steps.settle_due, due, settlement, wants=wants)
+        await self._submit(steps.settle_due, due, settlement)
 
     async def next_due(self) -> Instant | None:
         due: Instant | None = await self._look(lambda tables: tables.notices.next_due())

@@ -8,7 +8,7 @@ Reads see what was committed; whatever they say is decided again by the step tha
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from watchword.adapters import secret_steps as steps
 from watchword.adapters.postgres.columns import Columns
@@ -17,9 +17,6 @@ from watchword.adapters.postgres.shelf import Asked, Shelf
 from watchword.core.instant import Instant
 from watchword.core.secret import Claimed, Secret, Toll, due_at
 from watchword.ports_secret import Swept
-
-if TYPE_CHECKING:
-    from watchword.adapters.postgres.tables import PostgresTables
 
 _DUE = "SELECT id FROM secrets WHERE due_at <= $1 ORDER BY due_at LIMIT $2"
 _HELD = "SELECT secret FROM secret_bodies WHERE secret = ANY($1::bytea[])"
@@ -72,11 +69,7 @@ class PostgresSecrets:
         self._look = look
 
     async def add(self, secret: Secret, jwe: bytes, *, toll: Toll | None, now: Instant) -> None:
-        def wants(tables: PostgresTables) -> None:
-            if toll is not None and toll.rates:
-                tables.send_buckets.want(toll.key)
-
-        await self._submit(steps.add, secret, jwe, toll, now, wants=wants)
+        await self._submit(steps.add, secret, jwe, toll, now)
 
     async def open(self, secret: bytes, link: bytes) -> Secret:
         opened: Secret = await self._look(lambda tables: steps.known(tables.secrets, secret, link))
@@ -85,11 +78,7 @@ class PostgresSecrets:
     async def claim(
         self, secret: bytes, link: bytes, *, auth: bytes | None, claim: bytes, now: Instant
     ) -> tuple[Claimed, bytes]:
-        def wants(tables: PostgresTables) -> None:
-            tables.secrets.rows.want(secret)
-            tables.secrets.bodies.want(secret)
-
-        claimed: tuple[Claimed, bytes] = await self._submit(steps.claim, secret, link, auth, claim, now, wants=wants)
+        claimed: tuple[Claimed, bytes] = await self._submit(steps.claim, secret, link, auth, claim, now)
         return claimed
 
     async def ack(self, secret: bytes, link: bytes, *, claim: bytes, outcome: str, now: Instant) -> Secret:

@@ -1,11 +1,8 @@
 """The store on PostgreSQL: every verb is a step, and steps travel in batches (``ports.Store``).
 
 Not handled here: what a step does (``adapters/steps.py``), how rows are read, kept and written (``tables.py``,
-``shelf.py``), how a batch becomes a transaction (``lane.py``). Any number of processes on any number of hosts may use
-the database.
-
-Three lanes, each with a connection and batches of its own: new verifications, everything else that writes, and looking.
-So a commit of one is under way while another one reads.
+``shelf.py``), how a batch becomes a transaction (``lane.py``), which lane writes what (``pens.py``), how another
+process is asked for it (``adapters/scribe.py``). Any number of processes on any number of hosts may use the database.
 """
 
 from __future__ import annotations
@@ -15,23 +12,27 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from watchword.adapters import app_steps, device_steps, guess_steps, limit_steps, steps
-from watchword.adapters.batch import Batcher, figures
+from watchword.adapters.batch import Batcher, Counted, figures
 from watchword.adapters.postgres.address import PostgresAddress
 from watchword.adapters.postgres.authenticator import PostgresAuthenticators
 from watchword.adapters.postgres.handover import PostgresHandovers
-from watchword.adapters.postgres.lane import Call, Lane, Wants
+from watchword.adapters.postgres.lane import Lane
 from watchword.adapters.postgres.link import Link
 from watchword.adapters.postgres.notice import PostgresNotices
+from watchword.adapters.postgres.pens import Pens
 from watchword.adapters.postgres.purge import Sweep, purge
 from watchword.adapters.postgres.schema import bring_up_to_date
 from watchword.adapters.postgres.secret import PostgresSecrets
 from watchword.adapters.postgres.tables import PostgresTables
+from watchword.adapters.postgres.verbs import BY_WORK
+from watchword.adapters.postgres.wants import call_of
+from watchword.adapters.scribe import Scribe
 from watchword.core.app import ApiKey, App
 from watchword.core.delivery import Delivery, Due, Report, Settlement
 from watchword.core.guard import Plan
 from watchword.core.instant import Instant, Span
 from watchword.core.limit import Charge, Guesses, GuessLimits
-from watchword.core.verification import Expected, Judgement, Outcome, Verification, guess_key
+from watchword.core.verification import Expected, Judgement, Outcome, Verification
 from watchword.errors import UnknownError
 from watchword.ports import Added, Facts, Idempotency
 from watchword.ports_limit import BucketKeys, Buckets
@@ -41,11 +42,15 @@ HELD = 0.05  # seconds until a courier looks again, where others hold all that i
 
 
 class PostgresStore:
-    """One PostgreSQL database."""
+    """One PostgreSQL database.
 
-    def __init__(self, address: PostgresAddress, *, waiting: int = 10_000) -> None:
+    A ``scribe`` writes what is not bound to this process, for as long as it is there; the store lets go of it.
+    """
+
+    def __init__(self, address: PostgresAddress, *, waiting: int = 10_000, scribe: Scribe | None = None) -> None:
         self._address = address
         self._waiting = waiting
+        self._scribe = scribe
         self._links: list[Link] = []
         self.secrets = PostgresSecrets(self._submit, self._look)
         self.authenticators = PostgresAuthenticators(self._submit, self._look)
@@ -60,6 +65,8 @@ class PostgresStore:
         """
         await bring_up_to_date(self._address)
         self._shut("")
+        if self._scribe is not None:
+            await self._scribe.open(BY_WORK[PostgresTables.look], waiting=self._waiting)
 
     def keep_shut(self, why: str) -> None:
         """Refuse every verb at once from now on, as if the server were away, until it is opened."""
@@ -67,17 +74,19 @@ class PostgresStore:
 
     def _shut(self, why: str) -> None:
         if not self._links:
-            self._adds, self._changes = self._lane(writes=True), self._lane(writes=True)
-            self._looks = self._lane(writes=False)
-            self._purging, self._sweep = Link(self._address), Sweep()
-            self._links.append(self._purging)
+            self._pens = Pens(self._address, waiting=self._waiting)
+            looking, self._purging, self._sweep = Link(self._address), Link(self._address), Sweep()
+            self._looks = Batcher(Lane(looking, writes=False).execute, waiting=self._waiting)
+            self._links += (*self._pens.links, looking, self._purging)
         for link in self._links:
             link.shut = why
 
     async def aclose(self) -> None:
         """Finish what is queued, take leave."""
-        for lane in (self._adds, self._changes, self._looks):
-            await lane.drain()
+        await self._pens.drain()
+        await self._looks.drain()
+        if self._scribe is not None:
+            await self._scribe.aclose()
         for link in self._links:
             await link.aclose()
         self._links.clear()
@@ -89,7 +98,7 @@ class PostgresStore:
 
     def facts(self) -> Facts:
         """Queue depth now; batches and operations since the start."""
-        return {"postgresql": figures(self._adds, self._changes, self._looks)}
+        return {"postgresql": figures(*self._pens.batchers, self._looks, *self._scribes())}
 
     async def add(
         self,
@@ -101,16 +110,7 @@ class PostgresStore:
         now: Instant,
         plan: Plan | None = None,
     ) -> Added:
-        def wants(tables: PostgresTables) -> None:
-            if idempotency is not None:
-                tables.replays.want(verification.app + idempotency.key)
-            tables.guess_buckets.want(guess_key(verification))
-            tables.send_buckets.want(*(charge.key for charge in charges))
-            tables.want_planned(plan)
-
-        added: Added = await self._adds.submit(
-            Call(lambda tables: steps.add(tables, verification, charges, guesses, idempotency, now, plan), wants)
-        )
+        added: Added = await self._submit(steps.add, verification, charges, guesses, idempotency, now, plan)
         return added
 
     async def find(self, app: bytes, verification: bytes) -> tuple[Verification, Sequence[Delivery]]:
@@ -141,8 +141,8 @@ class PostgresStore:
         guesses: GuessLimits,
         now: Instant,
     ) -> Judgement:
-        judgement: Judgement = await self._judged(
-            *(verification, steps.attempt, app, verification, digits, matches, expected, guesses, now)
+        judgement: Judgement = await self._submit(
+            *(steps.attempt, app, verification, digits, matches, expected, guesses, now)
         )
         return judgement
 
@@ -156,8 +156,8 @@ class PostgresStore:
         guesses: GuessLimits,
         now: Instant,
     ) -> Judgement:
-        judgement: Judgement = await self._judged(
-            *(verification, steps.confirm_code, app, verification, digits, matches, guesses, now)
+        judgement: Judgement = await self._submit(
+            *(steps.confirm_code, app, verification, digits, matches, guesses, now)
         )
         return judgement
 
@@ -184,8 +184,8 @@ class PostgresStore:
         guesses: GuessLimits,
         now: Instant,
     ) -> Judgement:
-        judgement: Judgement = await self._judged(
-            *(verification, steps.exchange, app, verification, challenge, expected, handed_over, guesses, now)
+        judgement: Judgement = await self._submit(
+            *(steps.exchange, app, verification, challenge, expected, handed_over, guesses, now)
         )
         return judgement
 
@@ -200,19 +200,7 @@ class PostgresStore:
         now: Instant,
         plan: Plan | None = None,
     ) -> Added:
-        def wants(tables: PostgresTables) -> None:
-            tables.verifications.want(verification)
-            tables.outbox.want_groups(verification)
-
-        def follows(tables: PostgresTables) -> None:
-            tables.want_guesses_of(verification)
-            tables.send_buckets.want(*(charge.key for charge in charges))
-            tables.want_planned(plan)
-
-        def step(tables: PostgresTables) -> Added:
-            return steps.resend(tables, app, verification, charges, schedule, guesses, now, plan)
-
-        resent: Added = await self._changes.submit(Call(step, wants, follows))
+        resent: Added = await self._submit(steps.resend, app, verification, charges, schedule, guesses, now, plan)
         return resent
 
     async def cancel(self, app: bytes, verification: bytes, *, now: Instant) -> Verification:
@@ -229,21 +217,10 @@ class PostgresStore:
         return taken
 
     async def settle(self, due: Due, settlement: Settlement) -> None:
-        def wants(tables: PostgresTables) -> None:
-            tables.verifications.want(due.verification.id)
-            tables.outbox.want_groups(due.verification.id)
-
-        await self._submit(steps.settle_due, due, settlement, wants=wants)
+        await self._submit(steps.settle_due, due, settlement)
 
     async def report(self, app: bytes, verification: bytes, number: int, report: Report, *, now: Instant) -> bool:
-        def wants(tables: PostgresTables) -> None:
-            tables.verifications.want(verification)
-            tables.outbox.want_groups(verification)
-
-        noted: bool = await self._submit(
-            *(steps.report, app, verification, number, report, now),
-            wants=wants,
-        )
+        noted: bool = await self._submit(steps.report, app, verification, number, report, now)
         return noted
 
     async def next_due(self) -> Instant | None:
@@ -301,23 +278,17 @@ class PostgresStore:
     async def purge(self, *, made_before: Instant, now: Instant, step: int) -> int:
         return await purge(self._purging, self._sweep, made_before=made_before, now=now, most=step)
 
-    def _lane(self, *, writes: bool) -> Batcher[Call]:
-        link = Link(self._address)
-        self._links.append(link)
-        return Batcher(Lane(link, writes=writes).execute, waiting=self._waiting)
+    def _scribes(self) -> tuple[Counted, ...]:
+        return () if self._scribe is None else (self._scribe,)
 
-    async def _judged(self, verification: bytes, step: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - as below
-        """Submit a step that decides on a verification and its bucket of wrong guesses."""
-        return await self._changes.submit(
-            Call(
-                lambda tables: step(tables, *arguments),
-                lambda tables: tables.verifications.want(verification),
-                lambda tables: tables.want_guesses_of(verification),
-            )
-        )
+    def _queue(self, step: Callable[..., Any], arguments: tuple[object, ...]) -> asyncio.Future[Any]:
+        scribe = self._scribe
+        if scribe is not None and scribe.is_there and (verb := BY_WORK.get(step)) is not None:
+            return scribe.ask(verb, arguments)
+        return self._pens.submit(step, arguments)
 
-    async def _submit(self, step: Callable[..., Any], *arguments: object, wants: Wants | None = None) -> Any:  # noqa: ANN401 - any step, its own result
-        return await self._changes.submit(Call(lambda tables: step(tables, *arguments), wants))
+    async def _submit(self, step: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - any step, its own result
+        return await self._queue(step, arguments)
 
     async def _look(self, step: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - as above
-        return await self._looks.submit(Call(lambda tables: step(tables, *arguments)))
+        return await self._looks.submit(call_of(step, arguments))

@@ -1,8 +1,8 @@
 """The embedded store: every verb is a step, and steps travel in batches (``ports.Store``).
 
 Not handled here: what a step does (``adapters/steps.py``), how rows are kept (``tables.py``), how a batch gets to
-disk (``writer.py``), and how another process is asked for it (``scribe.py``). Any number of processes may have the
-file open; SQLite's write lock makes them take turns.
+disk (``writer.py``), and how another process is asked for it (``adapters/scribe.py``). Any number of processes may
+have the file open; SQLite's write lock makes them take turns.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ import apsw
 
 from watchword.adapters import app_steps, device_steps, guess_steps, limit_steps, steps
 from watchword.adapters.batch import Batcher, figures
+from watchword.adapters.scribe import Scribe
 from watchword.adapters.sqlite.authenticator import SqliteAuthenticators
-from watchword.adapters.sqlite.checkpoint import Checkpointer
+from watchword.adapters.sqlite.checkpoint import Checkpointer, write_back
 from watchword.adapters.sqlite.database import connect, our_words, prepare
 from watchword.adapters.sqlite.handover import SqliteHandovers
 from watchword.adapters.sqlite.notice import SqliteNotices
 from watchword.adapters.sqlite.purge import IDLE_GUARD, IDLE_SENDS, Sweep, give_back, let_go, remove, what_is_over
-from watchword.adapters.sqlite.scribe import Scribe
 from watchword.adapters.sqlite.secret import SqliteSecrets
 from watchword.adapters.sqlite.tables import SqliteTables
 from watchword.adapters.sqlite.verbs import BY_WORK
@@ -79,7 +79,8 @@ class SqliteStore:
         with our_words():
             self._checkpointer = Checkpointer(self._path, self._written, self._maintain)
         if self._scribe is not None:
-            await self._scribe.open(waiting=self._waiting)
+            # A step would fail where the disk is full, and that keeps nobody from starting.
+            await self._scribe.open(BY_WORK[write_back], waiting=self._waiting)
         self._checkpointer.start()
 
     async def aclose(self) -> None:
