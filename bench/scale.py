@@ -209,7 +209,7 @@ def page(
             ("Load", "Requests/s", "p50 ms", "p99 ms", "Server CPU µs", "Generator's share", "PostgreSQL's share"),
             [_load(each, median(shares) if each is not plain else 0.0) for each in summaries],
         ),
-        ("One worker with its scribe; with PostgreSQL and the generator they share the cores, so that each waits for the "
+        ("One worker with its scribe. With PostgreSQL and the generator they share the cores, and each waits for the "
         "others: on hosts of their own all would do more. Compare ratios within this page."),
     ]  # fmt: skip
     return "\n\n".join(lines) + "\n"

@@ -10,16 +10,19 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.contract.stores import a_world, run, with_a_scribe
+from tests.contract.stores import a_scribe, a_world, on_a_server_with_a_scribe, run, with_a_scribe
 from tests.contract.test_verification_store import UNLIMITED
+from tests.support.postgres import the_server
 from tests.support.world import World
 from watchword import errors
-from watchword.adapters.postgres import PostgresStore
+from watchword.adapters.postgres import PostgresAddress, PostgresStore
+from watchword.adapters.postgres.scribe import write
 from watchword.adapters.postgres.tables import PostgresTables
 from watchword.adapters.postgres.verbs import BY_WORK as POSTGRES_VERBS
 from watchword.adapters.scribe import Scribe
@@ -30,6 +33,7 @@ from watchword.adapters.sqlite.writer import Writer
 from watchword.adapters.verbs import pack_error, unpack_error
 from watchword.core.verification import Status
 from watchword.errors import DeliveryError, OverloadedError, StoreError, WatchwordError
+from watchword.ports import Store
 
 WITH_A_SCRIBE = pytest.mark.parametrize("store", ["sqlite-scribe", "postgres-scribe"])
 
@@ -260,9 +264,42 @@ def test_where_no_process_is_to_be_had_the_store_writes_by_itself(
     run(journey())
 
 
-def test_what_was_asked_for_before_the_end_is_done(tmp_path: Path) -> None:
+def test_a_scribe_that_was_never_opened_is_let_go_of() -> None:
+    told: list[bytes] = []
+
     async def journey() -> None:
-        world = World(with_a_scribe(tmp_path), UNLIMITED)
+        scribe = Scribe(nobody)
+        ours, theirs = socket.socketpair()
+        scribe.speak_over(ours)
+        await scribe.aclose()
+        told.append(theirs.recv(1))
+        theirs.close()
+
+    run(journey())
+    assert told == [b""]
+
+
+def test_a_scribe_whose_store_was_away_is_opened_again() -> None:
+    async def journey() -> None:
+        address = PostgresAddress.parse(the_server().url(the_server().database()))
+        scribe = a_scribe(partial(write, address=address, new_loop=asyncio.new_event_loop))
+        with pytest.raises(StoreError):  # there are no tables yet
+            await scribe.open(POSTGRES_VERBS[PostgresTables.look], waiting=10_000)
+        world = World(PostgresStore(address, scribe=scribe), UNLIMITED)
+        await world.open()
+        raw, code = await world.send()
+        assert (await world.check(raw, code)).status is Status.APPROVED
+        assert scribe.is_there
+        assert scribe.operations > 2
+        await world.store.aclose()
+
+    run(journey())
+
+
+@pytest.mark.parametrize("over", [with_a_scribe, on_a_server_with_a_scribe])
+def test_what_was_asked_for_before_the_end_is_done(over: Callable[[Path], Store], tmp_path: Path) -> None:
+    async def journey() -> None:
+        world = World(over(tmp_path), UNLIMITED)
         await world.open()
         creating = [asyncio.ensure_future(world.create(f"user{number}@example.com")) for number in range(30)]
         await at_work(scribe_of(world))

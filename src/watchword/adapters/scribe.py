@@ -110,11 +110,12 @@ class Scribe(Tally, asyncio.Protocol):
         """
         if self._socket is None:
             return
-        self._loop = asyncio.get_running_loop()
-        self._closed = self._loop.create_future()
-        self._waiting = waiting
-        self.is_there = True
-        await self._loop.connect_accepted_socket(lambda: self, self._socket)
+        if not self._waiting:  # or it was, and its store was away
+            self._loop = asyncio.get_running_loop()
+            self._closed = self._loop.create_future()
+            self._waiting = waiting
+            self.is_there = True
+            await self._loop.connect_accepted_socket(lambda: self, self._socket)
         await self.ask(first, ())
 
     def ask(self, verb: Verb, arguments: tuple[object, ...]) -> asyncio.Future[Any]:
@@ -145,8 +146,11 @@ class Scribe(Tally, asyncio.Protocol):
         """Let it go. What is under way has as long as ``PATIENCE``."""
         if self._socket is None:
             return
-        self._socket = None
-        if self.is_there:
+        ours, self._socket = self._socket, None
+        if not self._waiting:  # it was never opened
+            ours.close()
+            await self._end()
+        elif self.is_there:
             self._send()
             self.is_there = False
             self._transport.write_eof()  # it answers what came before, and leaves
