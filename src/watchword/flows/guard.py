@@ -164,9 +164,9 @@ def traits_of(ring: Keyring, number: Number, recipient: bytes) -> Traits:
 def _moved(digit: int, order: int) -> int:
     """Where a digit lies in one of all orders of ten. Who knows where some lie knows where no other does."""
     left = list(range(10))
-    for _ in range(digit):
-        del left[order % len(left)]
-        order //= len(left) + 1
+    for many in range(10, 10 - digit, -1):
+        del left[order % many]
+        order //= many
     return left[order % len(left)]
 
 
