@@ -10,18 +10,23 @@ import asyncio
 import errno
 import os
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from tests.contract.stores import a_scribe, a_world, on_a_server_with_a_scribe, run, with_a_scribe
 from tests.contract.test_verification_store import UNLIMITED
 from tests.support.postgres import the_server
 from tests.support.world import World
 from watchword import errors
+from watchword.adapters import device_steps
+from watchword.adapters.frames import TRANSACTION, Frames, framed
 from watchword.adapters.postgres import PostgresAddress, PostgresStore
+from watchword.adapters.postgres.schema import bring_up_to_date
 from watchword.adapters.postgres.scribe import write
 from watchword.adapters.postgres.tables import PostgresTables
 from watchword.adapters.postgres.verbs import BY_WORK as POSTGRES_VERBS
@@ -30,7 +35,7 @@ from watchword.adapters.sqlite import SqliteStore, checkpoint
 from watchword.adapters.sqlite.tables import SqliteTables
 from watchword.adapters.sqlite.verbs import BY_WORK
 from watchword.adapters.sqlite.writer import Writer
-from watchword.adapters.verbs import pack_error, unpack_error
+from watchword.adapters.verbs import pack, pack_error, unpack_error
 from watchword.core.verification import Status
 from watchword.errors import DeliveryError, OverloadedError, StoreError, WatchwordError
 from watchword.ports import Store
@@ -308,3 +313,46 @@ def test_what_was_asked_for_before_the_end_is_done(over: Callable[[Path], Store]
         assert {one.status for one in made} == {Status.PENDING}
 
     run(journey())
+
+
+def asked_of_a_server(calls: int) -> tuple[socket.socket, threading.Thread, list[BaseException]]:
+    """A scribe of a server on a thread, of which so much was asked: each call is refused, in about 70 bytes."""
+    address = PostgresAddress.parse(the_server().url(the_server().database()))
+    asyncio.run(bring_up_to_date(address))
+    ours, theirs = socket.socketpair()
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            write(theirs, address=address, new_loop=uvloop.new_event_loop)
+        except BaseException as error:  # noqa: BLE001 - the test's to judge
+            failures.append(error)
+
+    thread = threading.Thread(target=work, name="scribe", daemon=True)
+    thread.start()
+    verb = POSTGRES_VERBS[device_steps.recognise]
+    ours.sendall(b"".join(framed(each, verb.number, pack((bytes(16), bytes(16)))) for each in range(calls)))
+    return ours, thread, failures
+
+
+def test_the_scribe_of_a_server_that_is_let_go_leaves_when_all_its_answers_have_left() -> None:
+    calls = 8_000  # whose answers are more than a socket takes that nobody reads from
+    ours, thread, failures = asked_of_a_server(calls)
+    with ours:
+        ours.settimeout(10)
+        ours.shutdown(socket.SHUT_WR)
+        thread.join(3)  # it has done everything meanwhile, and nobody has heard of it
+        frames, answered = Frames(), 0
+        while data := ours.recv(65_536):
+            answered += sum(kind != TRANSACTION for _, kind, _ in frames.take(data))
+    thread.join(30)
+    assert (answered, failures) == (calls, [])
+
+
+def test_the_scribe_of_a_server_whose_asker_was_killed_finishes_in_silence(capfd: pytest.CaptureFixture[str]) -> None:
+    ours, thread, failures = asked_of_a_server(2_000)
+    ours.close()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert not failures
+    assert "Traceback" not in capfd.readouterr().err

@@ -52,7 +52,7 @@ class _Desk(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._frames = Frames()
         self._answers: list[bytes] = []
-        self._left = asyncio.Event()
+        self._left, self._lost = asyncio.Event(), asyncio.Event()
         self._transport: asyncio.Transport
         self._pens = Pens(address, waiting=_WAITING, around=self._timed)
 
@@ -79,6 +79,7 @@ class _Desk(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's own
         """Nobody listens any more."""
         self._left.set()
+        self._lost.set()
 
     async def closed(self) -> None:
         """Wait for the end, and finish."""
@@ -88,6 +89,7 @@ class _Desk(asyncio.Protocol):
             await link.aclose()
         self._send()
         self._transport.close()
+        await self._lost.wait()  # once all of it was written: the loop's end would take the rest along
 
     def _timed(self, execute: Execute) -> Execute:
         async def timed(calls: Sequence[Call]) -> Results:
@@ -113,5 +115,6 @@ class _Desk(asyncio.Protocol):
         self._answers.append(told)
 
     def _send(self) -> None:
-        self._transport.write(b"".join(self._answers))
+        if self._answers and not self._lost.is_set():
+            self._transport.write(b"".join(self._answers))
         self._answers.clear()
