@@ -85,8 +85,7 @@ class _Desk(asyncio.Protocol):
         """Wait for the end, and finish."""
         await self._left.wait()
         await self._pens.drain()
-        for link in self._pens.links:
-            await link.aclose()
+        await asyncio.gather(*(link.aclose() for link in self._pens.links))
         self._send()
         self._transport.close()
         await self._lost.wait()  # once all of it was written: the loop's end would take the rest along
