@@ -24,7 +24,6 @@ from watchword.adapters.postgres.lane import Call
 from watchword.adapters.postgres.pens import Execute, Pens
 from watchword.adapters.postgres.verbs import VERBS
 from watchword.adapters.verbs import unreadable
-from watchword.errors import StoreError, WatchwordError
 
 NewLoop = Callable[[], asyncio.AbstractEventLoop]
 
@@ -100,13 +99,7 @@ class _Desk(asyncio.Protocol):
         return timed
 
     def _done(self, number: int, future: asyncio.Future[Any]) -> None:
-        error = future.exception()
-        if error is None:
-            self._tell(answer(number, future.result()))
-        elif isinstance(error, WatchwordError):
-            self._tell(answer(number, error))
-        else:  # a batch tells nothing else
-            self._tell(answer(number, StoreError(f"a step failed: {type(error).__name__}")))
+        self._tell(answer(number, future.exception() or future.result()))  # a batch fails with errors of ours alone
 
     def _tell(self, told: bytes) -> None:
         if not self._answers:

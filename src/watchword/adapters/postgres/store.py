@@ -69,7 +69,7 @@ class PostgresStore:
             await self._scribe.open(BY_WORK[PostgresTables.look], waiting=self._waiting)
 
     def keep_shut(self, why: str) -> None:
-        """Refuse every verb at once from now on, as if the server were away, until it is opened."""
+        """Refuse every verb at once, as if the server were away, until it is opened. Not for a store with a scribe."""
         self._shut(why)
 
     def _shut(self, why: str) -> None:

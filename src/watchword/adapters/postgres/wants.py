@@ -41,9 +41,9 @@ def _made(
     tables: PostgresTables,
     verification: Verification,
     charges: Sequence[Charge],
-    guesses: GuessLimits,  # noqa: ARG001 - as above
+    guesses: GuessLimits,  # noqa: ARG001 - as the step
     idempotency: Idempotency | None,
-    now: Instant,  # noqa: ARG001 - as above
+    now: Instant,  # noqa: ARG001 - as the step
     plan: Plan | None,
 ) -> None:
     if idempotency is not None:
@@ -68,12 +68,12 @@ def _sent(tables: PostgresTables, app: bytes, verification: bytes, *_: object) -
 
 def _sent_again(
     tables: PostgresTables,
-    app: bytes,  # noqa: ARG001 - as above
+    app: bytes,  # noqa: ARG001 - as the step
     verification: bytes,
     charges: Sequence[Charge],
-    schedule: object,  # noqa: ARG001 - as above
-    guesses: GuessLimits,  # noqa: ARG001 - as above
-    now: Instant,  # noqa: ARG001 - as above
+    schedule: object,  # noqa: ARG001 - as the step
+    guesses: GuessLimits,  # noqa: ARG001 - as the step
+    now: Instant,  # noqa: ARG001 - as the step
     plan: Plan | None,
 ) -> None:
     tables.want_guesses_of(verification)
