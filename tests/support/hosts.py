@@ -139,7 +139,7 @@ class Clients:
     async def _checked(self, connection: Connection, raw: str, code: str) -> tuple[int, Any]:
         """What a check is told by a process that has its store again: others may have gone on before it."""
         async with asyncio.timeout(SOON):
-            while self._is_refused(*(heard := await connection.check(raw, code))):
+            while self._is_refused(*(heard := await connection.check(raw, code))):  # noqa: ASYNC110 - it asks each time
                 await asyncio.sleep(0.01)
         return heard
 
