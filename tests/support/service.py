@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import resource
+import select
 import signal
 import subprocess
 import sys
@@ -256,6 +257,8 @@ class Connection:
         self, method: str, path: str, body: Mapping[str, Any] | None = None, headers: str = ""
     ) -> tuple[int, Any]:
         """Send a request and read its answer. Raises ConnectionError where the server goes away."""
+        if self._is_left():
+            self.close()
         if self._writer is None:
             self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._service.port)
         reader, writer = self._reader, self._writer
@@ -287,6 +290,17 @@ class Connection:
         if self._writer is not None:
             self._writer.transport.abort()
             self._writer = None
+
+    def _is_left(self) -> bool:
+        """Whether the server has hung up on a client that asked nothing for seconds: it sends nothing else unasked.
+
+        The socket is looked at, because the loop may have stood still all the time.
+        """
+        if self._writer is None or self._writer.transport.is_closing():
+            return True
+        socket = select.poll()
+        socket.register(self._writer.get_extra_info("socket"), select.POLLIN)
+        return bool(socket.poll(0))
 
 
 def code_of(keyring: Keyring, app: bytes, verification: str, digits: int = 6) -> str:
