@@ -110,6 +110,7 @@ class Service:
         if not line:
             if self.process is not None:  # somebody may have killed it meanwhile, and seen to this
                 self.process.communicate()  # the pipe left open would fail another test
+                self.process = None
             raise AssertionError(f"it did not start:\n{self.log.read_text()}")
         self.welcome = json.loads(line)
         self.port = int(self.welcome["url"].rpartition(":")[2])
