@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import on
 from tests.e2e.link_people import is_signed_in
+from tests.support.ports import free_port
 from tests.support.service import plain_environment
 
 pytestmark = pytest.mark.xdist_group(__name__)
@@ -53,10 +54,10 @@ def test_the_makefile_starts_what_this_test_starts() -> None:
 def test_one_command_starts_the_shop_and_a_service_and_a_second_start_goes_on(
     page: Page, to: str, tmp_path: Path
 ) -> None:
-    port = "0"
+    port = str(free_port())
     for number in (1, 2):
         with started(tmp_path, port) as (mailbox, shop):
-            port = shop.rpartition(":")[2]
+            assert port == shop.rpartition(":")[2]
             page.goto(shop)
             page.get_by_label("Your email address").fill(f"{number}{to}")
             page.get_by_role("button", name="Sign in", exact=True).click()

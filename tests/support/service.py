@@ -18,6 +18,7 @@ from typing import IO, Any, NamedTuple
 
 import psutil
 
+from tests.support.ports import free_port
 from watchword.adapters import key_file
 from watchword.core import ids, passcode
 from watchword.core.keyring import Keyring
@@ -98,6 +99,7 @@ class Service:
 
     async def start(self) -> None:
         """Start, and come back when it answers."""
+        self.port = self.port or free_port()  # which is there again whenever it is started again
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(  # noqa: ASYNC220 - a moment, in a test
                 [*self.through, *self.program, *self.serving()],
