@@ -148,8 +148,12 @@ class PostgresServer:
 
     def kill(self) -> None:
         """Kill -9, the server and all its sessions, as a machine does that goes down."""
-        _, *sessions = self.processes()
         assert self.process is not None
+        whole = psutil.Process(self.process.pid)
+        whole.suspend()  # or it might begin one more session after the look at them
+        while whole.status() != psutil.STATUS_STOPPED:
+            time.sleep(0.001)
+        _, *sessions = self.processes()
         self.process.kill()
         for session in sessions:
             with suppress(psutil.NoSuchProcess):
