@@ -52,8 +52,16 @@ class Line:
         if self._refuses:
             back.transport.abort()
             return
-        far, on = await asyncio.open_connection("127.0.0.1", self.target)
-        self._open |= {back, on}
+        self._open.add(back)
+        try:
+            far, on = await asyncio.open_connection("127.0.0.1", self.target)
+        except OSError:  # the server is down
+            self._open.discard(back)
+            back.transport.abort()
+            return
+        self._open.add(on)
+        if back.transport.is_closing():  # it was cut meanwhile
+            on.transport.abort()
         marked = asyncio.Event()
         tasks = [asyncio.create_task(self._there(near, on, marked)), asyncio.create_task(self._back(far, back, marked))]
         try:
