@@ -26,7 +26,8 @@ TRIALS = 1_000
 AT_ONCE = 64
 BURNS = 100
 CUTS = 20
-KILLS = 10
+KILLS = 10  # at least
+TOLD = 300  # secrets at least, for which a slow machine is killed more often
 CLIENTS = 8
 BIG = 64 * 1024 * 1024  # bytes of a file
 JWE = "e30..bm9uY2U." + "c" * 87_000 + ".dGFn"
@@ -168,7 +169,9 @@ def test_kill_9_at_any_step_loses_no_secret_and_gives_none_away_twice(tmp_path: 
         service, dice = Service(tmp_path, config=UNLIMITED, workers=2), random.Random(2026)
         key = service.command("app", "create", "Kill").decode().strip()
         told: list[Told] = []
-        for _ in range(KILLS):
+        kills = 0
+        while kills < KILLS or len(told) <= TOLD:
+            kills += 1
             await service.start()
             clients = [asyncio.create_task(use(service, key, told, dice)) for _ in range(CLIENTS)]
             await asyncio.sleep(dice.uniform(0.05, 0.4))  # the random moment is what is tested
@@ -179,7 +182,6 @@ def test_kill_9_at_any_step_loses_no_secret_and_gives_none_away_twice(tmp_path: 
             for one in told:
                 await prove(connection, one)
         assert {True, False} == {one.claimed for one in told} == {one.acked for one in told}
-        assert 300 < len(told)
         assert 0 == await service.finish()
 
     asyncio.run(journey())
