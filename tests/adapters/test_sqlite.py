@@ -232,6 +232,14 @@ def test_a_bug_in_a_step_is_a_store_error_and_writes_nothing(tmp_path: Path, sto
     run(journey())
 
 
+def locking(file: Path) -> apsw.Connection:
+    """Another process's connection that writes, as soon as a checkpoint that is under way lets it."""
+    other = apsw.Connection(str(file))
+    other.set_busy_timeout(60_000)
+    other.execute("BEGIN IMMEDIATE")
+    return other
+
+
 @whoever_writes
 def test_a_file_locked_for_too_long_is_unavailable_and_recovers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: str
@@ -242,8 +250,7 @@ def test_a_file_locked_for_too_long_is_unavailable_and_recovers(
     async def journey() -> None:
         async with a_world(store, tmp_path) as world:
             raw, code = await world.send()
-            other = apsw.Connection(str(the_file(tmp_path)))
-            other.execute("BEGIN IMMEDIATE")
+            other = locking(the_file(tmp_path))
             with pytest.raises(StoreError, match="locked"):
                 await world.check(raw, code)
             with pytest.raises(StoreError):
@@ -271,8 +278,7 @@ def test_a_locked_file_fails_everybody_who_waits_at_once_and_sends_nothing(
 
     async def journey() -> None:
         async with a_world(store, tmp_path, UNLIMITED) as world:
-            other = apsw.Connection(str(the_file(tmp_path)))
-            other.execute("BEGIN IMMEDIATE")
+            other = locking(the_file(tmp_path))
             creating = [world.create(f"user{number}@example.com") for number in range(50)]
             answers = await asyncio.gather(*creating, return_exceptions=True)
             other.execute("ROLLBACK")
@@ -288,8 +294,7 @@ def test_a_locked_file_fails_everybody_who_waits_at_once_and_sends_nothing(
 def test_a_writer_waits_for_another_process_that_is_quick(tmp_path: Path, store: str) -> None:
     async def journey() -> None:
         async with a_world(store, tmp_path) as world:
-            other = apsw.Connection(str(the_file(tmp_path)))
-            other.execute("BEGIN IMMEDIATE")
+            other = locking(the_file(tmp_path))
             creating = asyncio.ensure_future(world.create())
             await asyncio.to_thread(other.execute, "ROLLBACK")
             other.close()
