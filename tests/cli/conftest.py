@@ -105,8 +105,8 @@ class Serving:
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        """The lines of its log that are JSON."""
-        return [json.loads(line) for line in self.log.splitlines() if line.startswith("{")]
+        """The lines of its log that are JSON, whole ones: what is read may end in the middle of one."""
+        return [json.loads(line) for line in self.log.rpartition("\n")[0].splitlines() if line.startswith("{")]
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End it by a signal; returns its exit code."""
