@@ -7,6 +7,7 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -107,19 +108,25 @@ def test_a_worker_with_another_key_file_than_its_database_takes_nobodys_place_an
 
 def test_of_several_workers_one_purges(tmp_path: Path) -> None:
     def purging(service: Service) -> list[int]:
-        """The workers that hold the turn; whoever does not get it lets go of the file."""
+        """The workers that hold the turn: whoever asks for it in vain has the file open for a moment, and no lock."""
         place = str(service.database.with_name("watchword.db-purge"))
         return [
             process.pid
             for process in service.worker_processes()
-            if place in {file.path for file in process.open_files()}
+            for file in process.open_files()
+            if file.path == place and is_locked(process.pid, file.fd)
         ]
+
+    def is_locked(pid: int, descriptor: int) -> bool:
+        with suppress(FileNotFoundError):  # closed between the two looks
+            return "\nlock:" in Path(f"/proc/{pid}/fdinfo/{descriptor}").read_text()
+        return False
 
     async def journey() -> None:
         async with running(tmp_path, workers=3) as service:
             await until(lambda: len(service.worker_processes()) == 3 and len(purging(service)) > 0)
             for _ in range(20):
-                await asyncio.sleep(0.01)  # long enough for a second one to be seen
+                await asyncio.sleep(0.01)  # long enough for a second one to take it
                 assert len(purging(service)) == 1
             assert service.stop() == 0
 
