@@ -23,7 +23,7 @@ WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_databas
 
 async def waiting(connection: asyncpg.Connection, many: int) -> None:
     """Come back when so many wait for a lock."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await connection.fetchval(WAITING) < many:
             pass
 

@@ -339,20 +339,20 @@ def test_the_scribe_of_a_server_that_is_let_go_leaves_when_all_its_answers_have_
     calls = 8_000  # whose answers are more than a socket takes that nobody reads from
     ours, thread, failures = asked_of_a_server(calls)
     with ours:
-        ours.settimeout(10)
+        ours.settimeout(60)
         ours.shutdown(socket.SHUT_WR)
         thread.join(3)  # it has done everything meanwhile, and nobody has heard of it
         frames, answered = Frames(), 0
         while data := ours.recv(65_536):
             answered += sum(kind != TRANSACTION for _, kind, _ in frames.take(data))
-    thread.join(30)
+    thread.join(60)
     assert (answered, failures) == (calls, [])
 
 
 def test_the_scribe_of_a_server_whose_asker_was_killed_finishes_in_silence(capfd: pytest.CaptureFixture[str]) -> None:
     ours, thread, failures = asked_of_a_server(2_000)
     ours.close()
-    thread.join(30)
+    thread.join(60)
     assert not thread.is_alive()
     assert not failures
     assert "Traceback" not in capfd.readouterr().err

@@ -55,7 +55,7 @@ def test_every_file_and_page_that_is_served_has_the_hash_that_is_listed(command:
     hashes = command("doctor", "--assets", "--json").document
     addresses = {name: digest for name, digest in hashes.items() if not name.startswith("templates/")}
 
-    with httpx.Client(base_url=running.address, trust_env=False) as client:
+    with httpx.Client(base_url=running.address, trust_env=False, timeout=60) as client:
         served = {name: client.get(f"/{name}") for name in addresses}
         assert {200} == {answer.status_code for answer in served.values()}
         assert addresses == {name: sha256(answer.content).hexdigest() for name, answer in served.items()}
@@ -68,7 +68,7 @@ def test_every_file_and_page_that_is_served_has_the_hash_that_is_listed(command:
 def test_what_the_pages_load_is_listed(command: Command, running: RunningApp) -> None:
     hashes = command("doctor", "--assets", "--json").document
 
-    with httpx.Client(base_url=running.address, trust_env=False) as client:
+    with httpx.Client(base_url=running.address, trust_env=False, timeout=60) as client:
         for page in ("/", "/s/sc_x", "/s/sc_x/status", "/l/vf_x", "/v/vf_x", "/start", "/docs"):
             loaded = re.findall(r'(?:href|src)="/(static/[^"]+)"', client.get(page).text)
             assert loaded

@@ -217,7 +217,7 @@ def test_a_key_that_is_not_valid_is_unauthenticated(app: RunningApp) -> None:
 
 def test_an_address_of_something_else_is_no_lost_verification() -> None:
     def elsewhere(request: httpx.Request) -> httpx.Response:
-        return httpx.get(str(request.url).replace("/v1/", "/prefix/v1/"), trust_env=False)
+        return httpx.get(str(request.url).replace("/v1/", "/prefix/v1/"), trust_env=False, timeout=60)
 
     with RunningApp() as running:
         client = Client(running.address, running.key, unsafe_transport=httpx.MockTransport(elsewhere))

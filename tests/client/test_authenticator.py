@@ -98,7 +98,7 @@ def at_the_page(app: RunningApp, made: Enrolment) -> dict[str, str]:
     """Confirm at the hosted page, as a browser does; returns what the browser brings back."""
     page = Holder(made.page_url or "")
     body = {"proof": page.proof, "code": code(app, made)}
-    answer = httpx.post(app.address + page.address + "/confirm", json=body).json()
+    answer = httpx.post(app.address + page.address + "/confirm", json=body, timeout=60).json()
     return dict(parse_qsl(urlsplit(answer["redirect_to"]).query, strict_parsing=True))
 
 

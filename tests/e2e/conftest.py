@@ -19,7 +19,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.support.service import WATCHWORD, plain_environment
 
@@ -107,7 +107,15 @@ def browser() -> Iterator[Browser]:
     For a module and no longer: while it lives, its event loop counts as running, and no other test could have one.
     """
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=executable(), args=FLAGS)
+        chromium = playwright.chromium.launch(executable_path=executable(), args=FLAGS, timeout=PATIENCE * 1000)
+        made = chromium.new_context
+
+        def patient(**how: Any) -> BrowserContext:
+            context = made(**how)
+            context.set_default_timeout(PATIENCE * 1000)
+            return context
+
+        setattr(chromium, "new_context", patient)  # noqa: B010 (an assignment is what a type checker refuses, rightly)
         yield chromium
         chromium.close()
 

@@ -95,7 +95,7 @@ def test_couriers_apart_hand_every_message_over_once_and_leave_politely(tmp_path
                     await relay.until(lambda: len(relay.messages) >= MESSAGES)
                     for process in (one, other):
                         process.send_signal(signal.SIGTERM)
-                        assert 0 == await asyncio.to_thread(process.wait, 20)
+                        assert 0 == await asyncio.to_thread(process.wait, 60)
                 assert {1} == set(Counter(mail.recipient for mail in relay.messages).values())
                 for connection in connections:
                     connection.close()

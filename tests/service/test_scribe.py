@@ -59,7 +59,7 @@ def rows_of(service: Service) -> dict[str, str]:
 
 def gone(process: psutil.Process) -> bool:
     """Wait for a process to end."""
-    _, alive = psutil.wait_procs([process], timeout=30)
+    _, alive = psutil.wait_procs([process], timeout=60)
     return not alive
 
 
