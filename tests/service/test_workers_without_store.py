@@ -203,10 +203,19 @@ def test_a_database_that_comes_back_as_one_that_workers_may_not_use_is_served_by
             rows = "SELECT count(*) FROM verifications"
             assert "0" == await asyncio.to_thread(the_server().sql, rows, database)
             await asyncio.to_thread(the_server().sql, right, database)
-            await site.signs_in()
+            await signs_in_in_the_end(site)
             assert 0 == await site.service.finish()
 
     asyncio.run(journey())
+
+
+async def signs_in_in_the_end(site: Site) -> None:
+    """Sign in where a worker that was slow to see what it may not use takes a connection along as it goes."""
+    async with asyncio.timeout(BACK):
+        while True:
+            with suppress(ConnectionError, ValueError):
+                await site.signs_in()
+                return
 
 
 @pytest.mark.parametrize("workers", [1, WORKERS])
