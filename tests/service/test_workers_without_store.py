@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -21,6 +23,8 @@ from tests.support.valkeys import Server, ServerCluster
 WORKERS = 2
 ANSWERED = 60.0  # seconds for new workers to answer, on a machine that has much else to do
 BACK = 60.0  # seconds for them to serve once the store is back
+
+UNHURRIED = (sys.executable, "-m", "tests.support.unhurried")
 
 Break = Callable[[Line], None]
 
@@ -82,8 +86,8 @@ class Site:
 
 
 @asynccontextmanager
-async def a_site(folder: Path, settings: Mapping[str, str]) -> AsyncIterator[Site]:
-    async with running(folder, workers=WORKERS, settings=settings) as service:
+async def a_site(folder: Path, settings: Mapping[str, str], **how: Any) -> AsyncIterator[Site]:
+    async with running(folder, workers=WORKERS, settings=settings, **how) as service:
         # On threads, because the line to the database may run in this very loop.
         key = (await asyncio.to_thread(service.command, "app", "create", "Site")).decode().strip()
         app = app_id(await asyncio.to_thread(service.command, "app", "list", "--json"), "Site")
@@ -95,13 +99,13 @@ async def a_site(folder: Path, settings: Mapping[str, str]) -> AsyncIterator[Sit
 
 
 @asynccontextmanager
-async def on_a_line(folder: Path) -> AsyncIterator[tuple[Site, Line, str]]:
+async def on_a_line(folder: Path, **how: Any) -> AsyncIterator[tuple[Site, Line, str]]:
     """A site whose database is reached over a line that can fail, and the name of the database."""
     server = the_server()
     database = server.database()
     async with (
         a_line(server.port) as line,
-        a_site(folder, {"WATCHWORD_STORE": server.url(database, line.port)}) as site,
+        a_site(folder, {"WATCHWORD_STORE": server.url(database, line.port)}, **how) as site,
     ):
         yield site, line, database
 
@@ -149,7 +153,7 @@ def test_a_service_whose_workers_wait_for_postgresql_stops_when_it_is_told_to(tm
 
 def test_a_worker_that_takes_the_place_of_another_while_all_is_well_refuses_nobody(tmp_path: Path) -> None:
     async def journey() -> None:
-        async with on_a_line(tmp_path) as (site, _, _):
+        async with on_a_line(tmp_path, program=UNHURRIED) as (site, _, _):
             await site.have_others(site.kill_workers())
             for number in range(20):
                 assert 201 == (await site.create(f"n{number}@example.com"))[0].status
