@@ -236,8 +236,9 @@ def test_who_waits_for_a_first_connection_that_is_canceled_tries_in_turn(authori
 def test_senders_do_not_queue_for_a_relay_that_hangs(authority: Authority, run: Run) -> None:
     async def scenario() -> None:
         async with scripted_relay(authority.valid(), Script({"": Deed.HANG})) as relay:
-            async with mailer(authority, relay, timeout=0.3) as smtp:
+            async with mailer(authority, relay, timeout=1.0) as smtp:
                 assert ["timeout"] * 4 == await asyncio.gather(*(reason(smtp) for _ in range(4)))
+            await relay.until(lambda: relay.opened == 4)
             assert (4, 3) == (relay.opened, relay.most_live)  # one found out, the others went together
 
     run(scenario())
