@@ -214,6 +214,14 @@ def test_no_window_at_any_place_costs_more_than_its_budget(budget: Budget, span:
     assert len(paid) * 7 > 600
 
 
+def test_within_a_slot_a_budget_counts_on_though_a_scribe_was_handed_another_copy_of_it() -> None:
+    spent = guard.spend(Spent(), Budget(100, 100, 100), 1, START)
+    assert spent is not None
+    again = guard.spend(spent, Budget(100, 100, 100), 1, START)
+    assert again is not None
+    assert (again.hour, again.room, again.added) == (spent.hour, spent.room - 1, 1)
+
+
 def test_a_clock_that_steps_back_gives_no_money_back() -> None:
     spent = guard.spend(Spent(), Budget(100, 100, 100), 100, START)
     assert spent is not None

@@ -75,7 +75,8 @@ class HeldRows:
         self._read = read
         self._write = write
         self._held: dict[bytes, State] = {}
-        self._changed: dict[bytes, Instant] = {}  # and when
+        self._changed: dict[bytes, State] = {}
+        self._latest: Instant = 0  # of what changed
 
     def get(self, keys: Sequence[bytes]) -> list[Any]:
         """The rows of these keys; fresh ones where there are none."""
@@ -91,7 +92,7 @@ class HeldRows:
         found: dict[bytes, State] = {}
         for key, state in zip(keys, self._read(keys) if keys else (), strict=True):
             if key in self._changed:
-                found[key] = self._held[key]
+                found[key] = self._changed[key]
             elif state is not None:
                 found[key] = _DECODERS[key[0]](state)
         return found
@@ -99,13 +100,14 @@ class HeldRows:
     def put(self, rows: Mapping[bytes, State], now: Instant) -> None:
         """Write rows, new or changed."""
         self._held.update(rows)
-        self._changed.update(dict.fromkeys(rows, now))
+        self._changed.update(rows)
+        self._latest = max(self._latest, now)
 
     def flush(self) -> None:
         """Write what changed."""
         if self._changed:
             # In the order of their keys, so that those which lie together are written together.
-            self._write([_row(key, self._held[key], self._changed[key]) for key in sorted(self._changed)])
+            self._write([_row(key, self._changed[key], self._latest) for key in sorted(self._changed)])
             self._changed.clear()
 
     def forget(self) -> None:

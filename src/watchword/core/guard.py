@@ -286,7 +286,7 @@ def spend(spent: Spent, budget: Budget, price: int, now: Instant) -> Spent | Non
     A window is counted in whole slots and one more than it has, so that no position of it holds more than its ceiling.
     """
     slot = now // SLOT
-    if spent.slot == slot and spent.room >= price and spent.under is budget:
+    if spent.slot == slot and spent.room >= price and spent.under == budget:
         return Spent(spent.hour, spent.day, spent.month, slot, spent.room - price, spent.added + price, budget)
     spent = _settled_sums(spent)
     windows = (

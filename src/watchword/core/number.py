@@ -19,7 +19,6 @@ from typing import NamedTuple
 from watchword.errors import InvalidInputError
 
 LONGEST_TYPED = 32  # characters: fifteen digits and what people put between them
-LONGEST_PREFIX = 3  # digits at the end of a number that its nearest neighbours differ in
 WIDER_PREFIX = 4
 
 NOWHERE = "001"  # how libphonenumber calls what is in no country

@@ -15,11 +15,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 
 from watchword.core import ids, limit
+from watchword.core.calm import BLOCK_SIZE
 from watchword.core.guard import WORKED, Plan, Traits, Verdict, read_traits
 from watchword.core.instant import DAY, Instant, Span, seconds_until
 from watchword.core.keyring import INDEX_BLOCK, INDEX_SOURCE, Keyring
 from watchword.core.limit import Allowance, Charge, Guesses, Left, Rate, sends_key, told
-from watchword.core.number import LONGEST_PREFIX, WIDER_PREFIX, Number
+from watchword.core.number import WIDER_PREFIX, Number
 from watchword.core.policy import Rules
 from watchword.core.sms import SmsRules, admit_number, demand_notice
 from watchword.core.verification import Verification
@@ -157,8 +158,8 @@ def traits_of(ring: Keyring, number: Number, recipient: bytes) -> Traits:
     digits = number.e164
     whole, more = ring.lookups(INDEX_BLOCK, digits[:-WIDER_PREFIX].encode())
     blocks, order = more[:-_ORDER_SIZE], int.from_bytes(more[-_ORDER_SIZE:], "big")
-    near = blocks + bytes((_moved(int(digits[-WIDER_PREFIX]), order),))
-    return Traits(recipient, near, whole, number.country, int(digits[-LONGEST_PREFIX:]))
+    block, tail = divmod(int(digits[-WIDER_PREFIX:]), BLOCK_SIZE)
+    return Traits(recipient, blocks + bytes((_moved(block, order),)), whole, number.country, tail)
 
 
 def _moved(digit: int, order: int) -> int:
