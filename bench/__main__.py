@@ -49,7 +49,7 @@ def _measure(plan: load.Plan, arguments: list[str]) -> report.Figures:
         drained = call("bench.courier", msgspec.json.encode(courier.Order(plan.messages, scratch)))
         _say("the guard")
         quick = plan is load.QUICK
-        costs = pumping.measured(plan.fewer, 300 if quick else 3_000, folder)
+        costs = pumping.measured(plan.pairs, 400, folder)
         guarded = (pumping.rows(2_000 if quick else 50_000), costs)
         loaded = load.run(plan, folder, _say)
     return report.Figures(

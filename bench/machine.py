@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
+import time
 from importlib.metadata import version
 from pathlib import Path
 
 import apsw
 import psutil
 
+_SCHED = 2  # with a process's number, all ones but it, the clock of its CPU: clock_getcpuclockid(3) of Linux
 _NAMED = ("uvicorn", "uvloop", "httptools", "msgspec", "cryptography", "apsw")
 
 
@@ -41,6 +43,12 @@ def cpu_seconds(pid: int) -> float:
     """User and system time of a process and of all that it started."""
     times = [each.cpu_times() for each in (psutil.Process(pid), *started_by(pid))]
     return float(sum(each.user + each.system for each in times))
+
+
+def cpu_time() -> float:
+    """Seconds of CPU of this process and of all that it started, finer than the hundredths that /proc counts."""
+    clocks = (~each.pid << 3 | _SCHED for each in started_by(os.getpid()))
+    return time.process_time() + sum(map(time.clock_gettime, clocks))
 
 
 def resident_mib(pid: int) -> float:
