@@ -23,7 +23,7 @@ from watchword.adapters.sqlite.tables import SqliteTables
 from watchword.core.breaker import BLOCKS, REMEMBERED, Line, send
 from watchword.core.calm import FRESH_RANGE
 from watchword.core.guard import Budget, Spent, spend
-from watchword.core.instant import DAY, HOUR
+from watchword.core.instant import DAY, HOUR, Instant
 from watchword.core.limit import FRESH, Rate
 from watchword.errors import StoreError
 
@@ -34,6 +34,7 @@ class Shelf:
     def __init__(self) -> None:
         self.rows: dict[bytes, bytes] = {}
         self.asked: Counter[bytes] = Counter()
+        self.idle: dict[bytes, Instant] = {}
 
     def read(self, keys: Any) -> list[bytes | None]:
         self.asked.update(keys)
@@ -42,6 +43,7 @@ class Shelf:
     def write(self, rows: Any) -> None:
         written: list[GuardRow] = list(rows)
         self.rows.update((key, state) for key, state, _ in written)
+        self.idle.update((key, until) for key, _, until in written)
 
 
 def test_a_row_is_read_once_and_written_at_the_end() -> None:
@@ -65,6 +67,18 @@ def test_what_is_forgotten_before_it_is_written_never_was() -> None:
     rows.forget()
     rows.flush()
     assert not shelf.rows
+
+
+def test_a_row_is_kept_for_as_long_as_from_the_last_moment_of_its_transaction_and_of_no_other() -> None:
+    shelf = Shelf()
+    rows = HeldRows(shelf.read, shelf.write)
+    for moment in (HOUR, 3 * HOUR, 2 * HOUR):
+        rows.put({b"$*": Spent()}, moment)
+    rows.flush()
+    assert {b"$*": idle_at(Spent(), 3 * HOUR)} == shelf.idle
+    rows.put({b"$*": Spent()}, 2 * HOUR)
+    rows.flush()
+    assert {b"$*": idle_at(Spent(), 2 * HOUR)} == shelf.idle
 
 
 def test_what_was_put_is_seen_before_it_is_written() -> None:

@@ -108,13 +108,17 @@ class HeldRows:
         if self._changed:
             # In the order of their keys, so that those which lie together are written together.
             self._write([_row(key, self._changed[key], self._latest) for key in sorted(self._changed)])
-            self._changed.clear()
+            self._forget_changes()
 
     def forget(self) -> None:
         """Know nothing any more, and write nothing of what was put since the last ``flush``."""
         if self._held:
             self._held.clear()
-            self._changed.clear()
+            self._forget_changes()
+
+    def _forget_changes(self) -> None:
+        self._changed.clear()
+        self._latest = 0  # a clock that leapt ahead would keep what comes after it for as long
 
 
 def _row(key: bytes, state: State, now: Instant) -> GuardRow:
