@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -39,31 +41,43 @@ def started_by(pid: int) -> list[psutil.Process]:
     return list(psutil.Process(pid).children(recursive=True))
 
 
+def _besides(pid: int, amount: Callable[[psutil.Process], float]) -> float:
+    """What all that a process started have together. What ends between the two looks has nothing any more."""
+    total = 0.0
+    for each in started_by(pid):
+        with suppress(psutil.NoSuchProcess, OSError):
+            total += amount(each)
+    return total
+
+
+def _seconds(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
 def cpu_seconds(pid: int) -> float:
     """User and system time of a process and of all that it started."""
-    times = [each.cpu_times() for each in (psutil.Process(pid), *started_by(pid))]
-    return float(sum(each.user + each.system for each in times))
+    return _seconds(psutil.Process(pid)) + _besides(pid, _seconds)
 
 
 def cpu_time() -> float:
     """Seconds of CPU of this process and of all that it started, finer than the hundredths that /proc counts."""
-    clocks = (~each.pid << 3 | _SCHED for each in started_by(os.getpid()))
-    return time.process_time() + sum(map(time.clock_gettime, clocks))
+    return time.process_time() + _besides(os.getpid(), lambda each: time.clock_gettime(~each.pid << 3 | _SCHED))
 
 
 def resident_mib(pid: int) -> float:
     """Resident memory of a process, and what those that it started have besides."""
-    return float(psutil.Process(pid).memory_info().rss) / 2**20 + _besides_mib(pid)
+    return float(psutil.Process(pid).memory_info().rss) / 2**20 + _besides(pid, _own_mib)
 
 
 def own_mib(pid: int) -> float:
     """The same without pages of files and what it shares with others."""
     held = psutil.Process(pid).memory_info()
-    return float(held.rss - held.shared) / 2**20 + _besides_mib(pid)
+    return float(held.rss - held.shared) / 2**20 + _besides(pid, _own_mib)
 
 
-def _besides_mib(pid: int) -> float:
-    return float(sum(each.memory_full_info().uss for each in started_by(pid))) / 2**20
+def _own_mib(process: psutil.Process) -> float:
+    return float(process.memory_full_info().uss) / 2**20
 
 
 def load_average() -> float:
