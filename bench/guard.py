@@ -36,7 +36,7 @@ from watchword.core.breaker import SHARE, UNUSUAL
 from watchword.core.guard import Budget, GuardRules
 from watchword.core.keyring import Keyring
 from watchword.core.number import read_number
-from watchword.core.passcode import derive_code
+from watchword.core.passcode import DEFAULT_DIGITS, derive_code
 from watchword.core.policy import BALANCED, Rules, SmsLimits
 from watchword.core.sms import SmsRules
 from watchword.flows.app import Apps
@@ -44,7 +44,6 @@ from watchword.flows.keys import Keys
 from watchword.flows.verification import Request, Verifications
 
 AT_ONCE = 64
-DIGITS = 6
 _OPERATORS = "12579"
 _Work = TypeVar("_Work")
 
@@ -132,7 +131,7 @@ class Crowd:
 
         async def one(ids: Iterator[bytes]) -> None:
             for each in ids:
-                await self._flow.check(self._app, each, derive_code(self._ring, self._app.id, each, DIGITS))
+                await self._flow.check(self._app, each, derive_code(self._ring, self._app.id, each, DEFAULT_DIGITS))
 
         await _at_once(one, iter(made))
         self._came += len(made)

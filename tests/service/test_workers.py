@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.support.service import Connection, Service, is_ready, ready, running
 from watchword.adapters import key_file
 from watchword.adapters.system import SystemClock, SystemEntropy
-from watchword.cli.serve import ANSWERS, FIRST_PAUSE
+from watchword.cli.serve import FIRST_PAUSE, server_config
 
 # Looked for in what is written from some moment on: a worker that was killed may have taken its last lines along.
 STARTED = b'"Application startup complete."'
@@ -90,6 +90,8 @@ def test_a_worker_that_cannot_start_is_tried_later_each_time(tmp_path: Path) -> 
 
 
 def test_a_worker_that_takes_long_to_begin_is_waited_for(tmp_path: Path) -> None:
+    answers = server_config(lambda: None, workers=2).timeout_worker_healthcheck
+
     async def journey() -> None:
         async with running(tmp_path, workers=2) as service:
             before = workers(service)
@@ -97,7 +99,7 @@ def test_a_worker_that_takes_long_to_begin_is_waited_for(tmp_path: Path) -> None
             await until(lambda: len(workers(service) - before) == 1)
             (new,) = workers(service) - before
             os.kill(new, signal.SIGSTOP)
-            await asyncio.sleep(ANSWERS + 2.0)  # longer than its parent waits for an answer
+            await asyncio.sleep(answers + 2.0)  # longer than its parent waits for an answer
             os.kill(new, signal.SIGCONT)
             await until(lambda: STARTED in service.log.read_bytes().partition(b'"worker.replaced"')[2])
             assert new in workers(service)

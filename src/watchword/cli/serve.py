@@ -68,7 +68,6 @@ _ENDS = (signal.SIGINT, signal.SIGTERM)
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 8.0  # seconds until a worker that could not start is tried again
 BIND = ("WATCHWORD_BIND", "--bind")  # where an operator gives the address
 READY = 30.0  # seconds for workers to be ready before the welcome is printed all the same
-ANSWERS = 5  # seconds in which a worker that began answers its parent, or is taken for one that hangs
 
 
 def serve(settings: Settings, *, data: str | None, workers: int, delivers: bool = True, as_json: bool) -> None:
@@ -291,7 +290,7 @@ class _Supervisor(Multiprocess):
             super().keep_subprocess_alive()
             return
         for place, process in enumerate(self.processes):
-            if self.should_exit.is_set() or process.is_alive(timeout=ANSWERS) or self._begins_still(place, process):
+            if self.should_exit.is_set() or self._answers(place, process):
                 continue
             process.kill()
             process.join()
@@ -302,9 +301,10 @@ class _Supervisor(Multiprocess):
             self.processes[place].start()
             self._begins[place] = time.monotonic() + READY
 
-    def _begins_still(self, place: int, process: Process) -> bool:
-        """Whether it lives and need not answer yet: killed for being slow, on a busy machine none would ever begin."""
-        return process.exitcode is None and time.monotonic() < self._begins.get(place, 0.0)
+    def _answers(self, place: int, process: Process) -> bool:
+        """Whether it does, or need not yet: killed for being slow, on a busy machine none would ever begin."""
+        answers = process.is_alive(timeout=self.config.timeout_worker_healthcheck)
+        return answers or (process.exitcode is None and time.monotonic() < self._begins.get(place, 0.0))
 
     def _is_due(self, place: int, code: int | None) -> bool:
         """Whether to replace a worker now: one that could not start, for want of a key file say, later each time."""

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from watchword.errors import InvalidInputError
 
 LONGEST_TYPED = 32  # characters: fifteen digits and what people put between them
-WIDER_PREFIX = 4
+WIDER_PREFIX = 4  # digits at the end of a number that the others of its range differ in
 
 NOWHERE = "001"  # how libphonenumber calls what is in no country
 REFUSED_CODES = frozenset({870, 878, 881, 882, 883, 888, 979})
