@@ -22,10 +22,11 @@ from watchword.adapters.sqlite import SqliteStore
 from watchword.adapters.sqlite.tables import SqliteTables
 from watchword.core.breaker import BLOCKS, REMEMBERED, Line, send
 from watchword.core.calm import FRESH_RANGE
-from watchword.core.guard import Budget, Spent, spend
+from watchword.core.guard import Budget, Spent, joint_keys, spend
 from watchword.core.instant import DAY, HOUR, Instant
 from watchword.core.limit import FRESH, Rate
 from watchword.errors import StoreError
+from watchword.flows.verification import Verifications
 
 
 class Shelf:
@@ -67,6 +68,85 @@ def test_what_is_forgotten_before_it_is_written_never_was() -> None:
     rows.forget()
     rows.flush()
     assert not shelf.rows
+
+
+KEYS = joint_keys("DE", b"a")
+
+
+def kept(shelf: Shelf, version: list[int]) -> HeldRows:
+    """Rows after a transaction in which a send was counted."""
+    rows = HeldRows(shelf.read, shelf.write, lambda: version[0])
+    rows.put_joint(KEYS, msgspec.structs.replace(rows.joint(KEYS), sends=1, price=7), HOUR)
+    rows.flush()
+    rows.rest()
+    return rows
+
+
+def test_what_all_sends_touch_is_read_once_while_nobody_else_writes() -> None:
+    shelf = Shelf()
+    rows = kept(shelf, [1])
+    for _ in range(3):
+        assert 7 == rows.joint(KEYS).price
+        rows.rest()
+    assert Counter(KEYS) == shelf.asked
+
+
+def test_it_is_kept_where_a_row_of_it_was_asked_for_between() -> None:
+    shelf = Shelf()
+    rows = kept(shelf, [1])
+    (country,) = rows.get([b"cDE"])
+    rows.rest()
+    assert country is rows.joint(KEYS).country
+    assert Counter(KEYS) == shelf.asked
+
+
+def test_it_is_read_anew_once_others_have_written() -> None:
+    shelf, version = Shelf(), [1]
+    rows = kept(shelf, version)
+    version[0] = 2
+    assert 0 == rows.joint(KEYS).price
+    rows.rest()
+    version[0] = 3
+    rows.get([b"$*"])
+    assert Counter({**dict.fromkeys(KEYS, 2), b"$*": 3}) == shelf.asked
+
+
+def test_it_is_read_anew_after_a_transaction_that_failed() -> None:
+    shelf = Shelf()
+    rows = kept(shelf, [1])
+    rows.put_joint(KEYS, rows.joint(KEYS), HOUR)
+    rows.forget()
+    assert 0 == rows.joint(KEYS).price
+
+
+def test_nothing_is_kept_where_nobody_tells_who_else_writes() -> None:
+    shelf = Shelf()
+    rows = HeldRows(shelf.read, shelf.write)
+    for _ in range(2):
+        rows.put_joint(KEYS, rows.joint(KEYS), HOUR)
+        rows.flush()
+        rows.rest()
+    assert Counter({**dict.fromkeys(KEYS, 2)}) == shelf.asked
+
+
+def test_two_processes_that_send_in_turns_spend_no_more_than_a_budget(tmp_path: Path) -> None:
+    async def journey() -> None:
+        rules = with_sms(guard=ceiling(5 * 80_000), limits=WIDE_OPEN)
+        async with a_world("sqlite", tmp_path, rules) as world:
+            other = SqliteStore(tmp_path / "watchword.db")
+            await other.open()
+            flows = [
+                world.verifications,
+                Verifications(other, world.keys, world.clock, world.dice, world.journal, rules),
+            ]
+            told = []
+            for number in range(8):
+                world.verifications = flows[number % 2]
+                told.append(await text(world, 100_003 * number))
+            await other.aclose()
+            assert ["sent"] * 5 + ["budget"] * 3 == told
+
+    run(journey())
 
 
 def test_a_row_is_kept_for_as_long_as_from_the_last_moment_of_its_transaction_and_of_no_other() -> None:

@@ -9,12 +9,12 @@ from tests.support.sms import ceiling
 from tests.support.world import START
 from watchword.core import breaker, guard
 from watchword.core.breaker import BLOCKS, ENOUGH, NEIGHBOURS, Line
-from watchword.core.guard import TRUST, Budget, GuardRules, Known, Plan, Rows, Spent, Traits
+from watchword.core.guard import TRUST, Budget, GuardRules, Joint, Known, Plan, Rows, Spent, Traits
 from watchword.core.instant import DAY, HOUR, MINUTE, SECOND, Instant, Span
 from watchword.core.limit import FRESH as FRESH_BUCKET
 
 PRICE = 80_000
-FRESH = Rows(Known(), Line(), Line(), Line(), Spent(), Spent())
+FRESH = Rows(Known(), Line(), Line(), Joint(Line(), Spent(), Spent()))
 
 
 def plan(tail: int = 1, rules: GuardRules | None = None, *, passes: bool = False) -> Plan:
@@ -156,19 +156,22 @@ def test_what_is_blocked_changes_nothing_however_often_it_is_asked_for() -> None
 
 @pytest.mark.parametrize("known", [Known(START - DAY), Known(START - TRUST + 1)])
 def test_a_number_that_gave_a_right_code_before_passes(known: Known) -> None:
-    rows = Rows(known, *(Line(until=START + DAY, paid=FRESH_BUCKET),) * 3, Spent(), Spent())
+    blocked = Line(until=START + DAY, paid=FRESH_BUCKET)
+    rows = Rows(known, blocked, blocked, Joint(blocked, Spent(), Spent()))
     verdict, after = guard.decide(plan(), rows, START)
     assert "allow" == verdict.decision
-    assert (after.near, after.wide, after.country) == (rows.near, rows.wide, rows.country)
+    assert (after.near, after.wide, after.joint.country) == (blocked, blocked, blocked)
 
 
 def test_trust_ends() -> None:
-    rows = Rows(Known(START - TRUST), *(Line(until=START + DAY),) * 3, Spent(), Spent())
+    blocked = Line(until=START + DAY)
+    rows = Rows(Known(START - TRUST), blocked, blocked, Joint(blocked, Spent(), Spent()))
     assert "block" == guard.decide(plan(), rows, START)[0].decision
 
 
 def test_a_device_that_proved_itself_passes() -> None:
-    rows = Rows(Known(), *(Line(until=START + DAY),) * 3, Spent(), Spent())
+    blocked = Line(until=START + DAY)
+    rows = Rows(Known(), blocked, blocked, Joint(blocked, Spent(), Spent()))
     assert "allow" == guard.decide(plan(passes=True), rows, START)[0].decision
 
 
@@ -185,7 +188,7 @@ def test_monitoring_allows_what_it_says_it_would_block() -> None:
     rows = blocked("range")
     verdict, after = guard.decide(plan(rules=GuardRules("monitor")), rows, START)
     assert ("monitor", "range") == verdict[:2]
-    assert PRICE == sum(amount for _, amount in after.everybody.hour)
+    assert PRICE == sum(amount for _, amount in after.joint.everybody.hour)
 
 
 @pytest.mark.parametrize("whose", ["app_budget", "global_budget"])
@@ -235,7 +238,9 @@ def test_traits_are_read_back_as_they_were_written() -> None:
 
 def blocked(reason: str) -> Rows:
     line = Line(until=START + HOUR)
-    return msgspec.structs.replace(FRESH, **{{"neighbours": "near", "range": "wide"}.get(reason, reason): line})
+    if reason == "country":
+        return msgspec.structs.replace(FRESH, joint=Joint(line, Spent(), Spent()))
+    return msgspec.structs.replace(FRESH, **{{"neighbours": "near", "range": "wide"}[reason]: line})
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from watchword.adapters import guard_steps
 from watchword.adapters.memory import MemoryTables
 from watchword.core import breaker, calm, guard
 from watchword.core.breaker import FRESH_LINE, Line
-from watchword.core.guard import GuardRules, Known, Plan, Rows, Spent, Traits, Verdict, write_traits
+from watchword.core.guard import GuardRules, Joint, Known, Plan, Rows, Spent, Traits, Verdict, write_traits
 from watchword.core.instant import DAY, HOUR, MINUTE, Instant
 from watchword.core.limit import Rate
 from watchword.errors import BlockedError
@@ -39,12 +39,12 @@ class Counted:
     def send(self, plan: Plan, now: Instant) -> Verdict:
         block, known = plan.traits.block, self.known.get(plan.traits.number, Known())
         near = self.blocks.get(block, FRESH_LINE)
-        rows = Rows(known, near, self.whole, self.country, self.app, self.everybody)
+        rows = Rows(known, near, self.whole, Joint(self.country, self.app, self.everybody))
         verdict, after = guard.decide(plan, rows, now)
         if verdict.decision not in guard.REFUSING:
             assert after.near is not None
-            self.blocks[block], self.whole, self.country = after.near, after.wide, after.country
-            self.app, self.everybody = after.app, after.everybody
+            self.blocks[block], self.whole = after.near, after.wide
+            self.country, self.app, self.everybody = guard.apart(after.joint)
         return verdict
 
     def code(self, told: Traits, lane: int, now: Instant) -> None:
@@ -70,6 +70,8 @@ def asked(tables: MemoryTables, plan: Plan, now: Instant) -> tuple[str, str]:
     except BlockedError as error:
         return "block", error.reason
     tables.guard.put(admission.rows, now)
+    if admission.joint is not None:
+        tables.guard.put_joint(*admission.joint, now)
     return admission.verdict[:2]
 
 

@@ -1,27 +1,30 @@
 """The guard's rows as the steps of one transaction see them: read and decoded once, encoded and written once.
 
 A country, an app and everybody are touched by every send, and a batch holds up to 256 of them. So what a step read the
-next one finds here, and what it wrote is written when the transaction ends, as the last one left it.
+next one finds here, and what it wrote is written when the transaction ends, as the last one left it. Those three are
+held as one (``core.guard.Joint``) until somebody asks for one of them, or for those of other sends; and into the next
+transaction, as long as nobody else has written meanwhile (docs/adr/0053).
 
 Not handled here: what rows mean (``core/guard.py``), which of them a step touches (``guard_steps.py``), transactions.
 
 Rules:
 
-* whoever has the transaction calls ``flush`` before it commits, and ``forget`` when it is over, whichever way it ended:
-  afterwards others may write these rows;
+* whoever has the transaction calls ``flush`` before it commits, ``rest`` when it has committed, and ``forget`` where it
+  has not, or where nobody knows;
+* outside a transaction others may write these rows: what is kept counts only while their ``version`` stays;
 * states are frozen, so that what a step was given no other step changes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
 
 from watchword.core.breaker import BLOCKS, FRESH_LINE, REMEMBERED, Line
 from watchword.core.calm import FRESH_RANGE
-from watchword.core.guard import TRUST, Known, Spent, settled
+from watchword.core.guard import TRUST, Joint, JointKeys, Known, Spent, apart, settled
 from watchword.core.instant import DAY, Instant
 from watchword.core.limit import FRESH
 
@@ -58,6 +61,14 @@ class GuardRows(Protocol):
         """Write rows, new or changed."""
         ...
 
+    def joint(self, keys: JointKeys) -> Joint:
+        """The rows of a country, an app and everybody, as one."""
+        ...
+
+    def put_joint(self, keys: JointKeys, joint: Joint, now: Instant) -> None:
+        """Write them, after they were asked for in the same step."""
+        ...
+
 
 def fresh(key: bytes) -> State:
     """What a row is where there is none."""
@@ -65,21 +76,33 @@ def fresh(key: bytes) -> State:
 
 
 class HeldRows:
-    """Rows of a transaction, over ``read``, which returns the state of each key or None, and ``write``."""
+    """Rows of a transaction, over ``read``, which returns the state of each key or None, and ``write``.
+
+    ``version`` is asked inside a transaction, and changes whenever others have written; without it nothing is kept.
+    """
 
     def __init__(
         self,
         read: Callable[[Sequence[bytes]], Sequence[bytes | None]],
         write: Callable[[Sequence[GuardRow]], None],
+        version: Callable[[], int] | None = None,
     ) -> None:
         self._read = read
         self._write = write
+        self._version = version
         self._held: dict[bytes, State] = {}
         self._changed: dict[bytes, State] = {}
         self._latest: Instant = 0  # of what changed
+        self._joint: tuple[JointKeys, Joint] | None = None
+        self._in_joint: frozenset[bytes] = frozenset()
+        self._joint_changed = False
+        self._laid_apart: JointKeys | None = None
+        self._looked = False  # whether what was kept still stands; once a transaction
+        self._seen = 0  # the version then
 
     def get(self, keys: Sequence[bytes]) -> list[Any]:
         """The rows of these keys; fresh ones where there are none."""
+        self._part(keys)
         held = self._held
         missing = [key for key in keys if key not in held]
         if missing:
@@ -89,6 +112,7 @@ class HeldRows:
 
     def look(self, keys: Sequence[bytes]) -> dict[bytes, Any]:
         """Those of these rows that there are, without holding them."""
+        self._part(keys)
         found: dict[bytes, State] = {}
         for key, state in zip(keys, self._read(keys) if keys else (), strict=True):
             if key in self._changed:
@@ -99,26 +123,94 @@ class HeldRows:
 
     def put(self, rows: Mapping[bytes, State], now: Instant) -> None:
         """Write rows, new or changed."""
+        self._part(rows)
         self._held.update(rows)
         self._changed.update(rows)
         self._latest = max(self._latest, now)
 
+    def joint(self, keys: JointKeys) -> Joint:
+        """The rows of a country, an app and everybody, as one."""
+        if not self._looked:
+            self._look_again()
+        held = self._joint
+        if held is not None and held[0] == keys:
+            return held[1]
+        self._lay_apart()
+        return Joint(*self.get(keys))
+
+    def put_joint(self, keys: JointKeys, joint: Joint, now: Instant) -> None:
+        """Write them, after they were asked for in the same step."""
+        self._hold(keys, joint)
+        self._joint_changed = True
+        self._latest = max(self._latest, now)
+
     def flush(self) -> None:
         """Write what changed."""
+        if self._joint is not None and self._joint_changed:
+            self._changed.update(_rows(*self._joint))
+            self._joint_changed = False
         if self._changed:
             # In the order of their keys, so that those which lie together are written together.
             self._write([_row(key, self._changed[key], self._latest) for key in sorted(self._changed)])
             self._forget_changes()
 
+    def rest(self) -> None:
+        """Go on to the next transaction: what was flushed stands."""
+        if self._version is None:
+            self.forget()
+            return
+        if self._joint is None and self._laid_apart is not None and self._looked:
+            rows: list[Any] = [self._held[key] for key in self._laid_apart]
+            self._hold(self._laid_apart, Joint(*rows))
+        self._held.clear()
+        self._laid_apart, self._looked = None, False
+
     def forget(self) -> None:
         """Know nothing any more, and write nothing of what was put since the last ``flush``."""
-        if self._held:
-            self._held.clear()
-            self._forget_changes()
+        self._held.clear()
+        self._forget_changes()
+        self._forget_joint()
+        self._laid_apart, self._looked = None, False
 
     def _forget_changes(self) -> None:
         self._changed.clear()
         self._latest = 0  # a clock that leapt ahead would keep what comes after it for as long
+
+    def _hold(self, keys: JointKeys, joint: Joint) -> None:
+        self._joint = keys, joint
+        if not self._in_joint:
+            self._in_joint = frozenset(keys)
+
+    def _forget_joint(self) -> None:
+        self._joint, self._in_joint, self._joint_changed = None, frozenset(), False
+
+    def _look_again(self) -> None:
+        """Forget what was kept, where others have written since."""
+        self._looked = True
+        seen = 0 if self._version is None else self._version()
+        if seen != self._seen:
+            self._forget_joint()
+            self._seen = seen
+
+    def _part(self, keys: Iterable[bytes]) -> None:
+        """Hold by themselves what is held as one, where any of these rows is in it."""
+        if not self._in_joint.isdisjoint(keys):
+            if not self._looked:
+                self._look_again()
+            self._lay_apart()
+
+    def _lay_apart(self) -> None:
+        if self._joint is not None:
+            rows = _rows(*self._joint)
+            self._held.update(rows)
+            if self._joint_changed:
+                self._changed.update(rows)
+            self._laid_apart = self._joint[0]
+            self._forget_joint()
+
+
+def _rows(keys: JointKeys, joint: Joint) -> dict[bytes, State]:
+    return dict(zip(keys, apart(joint), strict=True))
 
 
 def _row(key: bytes, state: State, now: Instant) -> GuardRow:

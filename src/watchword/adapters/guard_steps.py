@@ -15,7 +15,7 @@ import msgspec
 from watchword.adapters.guard_rows import GuardRows
 from watchword.core import breaker, calm, guard, limit
 from watchword.core.breaker import FRESH_LINE, Line
-from watchword.core.guard import Known, Plan, Rows, Spent, Verdict
+from watchword.core.guard import Joint, JointKeys, Known, Plan, Rows, Verdict
 from watchword.core.instant import Instant, Span, seconds_until
 from watchword.core.limit import Arrivals
 from watchword.core.verification import Verification
@@ -36,10 +36,11 @@ class GuardTables(Protocol):
 
 
 class Admission(msgspec.Struct, frozen=True):
-    """A send that the guard lets through, and what has to be written for it: rows by their keys, and buckets."""
+    """A send that the guard lets through, and what has to be written for it: rows and buckets by their keys."""
 
     verdict: Verdict
-    rows: Mapping[bytes, Line | Spent] = {}
+    rows: Mapping[bytes, Line] = {}
+    joint: tuple[JointKeys, Joint] | None = None
     charged: Sequence[tuple[bytes, Arrivals]] = ()
 
 
@@ -50,34 +51,30 @@ def admit(tables: GuardTables, plan: Plan, now: Instant) -> Admission:
         BlockedError: it does not go out.
         ChallengeError: it does once work was done for it, and cannot be held until then.
     """
-    number, block, whole, country, app, everybody = guard.keys_of(plan.traits, plan.app)
-    known, wide, *shared = tables.guard.get((number, whole, country, app, everybody))
+    number, block, whole = guard.keys_of(plan.traits)
+    keys = guard.joint_keys(plan.traits.country, plan.app)
+    joint = tables.guard.joint(keys)
+    known, wide = tables.guard.get((number, whole))
     still_calm = calm.with_room(wide, calm.most_sends(plan.near, plan.wide), now)
-    wide, blocks = _figures(tables, plan, wide) if still_calm is None else (still_calm, {})
+    wide, changed = _figures(tables, plan, wide) if still_calm is None else (still_calm, {})
     charged, wait = _charge(tables, plan, now)
-    verdict, rows = guard.decide(plan, Rows(known, blocks.get(block), wide, *shared), now, wait=wait)
+    verdict, rows = guard.decide(plan, Rows(known, changed.get(block), wide, joint), now, wait=wait)
     if verdict.decision == "block":
         raise BlockedError(reason=verdict.reason, retry_after=seconds_until(now + verdict.retry_after, now))
     if verdict.decision == "challenge":
         if not plan.holds:
             raise ChallengeError
         return Admission(verdict)  # it pays when it goes out
-    changed: dict[bytes, Line | Spent] = {
-        **blocks,
-        whole: rows.wide,
-        country: rows.country,
-        app: rows.app,
-        everybody: rows.everybody,
-    }
+    changed[whole] = rows.wide
     if rows.near is not None:
         changed[block] = rows.near
-    return Admission(verdict, changed, charged)
+    return Admission(verdict, changed, (keys, rows.joint), charged)
 
 
 def _figures(tables: GuardTables, plan: Plan, wide: Line) -> tuple[Line, dict[bytes, Line]]:
     """The figures of a range that is calm no more; by their keys, those of the number's block and of what changed."""
     traits = plan.traits
-    _, block, whole, *_ = guard.keys_of(traits, plan.app)
+    _, block, whole = guard.keys_of(traits)
     if wide.calm is None:
         (near,) = tables.guard.get((block,))
         return _with_bucket(tables, whole, wide), {block: _with_bucket(tables, block, near)}
@@ -114,12 +111,13 @@ def _charge(tables: GuardTables, plan: Plan, now: Instant) -> tuple[list[tuple[b
 def note_verified(tables: GuardTables, traits: bytes, lane: int, now: Instant) -> None:
     """Remember the number of a right code, and count it for its blocks and country where its send was."""
     told = guard.read_traits(traits)
-    number, block, whole, country, *_ = guard.keys_of(told, b"")
-    known, near, wide, shared = tables.guard.get((number, block, whole, country))
+    number, block, whole = guard.keys_of(told)
+    country = guard.country_key(told.country)
+    known, near, wide, apart = tables.guard.get((number, block, whole, country))
     tables.guard.put({number: Known(now)}, now)
     noted = breaker.note_good(wide, now)
     if not (lane or guard.is_trusted(known, now)):
-        tables.guard.put({country: breaker.verify(shared, now, broad=True)}, now)
+        tables.guard.put({country: breaker.verify(apart, now, broad=True)}, now)
         if noted.calm is None:
             noted = breaker.verify(noted, now)
             tables.guard.put({block: breaker.verify(near, now, tail=told.tail)}, now)
@@ -132,7 +130,8 @@ def note_verified(tables: GuardTables, traits: bytes, lane: int, now: Instant) -
 def note_unsent(tables: GuardTables, traits: bytes, lane: int, now: Instant) -> None:
     """Take a send back that no provider took. What it was budgeted for stays spent: somebody may bill it."""
     told = guard.read_traits(traits)
-    number, block, whole, country, *_ = guard.keys_of(told, b"")
+    number, block, whole = guard.keys_of(told)
+    country = guard.country_key(told.country)
     found = tables.guard.look((number, block, whole, country))
     if lane or guard.is_trusted(found.get(number, Known()), now):
         return

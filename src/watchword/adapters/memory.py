@@ -18,7 +18,7 @@ from watchword.adapters.memory_secret import MemorySecretRows, MemorySecrets
 from watchword.core import ids
 from watchword.core.app import ApiKey, App
 from watchword.core.delivery import Delivery, DeliveryStatus, Due, Report, Settlement
-from watchword.core.guard import Plan
+from watchword.core.guard import Joint, JointKeys, Plan, apart
 from watchword.core.instant import Instant, Span
 from watchword.core.limit import FRESH, UNTRIED, Arrivals, Charge, Guesses, GuessLimits, is_idle
 from watchword.core.verification import Expected, Judgement, Outcome, Verification
@@ -41,6 +41,12 @@ class MemoryGuardRows:
 
     def put(self, rows: Mapping[bytes, State], now: Instant) -> None:
         self.rows.update((key, (state, idle_at(state, now))) for key, state in rows.items())
+
+    def joint(self, keys: JointKeys) -> Joint:
+        return Joint(*self.get(keys))
+
+    def put_joint(self, keys: JointKeys, joint: Joint, now: Instant) -> None:
+        self.put(dict(zip(keys, apart(joint), strict=True)), now)
 
 
 class MemoryTables:

@@ -49,6 +49,8 @@ def pay(tables: PayTables, charges: Sequence[Charge], plan: Plan | None, now: In
     for key, arrivals in admission.charged:
         tables.set_arrivals(key, arrivals)
     tables.guard.put(admission.rows, now)
+    if admission.joint is not None:
+        tables.guard.put_joint(*admission.joint, now)
     return Paid(admission.verdict, left, quiet)
 
 

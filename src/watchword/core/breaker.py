@@ -85,7 +85,7 @@ def send(
     """
     slot, until = now // SLOT, line.until
     if line.room and line.slot == slot and (not until or now < until):
-        return msgspec.structs.replace(line, room=line.room - 1, added=line.added + 1)
+        return count_on(line, 1)
     counted = _counted(line, now, tail, paid)
     if now < until:  # monitored only: it is no probe
         return msgspec.structs.replace(counted, slot=slot, room=BOUNDLESS) if broad else counted
@@ -98,6 +98,11 @@ def send(
         return _opened(counted, now)
     # Later sends of this slot are not ripe in it, and a code makes nothing worse.
     return msgspec.structs.replace(counted, slot=slot, room=room)
+
+
+def count_on(line: Line, sends: int) -> Line:
+    """Count sends within a slot for which a country has room."""
+    return msgspec.structs.replace(line, room=line.room - sends, added=line.added + sends)
 
 
 def _counted(line: Line, now: Instant, tail: int | None, paid: Arrivals | None) -> Line:

@@ -22,6 +22,7 @@ Rules:
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -39,6 +40,7 @@ _DAYS_A_MONTH = 30
 _BLOCKS = 10  # of a range
 
 Sums = tuple[tuple[int, int], ...]  # slot, money
+JointKeys = tuple[bytes, bytes, bytes]  # of a country, an app and everybody
 
 
 class Budget(NamedTuple):
@@ -144,15 +146,33 @@ class Plan(msgspec.Struct, frozen=True, array_like=True):
         return self if self.worked in {None, sends} else msgspec.structs.replace(self, worked=None)
 
 
+class Joint(msgspec.Struct, frozen=True):
+    """The rows that all sends of an app into a country share: the country's breaker, and what is spent.
+
+    Most sends of a transaction would only be counted in each of them. So until ``slot`` is over, at this ``price`` and
+    under these ``rules``, they are counted here: ``room`` more, and ``most`` of them by strangers. ``sends`` were,
+    ``strangers`` of them by strangers; ``apart`` counts these in the rows.
+    """
+
+    country: Line
+    app: Spent
+    everybody: Spent
+    slot: int = 0
+    price: int = 0
+    rules: GuardRules = GuardRules()
+    room: int = 0
+    most: int = 0
+    sends: int = 0
+    strangers: int = 0
+
+
 class Rows(msgspec.Struct, frozen=True):
     """The guard's rows that a send touches, as they are or as they become. ``near`` is None in a calm range."""
 
     known: Known
     near: Line | None
     wide: Line
-    country: Line
-    app: Spent
-    everybody: Spent
+    joint: Joint
 
 
 class Verdict(NamedTuple):
@@ -178,16 +198,20 @@ def app_key(app: bytes) -> bytes:
     return b"$" + app
 
 
-def keys_of(traits: Traits, app: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes]:
-    """The keys of the rows, in the order of ``Rows``."""
-    return (
-        b"n" + traits.number,
-        b"3" + traits.near,
-        b"4" + traits.wide,
-        b"c" + traits.country.encode(),
-        app_key(app),
-        EVERYBODY,
-    )
+def keys_of(traits: Traits) -> tuple[bytes, bytes, bytes]:
+    """The keys of a number, its block and its range."""
+    return b"n" + traits.number, b"3" + traits.near, b"4" + traits.wide
+
+
+@lru_cache
+def joint_keys(country: str, app: bytes) -> JointKeys:
+    """The keys of the rows that are joint."""
+    return country_key(country), app_key(app), EVERYBODY
+
+
+def country_key(country: str) -> bytes:
+    """The key of a country's breaker."""
+    return b"c" + country.encode()
 
 
 def decide(plan: Plan, rows: Rows, now: Instant, *, wait: Span = 0) -> tuple[Verdict, Rows]:
@@ -195,19 +219,18 @@ def decide(plan: Plan, rows: Rows, now: Instant, *, wait: Span = 0) -> tuple[Ver
 
     ``wait`` is for how long a bucket refuses that is in none of the rows.
     """
-    near, wide, country = rows.near, rows.wide, rows.country
+    near, wide, joint = rows.near, rows.wide, rows.joint
     near_paid = wide_paid = None
     if near is not None:
         near_paid, near_wait = limit.send(near.paid or FRESH, plan.near, now)
         wide_paid, wide_wait = limit.send(wide.paid or FRESH, plan.wide, now)
         wait = max(wait, near_wait, wide_wait)
-    app = spend(rows.app, plan.rules.app_budget, plan.price, now)
-    everybody = spend(rows.everybody, plan.rules.global_budget, plan.price, now)
     stranger = not (plan.passes or is_trusted(rows.known, now))
     verdict = ALLOWED
-    if stranger and (now < country.until or now < wide.until or (near is not None and now < near.until)):
+    if stranger and (now < joint.country.until or now < wide.until or (near is not None and now < near.until)):
         verdict = _eased(plan, _broken(rows, now))
-    if app is None or everybody is None:
+    paid = _pay(joint, plan, now, stranger=stranger)
+    if paid is None:
         return Verdict("block", "budget", SLOT), rows  # a ceiling, in whatever mode
     if wait or verdict is not ALLOWED:
         verdict = _final(plan, verdict, wait)
@@ -218,14 +241,43 @@ def decide(plan: Plan, rows: Rows, now: Instant, *, wait: Span = 0) -> tuple[Ver
     else:
         near = breaker.count(near, now, plan.traits.tail, near_paid, stranger=stranger)
         wide = breaker.count(wide, now, None, wide_paid, stranger=stranger)
-    return verdict, Rows(
-        rows.known,
-        near,
-        wide,
-        breaker.send(country, now, broad=True) if stranger else country,
-        app,
-        everybody,
+    return verdict, Rows(rows.known, near, wide, paid)
+
+
+def _pay(joint: Joint, plan: Plan, now: Instant, *, stranger: bool) -> Joint | None:
+    """Count a send in what is joint; None where a ceiling would be passed."""
+    slot, price, rules = now // SLOT, plan.price, plan.rules
+    counts_on = joint.room > 0 and (joint.strangers < joint.most or not stranger) and joint.slot == slot
+    if counts_on and joint.price == price and joint.rules == rules:
+        return msgspec.structs.replace(
+            joint, room=joint.room - 1, sends=joint.sends + 1, strangers=joint.strangers + stranger
+        )
+    country, app, everybody = apart(joint)
+    app_paid = spend(app, rules.app_budget, price, now)
+    all_paid = spend(everybody, rules.global_budget, price, now)
+    if app_paid is None or all_paid is None:
+        return None
+    if stranger:
+        country = breaker.send(country, now, broad=True)
+    # Within the slot for which it found its room, and closed: one that is open, or was, decides each send by itself.
+    most = country.room if country.slot == slot and not country.until else 0
+    room = min(app_paid.room, all_paid.room) // price if price else BOUNDLESS
+    return Joint(country, app_paid, all_paid, slot, price, rules, room, most)
+
+
+def apart(joint: Joint) -> tuple[Line, Spent, Spent]:
+    """The rows themselves: of the country, the app and everybody."""
+    if not joint.sends:
+        return joint.country, joint.app, joint.everybody
+    return (
+        breaker.count_on(joint.country, joint.strangers),
+        _spend_on(joint.app, joint.sends * joint.price),
+        _spend_on(joint.everybody, joint.sends * joint.price),
     )
+
+
+def _spend_on(spent: Spent, price: int) -> Spent:
+    return msgspec.structs.replace(spent, room=spent.room - price, added=spent.added + price)
 
 
 def _final(plan: Plan, verdict: Verdict, wait: Span) -> Verdict:
@@ -244,7 +296,7 @@ def is_trusted(known: Known, now: Instant) -> bool:
 
 
 def _broken(rows: Rows, now: Instant) -> Verdict:
-    near, wide, country = 0 if rows.near is None else rows.near.until, rows.wide.until, rows.country.until
+    near, wide, country = 0 if rows.near is None else rows.near.until, rows.wide.until, rows.joint.country.until
     if now < near:
         return Verdict("block", "neighbours", near - now)
     if now < wide:
@@ -287,7 +339,7 @@ def spend(spent: Spent, budget: Budget, price: int, now: Instant) -> Spent | Non
     """
     slot = now // SLOT
     if spent.slot == slot and spent.room >= price and spent.under == budget:
-        return Spent(spent.hour, spent.day, spent.month, slot, spent.room - price, spent.added + price, budget)
+        return _spend_on(spent, price)
     spent = _settled_sums(spent)
     windows = (
         _add(spent.hour, slot, SLOTS_AN_HOUR, price),

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from watchword.core import limit, recipient
 from watchword.core.app import App
 from watchword.core.breaker import Line
-from watchword.core.guard import EVERYBODY, Budget, Spent, app_key, keys_of, spent_lately
+from watchword.core.guard import EVERYBODY, Budget, Spent, app_key, country_key, keys_of, spent_lately
 from watchword.core.instant import Instant, seconds_until
 from watchword.core.limit import Charge
 from watchword.core.number import is_number, read_number
@@ -139,8 +139,8 @@ class SupportDesk:
         charges = [recipient_charge(self._rules, lane, hashed, is_text=number is not None) for lane in limit.LANES]
         guard: dict[bytes, str] = {}
         if number is not None:
-            _, near, wide, country, *_ = keys_of(traits_of(ring, number, hashed), app.id)
-            guard = {near: "block", wide: "range", country: "country"}
+            _, near, wide = keys_of(traits_of(ring, number, hashed))
+            guard = {near: "block", wide: "range", country_key(number.country): "country"}
         return _Named(
             recipient.mask(address),
             {charge.key: (lane, charge) for lane, charge in zip(_LANES, charges, strict=True)},

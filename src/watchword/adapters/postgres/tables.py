@@ -20,7 +20,7 @@ from watchword.adapters.postgres.secret import PostgresSecretRows
 from watchword.adapters.postgres.shelf import Asked, Shelf
 from watchword.core.app import ApiKey, App
 from watchword.core.delivery import Delivery
-from watchword.core.guard import Plan, keys_of
+from watchword.core.guard import Plan, joint_keys, keys_of
 from watchword.core.instant import Instant
 from watchword.core.limit import FRESH, UNTRIED, Arrivals, Guesses, idle_at
 from watchword.core.verification import Verification, guess_key
@@ -149,7 +149,8 @@ class PostgresTables:
     def want_planned(self, plan: Plan | None) -> None:
         """Have everything read that the guard decides on."""
         if plan is not None:
-            self.guard_states.want(*keys_of(plan.traits, plan.app))
+            joint = joint_keys(plan.traits.country, plan.app)
+            self.guard_states.want(*keys_of(plan.traits), *joint)
             self.send_buckets.want(*(charge.key for charge in plan.charges))
 
     def _put_guard_rows(self, rows: Sequence[GuardRow]) -> None:

@@ -76,7 +76,7 @@ class SqliteTables:
         self.secrets = SqliteSecretRows(cursor)
         self.authenticators = SqliteAuthenticatorRows(cursor)
         self.notices = SqliteNoticeRows(cursor)
-        self.guard = HeldRows(self._guard_rows, self._put_guard_rows)
+        self.guard = HeldRows(self._guard_rows, self._put_guard_rows, self._version)
 
     def verification(self, app: bytes, verification: bytes) -> Verification | None:
         row = self._execute(_GET_VERIFICATION, (verification, app)).get
@@ -145,6 +145,10 @@ class SqliteTables:
     def _guard_rows(self, keys: Sequence[bytes]) -> Sequence[bytes | None]:
         found: Any = self._execute(_GUARD_ROWS[len(keys)], keys).get  # of one column its value, and no row
         return found if len(keys) > 1 else (found,)
+
+    def _version(self) -> int:
+        version: int = self._execute("PRAGMA data_version").get  # changes with what other connections commit
+        return version
 
     def _put_guard_rows(self, rows: Sequence[GuardRow]) -> None:
         self._many("INSERT OR REPLACE INTO guard_rows (key, state, idle_at) VALUES (?, ?, ?)", rows)

@@ -110,11 +110,12 @@ class Writer:
             self._tables.guard.flush()
             # For one that is alone there is nothing to do meanwhile, and lending would only hold it up.
             await self._hands.run(self._transact, "COMMIT", lend=len(steps) > 1)
-        except Exception:
-            self._roll_back()
+        except BaseException as error:
+            self._tables.guard.forget()  # nothing of this batch stands, or nobody knows
+            if isinstance(error, Exception):
+                self._roll_back()
             raise
-        finally:
-            self._tables.guard.forget()  # from here on others may write them, or nothing of this batch stands
+        self._tables.guard.rest()  # from here on others may write them
         return results
 
     async def _one_by_one(self, steps: Sequence[Step]) -> list[Any]:

@@ -1,0 +1,137 @@
+"""What many sends share is counted as one, and comes to what each row by itself would: whatever happens between."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+import pytest
+
+from tests.support.world import START
+from watchword.adapters import guard_steps
+from watchword.adapters.guard_rows import GuardRow, HeldRows
+from watchword.adapters.memory import MemoryTables
+from watchword.core.breaker import UNUSUAL
+from watchword.core.guard import Budget, GuardRules, Plan, Traits, write_traits
+from watchword.core.instant import DAY, HOUR, MINUTE, SECOND, Instant
+from watchword.core.limit import FRESH
+from watchword.errors import BlockedError
+
+TRIALS, STEPS = 60, 150
+SPANS = (SECOND, SECOND, MINUTE, 7 * MINUTE, HOUR, DAY, -MINUTE)
+BUDGETS = (Budget(), Budget(hour=30), Budget(day=60, month=90))
+
+
+class Writers:
+    """Processes that write to one file in turns: each holds rows in its transactions, and keeps what it may."""
+
+    def __init__(self) -> None:
+        self.rows: dict[bytes, bytes] = {}
+        self.commits = 0
+        self.all = [Writer(self) for _ in range(2)]
+
+
+class Writer:
+    """One of them (``guard_steps.GuardTables``)."""
+
+    def __init__(self, writers: Writers) -> None:
+        self._file = writers
+        self._own = 0
+        self.guard = HeldRows(
+            lambda keys: [writers.rows.get(key) for key in keys],
+            self._write,
+            lambda: writers.commits - self._own,  # what others have committed, as SQLite tells a connection
+        )
+
+    def _write(self, rows: Sequence[GuardRow]) -> None:
+        self._file.rows.update((key, state) for key, state, _ in rows)
+
+    def commit(self) -> None:
+        self.guard.flush()
+        self._file.commits += 1
+        self._own += 1
+        self.guard.rest()
+
+    def fail(self) -> None:
+        self.guard.forget()
+
+    def arrivals(self, _: bytes) -> tuple[Instant, Instant]:
+        return FRESH
+
+
+def asked(tables: Any, plan: Plan, now: Instant) -> tuple[str, str]:
+    try:
+        admission = guard_steps.admit(tables, plan, now)
+    except BlockedError as error:
+        return "block", error.reason
+    tables.guard.put(admission.rows, now)
+    if admission.joint is not None:
+        tables.guard.put_joint(*admission.joint, now)
+    return admission.verdict[:2]
+
+
+def a_plan(dice: Random, rules: GuardRules) -> Plan:
+    number = dice.randrange(10_000)
+    traits = Traits(b"n%d" % number, b"b%d\0" % number, b"r%d" % number, dice.choice(["DE", "DE", "DE", "LT"]), 1)
+    return Plan(
+        traits, dice.choice([b"a", b"a", b"b"]), dice.choice([1, 1, 1, 0, 2]), rules, passes=dice.random() < 0.3
+    )
+
+
+def run(dice: Random) -> Counter[str]:
+    """Some time of a guard, by writers and in a dictionary; how often what was decided."""
+    writers, plain, now, told = Writers(), MemoryTables(), START, Counter[str]()
+    writer = writers.all[0]
+    rules = GuardRules(dice.choice(["enforce", "monitor"]), dice.choice(BUDGETS), dice.choice(BUDGETS))
+    out: list[tuple[Traits, int]] = []
+    for _ in range(STEPS):
+        what = dice.choice(["send"] * 8 + ["code", "code", "unsent", "commit", "fail", "move"])
+        if what == "move":
+            now += dice.choice(SPANS)
+        elif what == "send":
+            # Copies of what an operator chose, as a scribe is handed them.
+            plan = a_plan(dice, GuardRules(*rules) if dice.random() < 0.9 else GuardRules())
+            verdict = asked(writer, plan, now)
+            assert asked(plain, plan, now) == verdict
+            told[" ".join(verdict)] += 1
+            if verdict[0] != "block":
+                out.append((plan.traits, int(plan.passes)))
+        elif what == "commit":
+            writer.commit()
+            writer = dice.choice(writers.all)
+        elif what == "fail":
+            writer.commit()
+            before = dict(writers.rows)
+            asked(writer, a_plan(dice, rules), now)
+            writer.fail()
+            writer.commit()
+            assert before == writers.rows
+        elif out:
+            traits, lane = out.pop(dice.randrange(len(out)))
+            for tables in (writer, plain):
+                noted = guard_steps.note_verified if what == "code" else guard_steps.note_unsent
+                noted(tables, write_traits(traits), lane, now)
+    return told
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_is_held_as_one_decides_as_rows_by_themselves_do(seed: int) -> None:
+    dice, told = Random(seed), Counter[str]()
+    for _ in range(TRIALS):
+        told += run(dice)
+    assert {"allow ", "block budget", "block country"} <= told.keys()
+
+
+def test_what_was_counted_as_one_stands_in_every_row() -> None:
+    writers = Writers()
+    for number in range(UNUSUAL):
+        plan = Plan(Traits(b"n%d" % number, b"b%d\0" % number, b"r%d" % number, "DE", 1), b"a", 3, GuardRules())
+        assert ("allow", "") == asked(writers.all[0], plan, START)
+        if number % 7 == 0:
+            writers.all[0].commit()
+    writers.all[0].commit()
+    country, app, everybody = writers.all[1].guard.get([b"cDE", b"$a", b"$*"])
+    assert UNUSUAL == sum(sends for _, sends, _ in country.hour)
+    assert 3 * UNUSUAL == app.hour[0][1] == everybody.day[0][1]
