@@ -22,7 +22,7 @@ from watchword.adapters.sqlite import SqliteStore
 from watchword.adapters.sqlite.tables import SqliteTables
 from watchword.core.breaker import BLOCKS, REMEMBERED, Line, send
 from watchword.core.calm import FRESH_RANGE
-from watchword.core.guard import Budget, Spent, joint_keys, spend
+from watchword.core.guard import Budget, Joint, Spent, joint_keys, spend
 from watchword.core.instant import DAY, HOUR, Instant
 from watchword.core.limit import FRESH, Rate
 from watchword.errors import StoreError
@@ -78,7 +78,7 @@ def kept(shelf: Shelf, version: list[int]) -> HeldRows:
     rows = HeldRows(shelf.read, shelf.write, lambda: version[0])
     rows.put_joint(KEYS, msgspec.structs.replace(rows.joint(KEYS), sends=1, price=7), HOUR)
     rows.flush()
-    rows.rest()
+    rows.keep()
     return rows
 
 
@@ -87,7 +87,7 @@ def test_what_all_sends_touch_is_read_once_while_nobody_else_writes() -> None:
     rows = kept(shelf, [1])
     for _ in range(3):
         assert 7 == rows.joint(KEYS).price
-        rows.rest()
+        rows.keep()
     assert Counter(KEYS) == shelf.asked
 
 
@@ -95,7 +95,7 @@ def test_it_is_kept_where_a_row_of_it_was_asked_for_between() -> None:
     shelf = Shelf()
     rows = kept(shelf, [1])
     (country,) = rows.get([b"cDE"])
-    rows.rest()
+    rows.keep()
     assert country is rows.joint(KEYS).country
     assert Counter(KEYS) == shelf.asked
 
@@ -105,7 +105,7 @@ def test_it_is_read_anew_once_others_have_written() -> None:
     rows = kept(shelf, version)
     version[0] = 2
     assert 0 == rows.joint(KEYS).price
-    rows.rest()
+    rows.keep()
     version[0] = 3
     rows.get([b"$*"])
     assert Counter({**dict.fromkeys(KEYS, 2), b"$*": 3}) == shelf.asked
@@ -119,14 +119,14 @@ def test_it_is_read_anew_after_a_transaction_that_failed() -> None:
     assert 0 == rows.joint(KEYS).price
 
 
-def test_nothing_is_kept_where_nobody_tells_who_else_writes() -> None:
-    shelf = Shelf()
-    rows = HeldRows(shelf.read, shelf.write)
-    for _ in range(2):
-        rows.put_joint(KEYS, rows.joint(KEYS), HOUR)
-        rows.flush()
-        rows.rest()
-    assert Counter({**dict.fromkeys(KEYS, 2)}) == shelf.asked
+def test_two_in_turns_within_a_transaction_lose_nothing() -> None:
+    rows, others = HeldRows(Shelf().read, Shelf().write), joint_keys("LT", b"b")
+    for keys in (KEYS, others, KEYS, others):
+        joint = rows.joint(keys)
+        price = spend(joint.everybody, Budget(), 1, HOUR) or pytest.fail("it has no ceiling")
+        rows.put_joint(keys, Joint(joint.country, joint.app, price), HOUR)
+    (everybody,) = rows.get([b"$*"])
+    assert 4 == everybody.added + everybody.hour[0][1]
 
 
 def test_two_processes_that_send_in_turns_spend_no_more_than_a_budget(tmp_path: Path) -> None:

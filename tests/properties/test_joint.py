@@ -52,9 +52,13 @@ class Writer:
         self.guard.flush()
         self._file.commits += 1
         self._own += 1
-        self.guard.rest()
+        self.guard.keep()
 
-    def fail(self) -> None:
+    def fail(self, *, flushed: bool) -> None:
+        before = dict(self._file.rows)
+        if flushed:
+            self.guard.flush()
+            self._file.rows = before
         self.guard.forget()
 
     def arrivals(self, _: bytes) -> tuple[Instant, Instant]:
@@ -105,7 +109,7 @@ def run(dice: Random) -> Counter[str]:
             writer.commit()
             before = dict(writers.rows)
             asked(writer, a_plan(dice, rules), now)
-            writer.fail()
+            writer.fail(flushed=dice.random() < 0.5)
             writer.commit()
             assert before == writers.rows
         elif out:

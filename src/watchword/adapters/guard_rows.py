@@ -9,9 +9,9 @@ Not handled here: what rows mean (``core/guard.py``), which of them a step touch
 
 Rules:
 
-* whoever has the transaction calls ``flush`` before it commits, ``rest`` when it has committed, and ``forget`` where it
-  has not, or where nobody knows;
-* outside a transaction others may write these rows: what is kept counts only while their ``version`` stays;
+* whoever has the transaction calls ``flush`` before it commits, and afterwards ``forget``; or ``keep``, where it has
+  committed for sure and it is told of what others write;
+* what is kept counts only until others have written anything;
 * states are frozen, so that what a step was given no other step changes.
 """
 
@@ -76,16 +76,16 @@ def fresh(key: bytes) -> State:
 
 
 class HeldRows:
-    """Rows of a transaction, over ``read``, which returns the state of each key or None, and ``write``.
+    """Rows of one transaction after the other, over ``read``, which gives each key's state or None, and ``write``.
 
-    ``version`` is asked inside a transaction, and changes whenever others have written; without it nothing is kept.
+    ``version`` is asked inside a transaction, and changes whenever others have committed.
     """
 
     def __init__(
         self,
         read: Callable[[Sequence[bytes]], Sequence[bytes | None]],
         write: Callable[[Sequence[GuardRow]], None],
-        version: Callable[[], int] | None = None,
+        version: Callable[[], int] = lambda: 0,
     ) -> None:
         self._read = read
         self._write = write
@@ -97,7 +97,7 @@ class HeldRows:
         self._in_joint: frozenset[bytes] = frozenset()
         self._joint_changed = False
         self._laid_apart: JointKeys | None = None
-        self._looked = False  # whether what was kept still stands; once a transaction
+        self._checked = False  # whether what was kept still stands; once a transaction
         self._seen = 0  # the version then
 
     def get(self, keys: Sequence[bytes]) -> list[Any]:
@@ -130,8 +130,8 @@ class HeldRows:
 
     def joint(self, keys: JointKeys) -> Joint:
         """The rows of a country, an app and everybody, as one."""
-        if not self._looked:
-            self._look_again()
+        if not self._checked:
+            self._check_version()
         held = self._joint
         if held is not None and held[0] == keys:
             return held[1]
@@ -140,6 +140,8 @@ class HeldRows:
 
     def put_joint(self, keys: JointKeys, joint: Joint, now: Instant) -> None:
         """Write them, after they were asked for in the same step."""
+        if self._joint is not None and self._joint[0] != keys:
+            self._lay_apart()
         self._hold(keys, joint)
         self._joint_changed = True
         self._latest = max(self._latest, now)
@@ -154,23 +156,20 @@ class HeldRows:
             self._write([_row(key, self._changed[key], self._latest) for key in sorted(self._changed)])
             self._forget_changes()
 
-    def rest(self) -> None:
-        """Go on to the next transaction: what was flushed stands."""
-        if self._version is None:
-            self.forget()
-            return
-        if self._joint is None and self._laid_apart is not None and self._looked:
+    def keep(self) -> None:
+        """Keep for the next transaction what all sends touch: it stands as it was flushed."""
+        if self._joint is None and self._laid_apart is not None:
             rows: list[Any] = [self._held[key] for key in self._laid_apart]
             self._hold(self._laid_apart, Joint(*rows))
         self._held.clear()
-        self._laid_apart, self._looked = None, False
+        self._laid_apart, self._checked = None, False
 
     def forget(self) -> None:
         """Know nothing any more, and write nothing of what was put since the last ``flush``."""
         self._held.clear()
         self._forget_changes()
         self._forget_joint()
-        self._laid_apart, self._looked = None, False
+        self._laid_apart, self._checked = None, False
 
     def _forget_changes(self) -> None:
         self._changed.clear()
@@ -184,19 +183,19 @@ class HeldRows:
     def _forget_joint(self) -> None:
         self._joint, self._in_joint, self._joint_changed = None, frozenset(), False
 
-    def _look_again(self) -> None:
+    def _check_version(self) -> None:
         """Forget what was kept, where others have written since."""
-        self._looked = True
-        seen = 0 if self._version is None else self._version()
+        seen = self._version()
         if seen != self._seen:
             self._forget_joint()
             self._seen = seen
+        self._checked = True
 
     def _part(self, keys: Iterable[bytes]) -> None:
         """Hold by themselves what is held as one, where any of these rows is in it."""
         if not self._in_joint.isdisjoint(keys):
-            if not self._looked:
-                self._look_again()
+            if not self._checked:
+                self._check_version()
             self._lay_apart()
 
     def _lay_apart(self) -> None:

@@ -113,11 +113,11 @@ def note_verified(tables: GuardTables, traits: bytes, lane: int, now: Instant) -
     told = guard.read_traits(traits)
     number, block, whole = guard.keys_of(told)
     country = guard.country_key(told.country)
-    known, near, wide, apart = tables.guard.get((number, block, whole, country))
+    known, near, wide, shared = tables.guard.get((number, block, whole, country))
     tables.guard.put({number: Known(now)}, now)
     noted = breaker.note_good(wide, now)
     if not (lane or guard.is_trusted(known, now)):
-        tables.guard.put({country: breaker.verify(apart, now, broad=True)}, now)
+        tables.guard.put({country: breaker.verify(shared, now, broad=True)}, now)
         if noted.calm is None:
             noted = breaker.verify(noted, now)
             tables.guard.put({block: breaker.verify(near, now, tail=told.tail)}, now)

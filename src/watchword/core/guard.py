@@ -149,9 +149,9 @@ class Plan(msgspec.Struct, frozen=True, array_like=True):
 class Joint(msgspec.Struct, frozen=True):
     """The rows that all sends of an app into a country share: the country's breaker, and what is spent.
 
-    Most sends of a transaction would only be counted in each of them. So until ``slot`` is over, at this ``price`` and
-    under these ``rules``, they are counted here: ``room`` more, and ``most`` of them by strangers. ``sends`` were,
-    ``strangers`` of them by strangers; ``apart`` counts these in the rows.
+    Most sends would only be counted in each of them. So until ``slot`` is over, at this ``price`` and under these
+    ``rules``, they are counted here: up to ``most``, of which ``most_strangers`` by strangers. ``sends`` were, and
+    ``strangers`` of these by strangers; ``apart`` counts them in the rows.
     """
 
     country: Line
@@ -160,8 +160,8 @@ class Joint(msgspec.Struct, frozen=True):
     slot: int = 0
     price: int = 0
     rules: GuardRules = GuardRules()
-    room: int = 0
     most: int = 0
+    most_strangers: int = 0
     sends: int = 0
     strangers: int = 0
 
@@ -229,13 +229,14 @@ def decide(plan: Plan, rows: Rows, now: Instant, *, wait: Span = 0) -> tuple[Ver
     verdict = ALLOWED
     if stranger and (now < joint.country.until or now < wide.until or (near is not None and now < near.until)):
         verdict = _eased(plan, _broken(rows, now))
-    paid = _pay(joint, plan, now, stranger=stranger)
-    if paid is None:
-        return Verdict("block", "budget", SLOT), rows  # a ceiling, in whatever mode
     if wait or verdict is not ALLOWED:
         verdict = _final(plan, verdict, wait)
-        if verdict.decision in REFUSING:
-            return verdict, rows
+    refused = verdict.decision in REFUSING
+    paid = _pay(joint, plan, now, stranger=stranger and not refused)
+    if paid is None:
+        return Verdict("block", "budget", SLOT), rows  # a ceiling, in whatever mode
+    if refused:
+        return verdict, rows
     if near is None:
         wide = calm.note(wide, now, plan.traits.place, calm.SENT if stranger else calm.PASSED)
     else:
@@ -247,11 +248,9 @@ def decide(plan: Plan, rows: Rows, now: Instant, *, wait: Span = 0) -> tuple[Ver
 def _pay(joint: Joint, plan: Plan, now: Instant, *, stranger: bool) -> Joint | None:
     """Count a send in what is joint; None where a ceiling would be passed."""
     slot, price, rules = now // SLOT, plan.price, plan.rules
-    counts_on = joint.room > 0 and (joint.strangers < joint.most or not stranger) and joint.slot == slot
-    if counts_on and joint.price == price and joint.rules == rules:
-        return msgspec.structs.replace(
-            joint, room=joint.room - 1, sends=joint.sends + 1, strangers=joint.strangers + stranger
-        )
+    counts_on = joint.sends < joint.most and (joint.strangers < joint.most_strangers or not stranger)
+    if counts_on and joint.slot == slot and joint.price == price and joint.rules == rules:
+        return msgspec.structs.replace(joint, sends=joint.sends + 1, strangers=joint.strangers + stranger)
     country, app, everybody = apart(joint)
     app_paid = spend(app, rules.app_budget, price, now)
     all_paid = spend(everybody, rules.global_budget, price, now)
@@ -259,10 +258,10 @@ def _pay(joint: Joint, plan: Plan, now: Instant, *, stranger: bool) -> Joint | N
         return None
     if stranger:
         country = breaker.send(country, now, broad=True)
-    # Within the slot for which it found its room, and closed: one that is open, or was, decides each send by itself.
-    most = country.room if country.slot == slot and not country.until else 0
-    room = min(app_paid.room, all_paid.room) // price if price else BOUNDLESS
-    return Joint(country, app_paid, all_paid, slot, price, rules, room, most)
+    most = min(app_paid.room, all_paid.room) // price if price else BOUNDLESS
+    # A breaker that is open, or was, decides each send by itself, and so does one that found no room in this slot.
+    most_strangers = country.room if country.slot == slot and not country.until else 0
+    return Joint(country, app_paid, all_paid, slot, price, rules, most, most_strangers)
 
 
 def apart(joint: Joint) -> tuple[Line, Spent, Spent]:
@@ -276,8 +275,8 @@ def apart(joint: Joint) -> tuple[Line, Spent, Spent]:
     )
 
 
-def _spend_on(spent: Spent, price: int) -> Spent:
-    return msgspec.structs.replace(spent, room=spent.room - price, added=spent.added + price)
+def _spend_on(spent: Spent, amount: int) -> Spent:
+    return msgspec.structs.replace(spent, room=spent.room - amount, added=spent.added + amount)
 
 
 def _final(plan: Plan, verdict: Verdict, wait: Span) -> Verdict:

@@ -115,7 +115,7 @@ class Writer:
             if isinstance(error, Exception):
                 self._roll_back()
             raise
-        self._tables.guard.rest()  # from here on others may write them
+        self._tables.guard.keep()
         return results
 
     async def _one_by_one(self, steps: Sequence[Step]) -> list[Any]:
