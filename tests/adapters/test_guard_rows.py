@@ -129,7 +129,7 @@ def test_two_in_turns_within_a_transaction_lose_nothing() -> None:
     assert 4 == everybody.added + everybody.hour[0][1]
 
 
-def test_two_processes_that_send_in_turns_spend_no_more_than_a_budget(tmp_path: Path) -> None:
+def test_two_connections_that_send_in_turns_spend_no_more_than_a_budget(tmp_path: Path) -> None:
     async def journey() -> None:
         rules = with_sms(guard=ceiling(5 * 80_000), limits=WIDE_OPEN)
         async with a_world("sqlite", tmp_path, rules) as world:

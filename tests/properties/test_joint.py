@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from random import Random
-from typing import Any
 
 import pytest
 
+from tests.support.sms import paid
 from tests.support.world import START
 from watchword.adapters import guard_steps
 from watchword.adapters.guard_rows import GuardRow, HeldRows
 from watchword.adapters.memory import MemoryTables
 from watchword.core.breaker import UNUSUAL
 from watchword.core.guard import Budget, GuardRules, Plan, Traits, write_traits
-from watchword.core.instant import DAY, HOUR, MINUTE, SECOND, Instant
-from watchword.core.limit import FRESH
-from watchword.errors import BlockedError
+from watchword.core.instant import DAY, HOUR, MINUTE, SECOND
+from watchword.core.limit import FRESH, Arrivals
 
 TRIALS, STEPS = 60, 150
 SPANS = (SECOND, SECOND, MINUTE, 7 * MINUTE, HOUR, DAY, -MINUTE)
@@ -34,7 +33,7 @@ class Writers:
 
 
 class Writer:
-    """One of them (``guard_steps.GuardTables``)."""
+    """One of them (``pay_steps.PayTables``)."""
 
     def __init__(self, writers: Writers) -> None:
         self._file = writers
@@ -61,19 +60,11 @@ class Writer:
             self._file.rows = before
         self.guard.forget()
 
-    def arrivals(self, _: bytes) -> tuple[Instant, Instant]:
+    def arrivals(self, _key: bytes) -> Arrivals:
         return FRESH
 
-
-def asked(tables: Any, plan: Plan, now: Instant) -> tuple[str, str]:
-    try:
-        admission = guard_steps.admit(tables, plan, now)
-    except BlockedError as error:
-        return "block", error.reason
-    tables.guard.put(admission.rows, now)
-    if admission.joint is not None:
-        tables.guard.put_joint(*admission.joint, now)
-    return admission.verdict[:2]
+    def set_arrivals(self, _key: bytes, _arrivals: Arrivals) -> None:
+        raise AssertionError("no plan here has buckets")
 
 
 def a_plan(dice: Random, rules: GuardRules) -> Plan:
@@ -97,8 +88,8 @@ def run(dice: Random) -> Counter[str]:
         elif what == "send":
             # Copies of what an operator chose, as a scribe is handed them.
             plan = a_plan(dice, GuardRules(*rules) if dice.random() < 0.9 else GuardRules())
-            verdict = asked(writer, plan, now)
-            assert asked(plain, plan, now) == verdict
+            verdict = paid(writer, plan, now)
+            assert paid(plain, plan, now) == verdict
             told[" ".join(verdict)] += 1
             if verdict[0] != "block":
                 out.append((plan.traits, int(plan.passes)))
@@ -108,7 +99,7 @@ def run(dice: Random) -> Counter[str]:
         elif what == "fail":
             writer.commit()
             before = dict(writers.rows)
-            asked(writer, a_plan(dice, rules), now)
+            paid(writer, a_plan(dice, rules), now)
             writer.fail(flushed=dice.random() < 0.5)
             writer.commit()
             assert before == writers.rows
@@ -132,7 +123,7 @@ def test_what_was_counted_as_one_stands_in_every_row() -> None:
     writers = Writers()
     for number in range(UNUSUAL):
         plan = Plan(Traits(b"n%d" % number, b"b%d\0" % number, b"r%d" % number, "DE", 1), b"a", 3, GuardRules())
-        assert ("allow", "") == asked(writers.all[0], plan, START)
+        assert ("allow", "") == paid(writers.all[0], plan, START)
         if number % 7 == 0:
             writers.all[0].commit()
     writers.all[0].commit()

@@ -5,9 +5,13 @@ The numbers are those that libphonenumber gives as examples of their type.
 
 from __future__ import annotations
 
-from watchword.core.guard import Budget, GuardRules
+from watchword.adapters import pay_steps
+from watchword.adapters.pay_steps import PayTables
+from watchword.core.guard import Budget, GuardRules, Plan
+from watchword.core.instant import Instant
 from watchword.core.policy import BALANCED, Profile, Rules, SmsLimits
 from watchword.core.sms import SmsRules
+from watchword.errors import BlockedError
 
 ANN = "+4915123456789"
 BOB = "+436641234567"
@@ -56,3 +60,11 @@ def ceiling(amount: int) -> GuardRules:
 
 
 WIDE_OPEN = SmsLimits((), (), (), (), (), (), ())
+
+
+def paid(tables: PayTables, plan: Plan, now: Instant) -> tuple[str, str]:
+    """Have the guard decide a send in a step, and write what becomes of it: its decision, and why."""
+    try:
+        return pay_steps.pay(tables, (), plan, now).verdict[:2]
+    except BlockedError as error:
+        return "block", error.reason

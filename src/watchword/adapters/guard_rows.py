@@ -97,8 +97,8 @@ class HeldRows:
         self._in_joint: frozenset[bytes] = frozenset()
         self._joint_changed = False
         self._laid_apart: JointKeys | None = None
-        self._checked = False  # whether what was kept still stands; once a transaction
-        self._seen = 0  # the version then
+        self._checked = False  # whether this transaction has asked for the version
+        self._seen = 0  # the version, as it was last
 
     def get(self, keys: Sequence[bytes]) -> list[Any]:
         """The rows of these keys; fresh ones where there are none."""
