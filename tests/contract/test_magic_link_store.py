@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.contract.stores import a_world, every_store, run
-from tests.support.link import CHALLENGE, REDIRECT, VERIFIER
+from tests.support.link import CHALLENGE, REDIRECT
 from tests.support.world import World, wrong
 from watchword.core.instant import DAY, MINUTE
 from watchword.core.limit import Rate
@@ -23,11 +22,11 @@ from watchword.errors import EndedError, InvalidInputError, UnknownError, Watchw
 
 AT_ONCE = 64
 UNLIMITED = Rules(limits=Limits((), (), (), (), (Rate(1000, MINUTE), Rate(1000, DAY))))
-MINE = sha256(VERIFIER.encode()).digest()
+MINE = CHALLENGE.encode()
 
 
 async def asked(world: World, to: str = "ann@example.com", **more: Any) -> Verification:
-    """A verification with code and link, of the session that has ``VERIFIER``."""
+    """A verification with code and link, of the session that has the verifier of ``MINE``."""
     if not world.app.redirect_uris:
         world.app = await world.apps.update(world.app, redirect_uris=[REDIRECT])
     wanted = LinkWanted(REDIRECT, "state", CHALLENGE, "S256")

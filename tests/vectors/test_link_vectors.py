@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from watchword import errors
-from watchword.core import action, handoff, ids, magic_link, pkce
+from watchword.core import action, binary, handoff, ids, magic_link, pkce
 from watchword.core import verification as rules
 from watchword.core.instant import DAY, MINUTE
 from watchword.core.keyring import Keyring, derive
@@ -153,7 +153,11 @@ def test_verifiers_and_challenges(case: Case) -> None:
     if "verifier" in given:
         holds(case, lambda: {"challenge": pkce.write_challenge(given["verifier"])})
     else:
-        holds(case, lambda: {"bytes": pkce.read_challenge(given["challenge"], given["method"]).hex()})
+        holds(case, lambda: {"bytes": _bytes_of(pkce.read_challenge(given["challenge"], given["method"]))})
+
+
+def _bytes_of(challenge: bytes) -> str:
+    return binary.decode(challenge.decode()).hex()
 
 
 @each("handoffs")

@@ -5,7 +5,11 @@ the verifier.
 
 Not handled here: comparing the two (``core/verification.py``), keeping a verifier (the app's cookie).
 
-Rule: ``plain`` and a method that is left out are refused (RFC 9700, section 2.1.1).
+Rules:
+
+* a challenge is kept and compared as it is written (RFC 7636, section 4.6): 43 characters, of which the last has no
+  spare bits, so that there is one spelling of each;
+* ``plain`` and a method that is left out are refused (RFC 9700, section 2.1.1).
 """
 
 from __future__ import annotations
@@ -18,9 +22,9 @@ from watchword.errors import InvalidInputError
 
 METHOD = "S256"
 VERIFIER_RANDOM = 32  # bytes, 43 characters
-CHALLENGE_SIZE = 32
 
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")  # 32 bytes in base64url, in their one spelling
 
 
 def write_verifier(random: bytes) -> str:
@@ -31,16 +35,7 @@ def write_verifier(random: bytes) -> str:
 
 
 def write_challenge(verifier: str) -> str:
-    """The challenge of a verifier, as it goes with a request.
-
-    Raises:
-        InvalidInputError: it is no verifier.
-    """
-    return binary.encode(challenge_of(verifier))
-
-
-def challenge_of(verifier: str) -> bytes:
-    """What a verifier comes to: the SHA-256 of its ASCII characters.
+    """The challenge of a verifier, as it goes with a request: the SHA-256 of its ASCII characters, base64url.
 
     Raises:
         InvalidInputError: it is no verifier.
@@ -48,19 +43,26 @@ def challenge_of(verifier: str) -> bytes:
     if not _VERIFIER.fullmatch(verifier):
         detail = "A verifier has 43 to 128 characters of A-Z, a-z, 0-9, '-', '.', '_' and '~'."
         raise InvalidInputError(detail, field="code_verifier")
-    return sha256(verifier.encode()).digest()
+    return binary.encode(sha256(verifier.encode()).digest())
+
+
+def challenge_of(verifier: str) -> bytes:
+    """What a verifier comes to, as ``read_challenge`` has it.
+
+    Raises:
+        InvalidInputError: it is no verifier.
+    """
+    return write_challenge(verifier).encode()
 
 
 def read_challenge(challenge: str, method: str) -> bytes:
-    """Read what came with a request.
+    """Read what came with a request: its 43 ASCII characters, which are what is kept.
 
     Raises:
         InvalidInputError: another method, or not 32 bytes in their one spelling.
     """
     if method != METHOD:
         raise InvalidInputError("The one method here is S256.", field="link.code_challenge_method")
-    try:
-        return binary.decode_exactly(challenge, CHALLENGE_SIZE)
-    except ValueError:
-        detail = f"A challenge is {CHALLENGE_SIZE} bytes in unpadded base64url."
-        raise InvalidInputError(detail, field="link.code_challenge") from None
+    if not _CHALLENGE.fullmatch(challenge):
+        raise InvalidInputError("A challenge is 32 bytes in unpadded base64url.", field="link.code_challenge")
+    return challenge.encode()

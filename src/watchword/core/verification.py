@@ -64,8 +64,9 @@ class Verification(msgspec.Struct, frozen=True, array_like=True):
     compare with what an app expects; ``sealed`` the deliverable address under the keyring.
     ``notice`` is the version of the notice about SMS that was acknowledged, ``traits`` what the guard keeps of one.
     ``lane`` is 1 for a device that proved itself before, and has budgets of its own.
-    ``methods`` are ``CODE``, ``LINK`` or both; ``challenge`` is the PKCE challenge of the session that asked, where it
-    collects by exchange; ``action`` the keyed hash of what is approved; ``words`` how many first words were wrong.
+    ``methods`` are ``CODE``, ``LINK`` or both; ``challenge`` is the PKCE challenge of the session that asked, as it
+    came, where it collects by exchange; ``action`` the keyed hash of what is approved; ``words`` how many first words
+    were wrong.
     ``subject`` is the keyed hash of whom the address becomes tied to once it is approved, ``contact`` the address
     sealed for that (``core/notice.py``).
     """
