@@ -14,7 +14,7 @@ from watchword.adapters import guard_steps
 from watchword.adapters.guard_rows import GuardRow, HeldRows
 from watchword.adapters.memory import MemoryTables
 from watchword.core.breaker import UNUSUAL
-from watchword.core.guard import Budget, GuardRules, Plan, Traits, write_traits
+from watchword.core.guard import Budget, GuardRules, Plan, Terms, Traits, write_terms, write_traits
 from watchword.core.instant import DAY, HOUR, MINUTE, SECOND
 from watchword.core.limit import FRESH, Arrivals
 
@@ -70,9 +70,8 @@ class Writer:
 def a_plan(dice: Random, rules: GuardRules) -> Plan:
     number = dice.randrange(10_000)
     traits = Traits(b"n%d" % number, b"b%d\0" % number, b"r%d" % number, dice.choice(["DE", "DE", "DE", "LT"]), 1)
-    return Plan(
-        traits, dice.choice([b"a", b"a", b"b"]), dice.choice([1, 1, 1, 0, 2]), rules, passes=dice.random() < 0.3
-    )
+    app, price = dice.choice([b"a", b"a", b"b"]), dice.choice([1, 1, 1, 0, 2])
+    return Plan(traits, app, price, write_terms(Terms(rules)), passes=dice.random() < 0.3)
 
 
 def run(dice: Random) -> Counter[str]:
@@ -86,8 +85,7 @@ def run(dice: Random) -> Counter[str]:
         if what == "move":
             now += dice.choice(SPANS)
         elif what == "send":
-            # Copies of what an operator chose, as a scribe is handed them.
-            plan = a_plan(dice, GuardRules(*rules) if dice.random() < 0.9 else GuardRules())
+            plan = a_plan(dice, rules if dice.random() < 0.9 else GuardRules())
             verdict = paid(writer, plan, now)
             assert paid(plain, plan, now) == verdict
             told[" ".join(verdict)] += 1
@@ -122,7 +120,7 @@ def test_what_is_held_as_one_decides_as_rows_by_themselves_do(seed: int) -> None
 def test_what_was_counted_as_one_stands_in_every_row() -> None:
     writers = Writers()
     for number in range(UNUSUAL):
-        plan = Plan(Traits(b"n%d" % number, b"b%d\0" % number, b"r%d" % number, "DE", 1), b"a", 3, GuardRules())
+        plan = Plan(Traits(b"n%d" % number, b"b%d\0" % number, b"r%d" % number, "DE", 1), b"a", 3, write_terms(Terms(GuardRules())))
         assert ("allow", "") == paid(writers.all[0], plan, START)
         if number % 7 == 0:
             writers.all[0].commit()

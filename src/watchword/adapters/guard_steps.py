@@ -55,7 +55,7 @@ def admit(tables: GuardTables, plan: Plan, now: Instant) -> Admission:
     keys = guard.joint_keys(plan.traits.country, plan.app)
     joint = tables.guard.joint(keys)
     known, wide = tables.guard.get((number, whole))
-    still_calm = calm.with_room(wide, calm.most_sends(plan.near, plan.wide), now)
+    still_calm = calm.with_room(wide, plan.terms.calm, now)
     wide, changed = _figures(tables, plan, wide) if still_calm is None else (still_calm, {})
     charged, wait = _charge(tables, plan, now)
     verdict, rows = guard.decide(plan, Rows(known, changed.get(block), wide, joint), now, wait=wait)
@@ -81,7 +81,7 @@ def _figures(tables: GuardTables, plan: Plan, wide: Line) -> tuple[Line, dict[by
     keys = {which: traits.block_key(which) for which in calm.blocks_of(wide)}
     keys[traits.block] = block  # not always what follows from the range: it may be kept since before docs/adr/0051
     blocks = dict(zip(keys, tables.guard.get([*keys.values()]), strict=True))
-    wide, blocks = calm.counted(wide, blocks, plan.near, plan.wide)
+    wide, blocks = calm.counted(wide, blocks, plan.terms.near, plan.terms.wide)
     return wide, {keys[which]: line for which, line in blocks.items()}
 
 

@@ -14,7 +14,6 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 
 import msgspec
 
@@ -31,7 +30,6 @@ BLOCK_SIZE = 1_000  # numbers
 FRESH_RANGE = Line(paid=FRESH, calm=())
 
 
-@lru_cache
 def most_sends(near: tuple[Rate, ...], wide: tuple[Rate, ...]) -> int:
     """To how many sends no rule says no, wherever in a range they go: with these rates of a block and of the whole.
 

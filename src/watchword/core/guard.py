@@ -59,6 +59,19 @@ class GuardRules(NamedTuple):
     global_budget: Budget = Budget()
 
 
+class Terms(msgspec.Struct, frozen=True, array_like=True):
+    """What holds for every send until the operator chooses otherwise: the rules, and the rates of a number's blocks.
+
+    ``near`` are those of a thousand neighbours, ``wide`` those of ten thousand; ``calm`` is how many sends a range
+    takes before a rule can ask for its figures, and follows from both when they are read.
+    """
+
+    rules: GuardRules
+    near: tuple[Rate, ...] = ()
+    wide: tuple[Rate, ...] = ()
+    calm: int = 0
+
+
 class Traits(msgspec.Struct, frozen=True, array_like=True):
     """What the guard keeps of a number, with its verification: keyed hashes of it and of its two blocks.
 
@@ -90,6 +103,18 @@ class Traits(msgspec.Struct, frozen=True, array_like=True):
 
 _TRAITS = msgspec.msgpack.Decoder(Traits).decode
 _encode = msgspec.msgpack.Encoder().encode
+_TERMS = msgspec.msgpack.Decoder(Terms).decode
+
+
+@lru_cache(maxsize=8)  # few are in use at a time, and every send comes with them
+def _read_terms(kept: bytes) -> Terms:
+    terms = _TERMS(kept)
+    return msgspec.structs.replace(terms, calm=calm.most_sends(terms.near, terms.wide))
+
+
+def write_terms(terms: Terms) -> bytes:
+    """The form in which a plan carries them to whoever decides, which may be another process."""
+    return _encode(terms)
 
 
 def write_traits(traits: Traits) -> bytes:
@@ -123,7 +148,7 @@ class Known(msgspec.Struct, frozen=True, array_like=True):
 class Plan(msgspec.Struct, frozen=True, array_like=True):
     """A send that is asked for. ``passes`` is for a device that proved itself.
 
-    ``near`` and ``wide`` are the rates of its two blocks; ``charges`` are the guard's other buckets.
+    ``under`` are its terms as ``write_terms`` wrote them; ``charges`` are the guard's other buckets.
 
     ``page`` tells that somebody is, or will be, at a hosted page where work can be done; ``holds`` that the message can
     wait for that. ``worked`` is after how many sends of its verification work was done for the next one.
@@ -132,14 +157,17 @@ class Plan(msgspec.Struct, frozen=True, array_like=True):
     traits: Traits
     app: bytes
     price: int
-    rules: GuardRules
-    near: tuple[Rate, ...] = ()
-    wide: tuple[Rate, ...] = ()
+    under: bytes
     charges: tuple[Charge, ...] = ()
     passes: bool = False
     page: bool = False
     holds: bool = False
     worked: int | None = None
+
+    @property
+    def terms(self) -> Terms:
+        """What holds for every send."""
+        return _read_terms(self.under)
 
     def after(self, sends: int) -> Plan:
         """The plan where so many were sent: work that was done for another send counts no more."""
@@ -222,8 +250,9 @@ def decide(plan: Plan, rows: Rows, now: Instant, *, wait: Span = 0) -> tuple[Ver
     near, wide, joint = rows.near, rows.wide, rows.joint
     near_paid = wide_paid = None
     if near is not None:
-        near_paid, near_wait = limit.send(near.paid or FRESH, plan.near, now)
-        wide_paid, wide_wait = limit.send(wide.paid or FRESH, plan.wide, now)
+        terms = plan.terms
+        near_paid, near_wait = limit.send(near.paid or FRESH, terms.near, now)
+        wide_paid, wide_wait = limit.send(wide.paid or FRESH, terms.wide, now)
         wait = max(wait, near_wait, wide_wait)
     stranger = not (plan.passes or is_trusted(rows.known, now))
     verdict = ALLOWED
@@ -247,7 +276,7 @@ def decide(plan: Plan, rows: Rows, now: Instant, *, wait: Span = 0) -> tuple[Ver
 
 def _pay(joint: Joint, plan: Plan, now: Instant, *, stranger: bool) -> Joint | None:
     """Count a send in what is joint; None where a ceiling would be passed."""
-    slot, price, rules = now // SLOT, plan.price, plan.rules
+    slot, price, rules = now // SLOT, plan.price, plan.terms.rules
     counts_on = joint.sends < joint.most and (joint.strangers < joint.most_strangers or not stranger)
     if counts_on and joint.slot == slot and joint.price == price and joint.rules == rules:
         return msgspec.structs.replace(joint, sends=joint.sends + 1, strangers=joint.strangers + stranger)
@@ -281,7 +310,7 @@ def _spend_on(spent: Spent, amount: int) -> Spent:
 
 def _final(plan: Plan, verdict: Verdict, wait: Span) -> Verdict:
     """What buckets that refuse for so long make of a verdict, and the mode."""
-    enforces = plan.rules.mode == "enforce"
+    enforces = plan.terms.rules.mode == "enforce"
     if wait and (verdict.decision == "allow" or (enforces and verdict.decision == "challenge")):
         verdict = Verdict("block", "bucket", wait)
     if enforces or verdict.decision not in REFUSING:

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Sequence
 
 from watchword.core import ids, limit
 from watchword.core.calm import BLOCK_SIZE
-from watchword.core.guard import WORKED, Plan, Traits, Verdict, read_traits
+from watchword.core.guard import WORKED, Plan, Terms, Traits, Verdict, read_traits, write_terms
 from watchword.core.instant import DAY, Instant, Span, seconds_until
 from watchword.core.keyring import INDEX_BLOCK, INDEX_SOURCE, Keyring
 from watchword.core.limit import Allowance, Charge, Guesses, Left, Rate, sends_key, told
@@ -208,9 +208,7 @@ def plan_of(
         traits,
         app,
         _price(sms, traits.country),
-        sms.guard,
-        limits.block_sends,
-        limits.range_sends,
+        write_terms(Terms(sms.guard, limits.block_sends, limits.range_sends)),
         tuple(charges),
         verification.lane > 0,
         page,
