@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.support.world import a_keyring
 from watchword.core.guard import Traits
 from watchword.core.number import read_number
-from watchword.flows.guard import traits_of
+from watchword.flows.guard import _moved, traits_of
 
 RANGES = 400
 
@@ -36,3 +36,9 @@ def test_blocks_of_a_range_are_found_from_any_of_its_numbers() -> None:
     told = [of(1_000 * block) for block in range(10)]
     assert 1 == len({each.wide for each in told})
     assert {each.near for each in told} == {told[3].block_key(block)[1:] for block in range(10)}
+
+
+def test_every_order_of_ten_is_one() -> None:
+    orders = {tuple(_moved(digit, order) for digit in range(10)) for order in range(0, 2**24, 4_099)}
+    assert all(sorted(order) == list(range(10)) for order in orders)
+    assert len(orders) > 4_000

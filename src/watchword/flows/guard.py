@@ -12,7 +12,9 @@ Rules:
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Awaitable, Sequence
+from itertools import combinations, permutations
 
 from watchword.core import ids, limit
 from watchword.core.calm import BLOCK_SIZE
@@ -42,6 +44,8 @@ _EVENTS = {
     "block": "guard.blocked",
 }
 _ORDER_SIZE = 3  # bytes of a range's hash that are kept nowhere: of ten blocks there are fewer orders
+_HALVES = tuple(combinations(range(10), 5))
+_ORDERS = tuple(permutations(range(5)))
 _IPV4 = 4  # bytes; of which the guard counts by the first three
 
 
@@ -163,12 +167,17 @@ def traits_of(ring: Keyring, number: Number, recipient: bytes) -> Traits:
 
 
 def _moved(digit: int, order: int) -> int:
-    """Where a digit lies in one of all orders of ten. Who knows where some lie knows where no other does."""
-    left = list(range(10))
-    for many in range(10, 10 - digit, -1):
-        del left[order % many]
-        order //= many
-    return left[order % len(left)]
+    """Where a digit lies in one of all orders of ten. Who knows where some lie knows where no other does.
+
+    An order is which five digits lie first, and an order of five for either half.
+    """
+    order, first = divmod(order, len(_ORDERS))
+    order, last = divmod(order, len(_ORDERS))
+    half = _HALVES[order % len(_HALVES)]
+    before = bisect_left(half, digit)  # how many of the half are less
+    if digit in half:
+        return _ORDERS[first][before]
+    return len(half) + _ORDERS[last][digit - before]
 
 
 def plan_of(
