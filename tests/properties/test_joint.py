@@ -120,7 +120,8 @@ def test_what_is_held_as_one_decides_as_rows_by_themselves_do(seed: int) -> None
 def test_what_was_counted_as_one_stands_in_every_row() -> None:
     writers = Writers()
     for number in range(UNUSUAL):
-        plan = Plan(Traits(b"n%d" % number, b"b%d\0" % number, b"r%d" % number, "DE", 1), b"a", 3, write_terms(Terms(GuardRules())))
+        traits = Traits(b"n%d" % number, b"b%d\0" % number, b"r%d" % number, "DE", 1)
+        plan = Plan(traits, b"a", 3, write_terms(Terms(GuardRules())))
         assert ("allow", "") == paid(writers.all[0], plan, START)
         if number % 7 == 0:
             writers.all[0].commit()

@@ -21,6 +21,7 @@ from watchword.core.instant import DAY, HOUR, MINUTE
 from watchword.core.limit import Charge, Guesses, GuessLimits, Rate
 from watchword.core.verification import CODE, Expected, Judgement, Outcome, Status, Verification, guess_key
 from watchword.errors import InvalidInputError, RateLimitedError
+from watchword.ports_limit import BucketKeys
 
 NOW = 1_795_000_000_000
 APP = b"a" * 16
@@ -69,7 +70,8 @@ class Laboratory:
         server = one_server()
         emptied([server])
         address = ValkeyAddress.parse(f"valkey://127.0.0.1:{server.port}")
-        self.store = ValkeyStore(address, MemoryStore())
+        self.durable = MemoryStore()
+        self.store = ValkeyStore(address, self.durable)
         self.runner.run(self.store.open())
 
     def close(self) -> None:
@@ -77,7 +79,8 @@ class Laboratory:
         self.runner.close()
 
     async def lay(self, verification: Verification, guesses: Guesses) -> None:
-        """Put row and bucket there as they would lie after some history."""
+        """Put row and bucket there as they would lie after some history, and nothing of the examples before."""
+        await self.durable.empty(BucketKeys((), (guess_key(verification),), ()), now=NOW)
         wire = self.store._wire
         term = wire.term(b"")
         await wire.command(wire.layout.row(verification.id), b"SET", pack(verification, (), term))

@@ -103,12 +103,11 @@ class Traits(msgspec.Struct, frozen=True, array_like=True):
 
 _TRAITS = msgspec.msgpack.Decoder(Traits).decode
 _encode = msgspec.msgpack.Encoder().encode
-_TERMS = msgspec.msgpack.Decoder(Terms).decode
 
 
 @lru_cache(maxsize=8)  # few are in use at a time, and every send comes with them
 def _read_terms(kept: bytes) -> Terms:
-    terms = _TERMS(kept)
+    terms = msgspec.msgpack.decode(kept, type=Terms)
     return msgspec.structs.replace(terms, calm=calm.most_sends(terms.near, terms.wide))
 
 
@@ -250,9 +249,8 @@ def decide(plan: Plan, rows: Rows, now: Instant, *, wait: Span = 0) -> tuple[Ver
     near, wide, joint = rows.near, rows.wide, rows.joint
     near_paid = wide_paid = None
     if near is not None:
-        terms = plan.terms
-        near_paid, near_wait = limit.send(near.paid or FRESH, terms.near, now)
-        wide_paid, wide_wait = limit.send(wide.paid or FRESH, terms.wide, now)
+        near_paid, near_wait = limit.send(near.paid or FRESH, plan.terms.near, now)
+        wide_paid, wide_wait = limit.send(wide.paid or FRESH, plan.terms.wide, now)
         wait = max(wait, near_wait, wide_wait)
     stranger = not (plan.passes or is_trusted(rows.known, now))
     verdict = ALLOWED
