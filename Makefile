@@ -15,6 +15,8 @@ SYSTEM  := .uv/system-packages
 TSC     := node_modules/.installed
 LOCKED  := uv.lock pyproject.toml
 CORES   := $(shell nproc 2>/dev/null || echo 2)
+# Much of what tests do is to wait, for servers that start, stop and stand still: one more than there are cores.
+TESTERS := $(shell echo $$(($(CORES) + 1)))
 
 # An empty environment names no path.
 ifeq ($(PATH),)
@@ -52,7 +54,7 @@ serve: $(RUNTIME) ## start the service on http://127.0.0.1:8000 (ARGS="--bind ..
 	@.venv/bin/watchword serve $(ARGS)
 
 test: $(DEV) $(SYSTEM) $(TSC) ## run every test, with the browser (ARGS="-k words")
-	@.venv/bin/pytest -n $(CORES) --dist loadgroup $(ARGS)
+	@.venv/bin/pytest -n $(TESTERS) --dist loadgroup $(ARGS)
 
 e2e: $(DEV) $(SYSTEM) $(TSC) ## run the browser tests alone
 	@.venv/bin/pytest tests/e2e $(ARGS)

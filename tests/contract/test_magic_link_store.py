@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.contract.stores import a_world, every_store, run
-from tests.support.link import CHALLENGE, REDIRECT
+from tests.support.link import CHALLENGE, REDIRECT, challenge_of
 from tests.support.world import World, wrong
 from watchword.core.instant import DAY, MINUTE
 from watchword.core.limit import Rate
@@ -153,7 +153,7 @@ def test_exchanges_with_other_verifiers_never_win_and_spend_nothing(store: str, 
     async def journey() -> None:
         async with a_world(store, tmp_path) as world:
             row = await asked(world)
-            others = [bytes([number]) * 32 for number in range(AT_ONCE)]
+            others = [challenge_of(f"{number:043}").encode() for number in range(AT_ONCE)]
             works = (outcome(exchanged(world, row.id, other)) for other in others)
             assert Counter(await asyncio.gather(*works)) == {"mismatch": AT_ONCE}
             assert (await world.store.find(world.app.id, row.id))[0] == row

@@ -18,10 +18,9 @@ from watchword.adapters.valkey.row import pack, pack_guesses
 from watchword.core import limit
 from watchword.core import verification as rules
 from watchword.core.instant import DAY, HOUR, MINUTE
-from watchword.core.limit import Charge, Guesses, GuessLimits, Rate
+from watchword.core.limit import UNTRIED, Charge, Guesses, GuessLimits, Rate
 from watchword.core.verification import CODE, Expected, Judgement, Outcome, Status, Verification, guess_key
 from watchword.errors import InvalidInputError, RateLimitedError
-from watchword.ports_limit import BucketKeys
 
 NOW = 1_795_000_000_000
 APP = b"a" * 16
@@ -79,8 +78,8 @@ class Laboratory:
         self.runner.close()
 
     async def lay(self, verification: Verification, guesses: Guesses) -> None:
-        """Put row and bucket there as they would lie after some history, and nothing of the examples before."""
-        await self.durable.empty(BucketKeys((), (guess_key(verification),), ()), now=NOW)
+        """Put row and bucket there as they would lie after some history, and no guesses of the examples before."""
+        self.durable.tables.set_guesses(guess_key(verification), UNTRIED)
         wire = self.store._wire
         term = wire.term(b"")
         await wire.command(wire.layout.row(verification.id), b"SET", pack(verification, (), term))

@@ -9,7 +9,6 @@ from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,6 +31,7 @@ from watchword.core.delivery import Delivery, DeliveryStatus
 from watchword.core.instant import HOUR, MINUTE, SECOND
 from watchword.core.magic_link import LinkWanted
 from watchword.core.message import PasscodeMessage, Receipt
+from watchword.core.pkce import challenge_of
 from watchword.core.policy import Limits, Rules
 from watchword.core.verification import WORDS, Expected, Outcome, Status, Verification, guess_key
 from watchword.errors import DeliveryError, MismatchError, RefusedError
@@ -174,7 +174,7 @@ class Verifications(RuleBasedStateMachine):
             self.world.store.exchange(
                 self.world.app.id,
                 raw,
-                challenge=sha256((VERIFIER if right else "x").encode()).digest(),
+                challenge=challenge_of(VERIFIER if right else "x" * 43),
                 expected=Expected(),
                 handed_over=handed_over,
                 guesses=self.world.verifications.rules.guesses,
@@ -183,6 +183,8 @@ class Verifications(RuleBasedStateMachine):
         )
         if judged.outcome is not Outcome.APPROVED:
             assert self.row(raw) == before
+            mine = right and before.challenge is not None and not before.decoy
+            assert (judged.outcome is Outcome.MISMATCH) == (not mine)
             return
         assert right
         assert before.challenge is not None

@@ -51,6 +51,7 @@ class Crowd:
     refused: Counter[str] = field(default_factory=Counter)
     secrets: list[tuple[str, int]] = field(default_factory=list)  # address and claim, of those that were read
     guessed: Counter[str] = field(default_factory=Counter)
+    starts: int = 0  # of Valkey
     over: bool = False
 
     async def sign_in(self, name: str) -> None:
@@ -76,15 +77,18 @@ class Crowd:
         has started again they count no more.
         """
         closed: list[str] = []
+        since = 0
         with closing(Connection(self.service, self.key)) as connection:
             while not self.over:
                 victim = f"victim.{len(closed)}@example.com"
                 if await self._guess_at(connection, victim):
                     closed.append(victim)
+                    since = self.starts
                 if closed:
                     status, made = await connection.create(closed[-1])
                     if status == 201:
                         assert self.guessed[closed[-1]] < CEILING
+                        assert since < self.starts
                         closed.pop()  # to be guessed at again
                     else:
                         assert self._is_refused(connection, status, made) or "channel_closed" == made["code"], made
@@ -218,6 +222,7 @@ async def kill_and_start(crowd: Crowd, server: PostgresServer, valkey: Server, k
     before = crowd.refused["store_unavailable"]
     if "valkey" in killed:
         valkey.kill()
+        crowd.starts += 1
     if "postgresql" in killed:
         await asyncio.to_thread(server.kill)
     heard = await ready(crowd.service, is_not_ready)

@@ -55,7 +55,7 @@ def admit(tables: GuardTables, plan: Plan, now: Instant) -> Admission:
     keys = guard.joint_keys(plan.traits.country, plan.app)
     joint = tables.guard.joint(keys)
     known, wide = tables.guard.get((number, whole))
-    still_calm = calm.with_room(wide, plan.terms.calm, now)
+    still_calm = calm.with_room(wide, plan.terms.most_calm, now)
     wide, changed = _figures(tables, plan, wide) if still_calm is None else (still_calm, {})
     charged, wait = _charge(tables, plan, now)
     verdict, rows = guard.decide(plan, Rows(known, changed.get(block), wide, joint), now, wait=wait)

@@ -62,14 +62,14 @@ class GuardRules(NamedTuple):
 class Terms(msgspec.Struct, frozen=True, array_like=True):
     """What holds for every send until the operator chooses otherwise: the rules, and the rates of a number's blocks.
 
-    ``near`` are those of a thousand neighbours, ``wide`` those of ten thousand; ``calm`` is how many sends a range
-    takes before a rule can ask for its figures, and follows from both when they are read.
+    ``near`` are those of a thousand neighbours, ``wide`` those of ten thousand; ``most_calm`` is how many sends a range
+    takes before a rule can ask for its figures: it follows from both, and is worked out where they are read.
     """
 
     rules: GuardRules
     near: tuple[Rate, ...] = ()
     wide: tuple[Rate, ...] = ()
-    calm: int = 0
+    most_calm: int = 0
 
 
 class Traits(msgspec.Struct, frozen=True, array_like=True):
@@ -108,7 +108,7 @@ _encode = msgspec.msgpack.Encoder().encode
 @lru_cache(maxsize=8)  # few are in use at a time, and every send comes with them
 def _read_terms(kept: bytes) -> Terms:
     terms = msgspec.msgpack.decode(kept, type=Terms)
-    return msgspec.structs.replace(terms, calm=calm.most_sends(terms.near, terms.wide))
+    return msgspec.structs.replace(terms, most_calm=calm.most_sends(terms.near, terms.wide))
 
 
 def write_terms(terms: Terms) -> bytes:
@@ -147,7 +147,7 @@ class Known(msgspec.Struct, frozen=True, array_like=True):
 class Plan(msgspec.Struct, frozen=True, array_like=True):
     """A send that is asked for. ``passes`` is for a device that proved itself.
 
-    ``under`` are its terms as ``write_terms`` wrote them; ``charges`` are the guard's other buckets.
+    ``kept_terms`` are its terms as ``write_terms`` wrote them; ``charges`` are the guard's other buckets.
 
     ``page`` tells that somebody is, or will be, at a hosted page where work can be done; ``holds`` that the message can
     wait for that. ``worked`` is after how many sends of its verification work was done for the next one.
@@ -156,7 +156,7 @@ class Plan(msgspec.Struct, frozen=True, array_like=True):
     traits: Traits
     app: bytes
     price: int
-    under: bytes
+    kept_terms: bytes
     charges: tuple[Charge, ...] = ()
     passes: bool = False
     page: bool = False
@@ -166,7 +166,7 @@ class Plan(msgspec.Struct, frozen=True, array_like=True):
     @property
     def terms(self) -> Terms:
         """What holds for every send."""
-        return _read_terms(self.under)
+        return _read_terms(self.kept_terms)
 
     def after(self, sends: int) -> Plan:
         """The plan where so many were sent: work that was done for another send counts no more."""

@@ -3,7 +3,7 @@
 Not handled here: apps, secrets and authenticators, which must last (``adapters/split.py`` puts both halves together).
 
 What each loss of Valkey means is told in docs/how-to/use-valkey.md. In short: people ask for a new code, nobody is
-approved twice, and no wrong guess is forgotten.
+approved twice, and no wrong guess that was answered is forgotten.
 """
 
 from __future__ import annotations
