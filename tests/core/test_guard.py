@@ -5,23 +5,11 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from tests.support.sms import ceiling
+from tests.support.sms import ceiling, terms
 from tests.support.world import START
 from watchword.core import breaker, guard
 from watchword.core.breaker import BLOCKS, ENOUGH, NEIGHBOURS, Line
-from watchword.core.guard import (
-    TRUST,
-    Budget,
-    GuardRules,
-    Joint,
-    Known,
-    Plan,
-    Rows,
-    Spent,
-    Terms,
-    Traits,
-    write_terms,
-)
+from watchword.core.guard import TRUST, Budget, GuardRules, Joint, Known, Plan, Rows, Spent, Traits
 from watchword.core.instant import DAY, HOUR, MINUTE, SECOND, Instant, Span
 from watchword.core.limit import FRESH as FRESH_BUCKET
 
@@ -31,7 +19,7 @@ FRESH = Rows(Known(), Line(), Line(), Joint(Line(), Spent(), Spent()))
 
 def plan(tail: int = 1, rules: GuardRules | None = None, *, passes: bool = False) -> Plan:
     traits = Traits(b"number", b"near", b"wide", "DE", tail)
-    return Plan(traits, b"app", PRICE, write_terms(Terms(rules or GuardRules())), passes=passes)
+    return Plan(traits, b"app", PRICE, terms(rules or GuardRules()), passes=passes)
 
 
 def sent(line: Line, times: int, now: Instant = START, *, every: Span = SECOND, broad: bool = False) -> Line:

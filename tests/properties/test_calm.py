@@ -7,25 +7,13 @@ from random import Random
 
 import pytest
 
-from tests.support.sms import paid
+from tests.support.sms import paid, terms
 from tests.support.world import START
 from watchword.adapters import guard_steps
 from watchword.adapters.memory import MemoryTables
 from watchword.core import breaker, calm, guard
 from watchword.core.breaker import FRESH_LINE, Line
-from watchword.core.guard import (
-    GuardRules,
-    Joint,
-    Known,
-    Plan,
-    Rows,
-    Spent,
-    Terms,
-    Traits,
-    Verdict,
-    write_terms,
-    write_traits,
-)
+from watchword.core.guard import GuardRules, Joint, Known, Plan, Rows, Spent, Traits, Verdict, write_traits
 from watchword.core.instant import DAY, HOUR, MINUTE, Instant
 from watchword.core.limit import Rate
 
@@ -88,7 +76,7 @@ def run(dice: Random) -> Counter[str]:
             now += dice.choice(SPANS)
         elif what == "send":
             asked_for, lane = traits(dice.randrange(blocks), dice.randrange(tails)), int(dice.random() < 0.2)
-            plan = Plan(asked_for, APP, 1, write_terms(Terms(GuardRules(mode), block, whole)), passes=lane > 0)
+            plan = Plan(asked_for, APP, 1, terms(GuardRules(mode), block, whole), passes=lane > 0)
             verdict = paid(tables, plan, now)
             assert reference.send(plan, now)[:2] == verdict
             told[" ".join(verdict)] += 1
@@ -116,10 +104,10 @@ def test_a_calm_range_is_decided_on_as_if_it_had_been_counted(seed: int) -> None
 def test_a_range_is_calm_until_a_rule_could_ask_for_its_figures() -> None:
     tables = MemoryTables()
     for tail in range(breaker.NEIGHBOURS - 1):
-        paid(tables, Plan(traits(0, tail), APP, 1, write_terms(Terms(GuardRules()))), START)
+        paid(tables, Plan(traits(0, tail), APP, 1, terms(GuardRules())), START)
     (line,) = tables.guard.get([b"4range"])
     assert len(line.calm) == breaker.NEIGHBOURS - 1
-    paid(tables, Plan(traits(1, 1), APP, 1, write_terms(Terms(GuardRules()))), START)
+    paid(tables, Plan(traits(1, 1), APP, 1, terms(GuardRules())), START)
     whole, first, second = tables.guard.get([b"4range", b"3block\0", b"3block\1"])
     assert (None, breaker.NEIGHBOURS, 5, 1) == (whole.calm, whole.hour[0][1], first.hour[0][1], second.hour[0][1])
 
@@ -127,7 +115,7 @@ def test_a_range_is_calm_until_a_rule_could_ask_for_its_figures() -> None:
 def test_what_is_too_old_to_count_keeps_no_range_from_being_calm() -> None:
     tables = MemoryTables()
     for day in range(100):
-        paid(tables, Plan(traits(0, day), APP, 1, write_terms(Terms(GuardRules()))), START + day * DAY)
+        paid(tables, Plan(traits(0, day), APP, 1, terms(GuardRules())), START + day * DAY)
         (line,) = tables.guard.get([b"4range"])
         assert 1 <= len(line.calm) < breaker.NEIGHBOURS
 
@@ -136,7 +124,7 @@ def test_somebody_who_answered_is_remembered_when_the_range_is_counted() -> None
     tables = MemoryTables()
     guard_steps.note_verified(tables, write_traits(traits(0, 1)), 0, START)
     for tail in range(breaker.NEIGHBOURS):
-        paid(tables, Plan(traits(0, tail + 5), APP, 1, write_terms(Terms(GuardRules()))), START)
+        paid(tables, Plan(traits(0, tail + 5), APP, 1, terms(GuardRules())), START)
     (line,) = tables.guard.get([b"4range"])
     assert (None, START) == (line.calm, line.good_at)
 

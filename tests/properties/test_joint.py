@@ -8,13 +8,13 @@ from random import Random
 
 import pytest
 
-from tests.support.sms import paid
+from tests.support.sms import paid, terms
 from tests.support.world import START
 from watchword.adapters import guard_steps
 from watchword.adapters.guard_rows import GuardRow, HeldRows
 from watchword.adapters.memory import MemoryTables
 from watchword.core.breaker import UNUSUAL
-from watchword.core.guard import Budget, GuardRules, Plan, Terms, Traits, write_terms, write_traits
+from watchword.core.guard import Budget, GuardRules, Plan, Traits, write_traits
 from watchword.core.instant import DAY, HOUR, MINUTE, SECOND
 from watchword.core.limit import FRESH, Arrivals
 
@@ -71,7 +71,7 @@ def a_plan(dice: Random, rules: GuardRules) -> Plan:
     number = dice.randrange(10_000)
     traits = Traits(b"n%d" % number, b"b%d\0" % number, b"r%d" % number, dice.choice(["DE", "DE", "DE", "LT"]), 1)
     app, price = dice.choice([b"a", b"a", b"b"]), dice.choice([1, 1, 1, 0, 2])
-    return Plan(traits, app, price, write_terms(Terms(rules)), passes=dice.random() < 0.3)
+    return Plan(traits, app, price, terms(rules), passes=dice.random() < 0.3)
 
 
 def run(dice: Random) -> Counter[str]:
@@ -121,7 +121,7 @@ def test_what_was_counted_as_one_stands_in_every_row() -> None:
     writers = Writers()
     for number in range(UNUSUAL):
         traits = Traits(b"n%d" % number, b"b%d\0" % number, b"r%d" % number, "DE", 1)
-        plan = Plan(traits, b"a", 3, write_terms(Terms(GuardRules())))
+        plan = Plan(traits, b"a", 3, terms(GuardRules()))
         assert ("allow", "") == paid(writers.all[0], plan, START)
         if number % 7 == 0:
             writers.all[0].commit()

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from watchword.adapters import pay_steps
 from watchword.adapters.pay_steps import PayTables
-from watchword.core.guard import Budget, GuardRules, Plan
+from watchword.core.guard import Budget, GuardRules, Plan, Terms, write_terms
 from watchword.core.instant import Instant
+from watchword.core.limit import Rate
 from watchword.core.policy import BALANCED, Profile, Rules, SmsLimits
 from watchword.core.sms import SmsRules
 from watchword.errors import BlockedError
@@ -60,6 +61,11 @@ def ceiling(amount: int) -> GuardRules:
 
 
 WIDE_OPEN = SmsLimits((), (), (), (), (), (), ())
+
+
+def terms(rules: GuardRules, near: tuple[Rate, ...] = (), wide: tuple[Rate, ...] = ()) -> bytes:
+    """What a plan carries of an operator's choice."""
+    return write_terms(Terms(rules, near, wide))
 
 
 def paid(tables: PayTables, plan: Plan, now: Instant) -> tuple[str, str]:
