@@ -18,6 +18,7 @@ from bench import machine, profile
 from bench.children import Running, load, server
 from bench.footprint import Left, leave
 from bench.profile import Profile
+from bench.requests import PAIRS
 from bench.rows import Row
 
 CONNECTIONS = (64, 16, 1)
@@ -30,7 +31,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     rounds: int  # at 64 connections
     fewer: int  # at 16 and 1
-    pairs: int  # creates with a link beside creates without one: the difference is small
+    pairs: int  # rounds of creates with a link beside creates without one, an even number: the difference is small
     seconds: float
     store_verifications: int
     messages: int
@@ -43,7 +44,7 @@ class Plan(msgspec.Struct, frozen=True):
 FULL = Plan(
     rounds=7,
     fewer=3,
-    pairs=24,
+    pairs=40,
     seconds=2.0,
     store_verifications=10_000,
     messages=4_000,
@@ -105,8 +106,8 @@ def _at(service: Running, alone: Running, plain: Running, connections: int, plan
             rows += load(service, "secrets", connections, seconds, warm=WARM)
             rows += load(service, "links", connections, seconds, warm=WARM)
             rows += load(service, "linked", connections, seconds)
-    for _ in range(plan.pairs if most else 0):
-        rows += load(service, "pairs", connections, seconds / 2)
+    for number in range(plan.pairs if most else 0):
+        rows += load(service, PAIRS[number % 2], connections, seconds / 2)
     for _ in range(plan.fewer):
         rows += load(service, "single", connections, seconds)
     if most:

@@ -40,6 +40,7 @@ import msgspec
 from bench.children import call, load, server
 from bench.guard import Costs, Order
 from bench.links import ALONE
+from bench.requests import PAIRS
 from watchword.adapters import guard_steps, pay_steps
 from watchword.adapters.memory import MemoryTables
 from watchword.core.breaker import UNUSUAL
@@ -307,7 +308,7 @@ def measured(rounds: int, creates: int, folder: Path) -> Costs:
 def over_http(rounds: int, seconds: float, folder: Path) -> float:
     """Microseconds of a server's CPU for a create by mail over 64 connections, the median of some rounds."""
     with server("watchword", folder) as service:
-        rows = [row for _ in range(rounds) for row in load(service, "pairs", 64, seconds)]
+        rows = [row for _ in range(rounds) for row in load(service, PAIRS[0], 64, seconds)]
     return median(row.microseconds for row in rows if row.scenario == ALONE)
 
 

@@ -165,7 +165,7 @@ def _of_r(figures: Figures, scenario: str) -> str:
 def _added(rows: Sequence[Row]) -> str:
     """How much longer a create with a link takes, and how much more of the server's processors.
 
-    Over all phases, because two of one kind differ by more than a link costs.
+    Over all phases, because two of one kind differ by more than a link costs; each kind began equally often.
     """
     alone, linked = ([row for row in rows if row.scenario == each] for each in (ALONE, LINKED))
     took, cpu = (_of_one(linked, field) / _of_one(alone, field) - 1 for field in ("seconds", "server_cpu"))

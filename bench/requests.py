@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import count
 from os import urandom
 from pathlib import Path
@@ -33,6 +34,7 @@ _DIGITS = 6
 _UNDER_WAY: Span = 5 * SECOND  # that a request may take
 _TEXT = {"type": "text", "text": "correct horse battery staple"}
 
+PAIRS = ("pairs", "pairs, the other first")
 SECRETS = "secret: create, parameters, claim, ack"
 
 Scenario = Callable[[Job], Iterator[tuple[str, Callable[[], "Script"]]]]
@@ -305,8 +307,8 @@ def _links(job: Job) -> Iterator[tuple[str, Callable[[], Script]]]:
     yield from links.cycles(Speaker(job))
 
 
-def _pairs(job: Job) -> Iterator[tuple[str, Callable[[], Script]]]:
-    yield from links.pairs(Speaker(job))
+def _pairs(job: Job, *, first: bool) -> Iterator[tuple[str, Callable[[], Script]]]:
+    yield from links.pairs(Speaker(job), first=first)
 
 
 def _linked(job: Job) -> Iterator[tuple[str, Callable[[], Script]]]:
@@ -321,6 +323,7 @@ SCENARIOS: dict[str, Scenario] = {
     "single": _single,
     "authenticator": _authenticator,
     "links": _links,
-    "pairs": _pairs,
+    PAIRS[0]: partial(_pairs, first=False),
+    PAIRS[1]: partial(_pairs, first=True),
     "linked": _linked,
 }

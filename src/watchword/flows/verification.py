@@ -29,7 +29,6 @@ from watchword.core.instant import Instant
 from watchword.core.keyring import NONCE_SIZE, Keyring
 from watchword.core.limit import Allowance
 from watchword.core.magic_link import LinkWanted
-from watchword.core.particulars import Particulars
 from watchword.core.source import network_of
 from watchword.core.verification import Expected, Outcome, Status, Verification, resend_at, without_leap
 from watchword.errors import (
@@ -307,7 +306,7 @@ class Verifications:
         asked = guard.text_methods(request.methods) if request.channel == "sms" else request.methods
         methods = magic_link.read_methods(asked, linked=request.link is not None)
         challenge = None if request.link is None else magic_link.read_wanted(request.link, app.redirect_uris)
-        kept = particulars.write(address, self._particulars(app, request))
+        kept = self._particulars(app, request, address)
         random = self._entropy.draw(ids.VERIFICATION_RANDOM + NONCE_SIZE)
         chance = random[: ids.VERIFICATION_RANDOM]
         if idempotency is not None:
@@ -340,16 +339,14 @@ class Verifications:
             contact=contact,
         )
 
-    def _particulars(self, app: App, request: Request) -> Particulars:
+    def _particulars(self, app: App, request: Request, address: str) -> bytes:
         link, action = request.link, request.action
-        if link is None and action is None:
-            return particulars.NONE
         if action is not None and request.purpose != "step_up":
             raise InvalidInputError("An action is what a step_up approves.", field="action")
         said = "" if action is None else say(self.rules.actions, app.name, action, request.locale or DEFAULT_LOCALE)
         if link is None:
-            return Particulars(action=said)
-        return Particulars(link.redirect_uri, link.state or "", describe(request.user_agent), said)
+            return particulars.write(address, action=said)
+        return particulars.write(address, link.redirect_uri, link.state or "", describe(request.user_agent), said)
 
     def show(
         self,
