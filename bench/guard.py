@@ -33,7 +33,8 @@ from watchword.adapters.sqlite.scribe import write
 from watchword.adapters.system import SystemClock, SystemEntropy, settle_to_serve
 from watchword.core.app import App
 from watchword.core.breaker import SHARE, UNUSUAL
-from watchword.core.guard import Budget, GuardRules
+from watchword.core.budget import Budget
+from watchword.core.guard import GuardRules
 from watchword.core.keyring import Keyring
 from watchword.core.number import read_number
 from watchword.core.passcode import DEFAULT_DIGITS, derive_code

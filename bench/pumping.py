@@ -44,7 +44,8 @@ from bench.requests import PAIRS
 from watchword.adapters import guard_steps, pay_steps
 from watchword.adapters.memory import MemoryTables
 from watchword.core.breaker import UNUSUAL
-from watchword.core.guard import Budget, GuardRules, write_traits
+from watchword.core.budget import Budget
+from watchword.core.guard import GuardRules, write_traits
 from watchword.core.instant import DAY, HOUR, MINUTE, SECOND, Instant
 from watchword.core.keyring import Keyring
 from watchword.core.number import Number

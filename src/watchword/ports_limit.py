@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from watchword.core.breaker import Line
-from watchword.core.guard import Spent
+from watchword.core.budget import Spent
+from watchword.core.guard import Known
 from watchword.core.instant import Instant
 from watchword.core.limit import Arrivals, Guesses, GuessLimits
 from watchword.core.work import WorkDone, WorkSet
@@ -20,7 +21,7 @@ class Buckets(NamedTuple):
 
     sends: Mapping[bytes, Arrivals]
     guesses: Mapping[bytes, Guesses]
-    guard: Mapping[bytes, Line | Spent]
+    guard: Mapping[bytes, Known | Line | Spent]
 
 
 class BucketKeys(NamedTuple):

@@ -21,8 +21,9 @@ from watchword.adapters.postgres import PostgresAddress, schema
 from watchword.adapters.sqlite import SqliteStore
 from watchword.adapters.sqlite.tables import SqliteTables
 from watchword.core.breaker import BLOCKS, REMEMBERED, Line, send
+from watchword.core.budget import Budget, Spent, spend
 from watchword.core.calm import FRESH_RANGE
-from watchword.core.guard import Budget, Joint, Spent, joint_keys, spend
+from watchword.core.guard import Joint, joint_keys
 from watchword.core.instant import DAY, HOUR, Instant
 from watchword.core.limit import FRESH, Rate
 from watchword.errors import StoreError

@@ -10,7 +10,7 @@ import pytest
 from bench.guard import Order, measure
 from bench.pumping import ATTACKS, PRICE, Simulation, page, table
 from watchword.core.breaker import UNUSUAL
-from watchword.core.guard import Budget
+from watchword.core.budget import Budget
 
 HONEST = 8_000
 

@@ -15,6 +15,7 @@ from tests.support.work import ask, block_the_country, solve, working
 from tests.support.world import World
 from watchword.core import breaker
 from watchword.core.delivery import DeliveryStatus, Report, Settlement
+from watchword.core.guard import keys_of, read_traits
 from watchword.core.instant import DAY, HOUR, MINUTE
 from watchword.core.limit import Rate
 from watchword.core.magic_link import page_proof
@@ -22,6 +23,7 @@ from watchword.core.policy import SmsLimits
 from watchword.core.report import of_provider
 from watchword.errors import BlockedError, RateLimitedError, UnknownError
 from watchword.flows.verification import Request
+from watchword.ports_limit import BucketKeys
 
 AT_ONCE = 64
 
@@ -125,6 +127,45 @@ def test_a_right_code_is_counted_once_however_many_checks_come(store: str, tmp_p
             await asyncio.gather(*(world.check(raw, code) for _ in range(AT_ONCE)), return_exceptions=True)
             assert await text(world, 100) == "sent"
             assert await text(world, 101) == "sent"
+
+    run(journey())
+
+
+@every_store
+def test_a_right_code_refills_nothing_of_its_number_and_what_follows_takes_no_trust(store: str, tmp_path: Path) -> None:
+    async def journey() -> None:
+        limits = WIDE_OPEN._replace(number_sends=(Rate(3, HOUR),))
+        async with a_world(store, tmp_path, with_sms(limits=limits)) as world:
+            assert await text(world, 0) == "sent"
+            await world.courier.drain()
+            raw = (await world.store.recent(1))[0][0].id
+            await asyncio.gather(world.check(raw, world.outbox.last_code), text(world, 0))
+            for number in range(1, breaker.NEIGHBOURS + 1):
+                assert await text(world, number) == "sent"
+            assert await text(world, 99) == "neighbours"
+            assert await text(world, 0) == "sent"
+            assert await text(world, 0) == "limited"
+            assert await text(world, 0, known_device=True) == "sent"
+
+    run(journey())
+
+
+@every_store
+def test_a_number_that_is_emptied_is_sent_to_again_and_keeps_its_trust(store: str, tmp_path: Path) -> None:
+    async def journey() -> None:
+        limits = WIDE_OPEN._replace(number_sends=(Rate(1, HOUR),))
+        async with a_world(store, tmp_path, with_sms(limits=limits)) as world:
+            assert await text(world, 0) == "sent"
+            await world.courier.drain()
+            raw = (await world.store.recent(1))[0][0].id
+            await world.check(raw, world.outbox.last_code)
+            for number in range(1, breaker.NEIGHBOURS + 1):
+                assert await text(world, number) == "sent"
+            assert await text(world, 0) == "limited"
+            own, *_ = keys_of(read_traits((await world.store.find(world.app.id, raw))[0].traits))
+            await world.store.empty(BucketKeys((), (), (own,)), now=world.clock.now())
+            assert await text(world, 99) == "neighbours"
+            assert await text(world, 0) == "sent"
 
     run(journey())
 

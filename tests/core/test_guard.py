@@ -7,11 +7,14 @@ import pytest
 
 from tests.support.sms import ceiling, terms
 from tests.support.world import START
+from watchword.adapters.guard_rows import fresh
 from watchword.core import breaker, guard
 from watchword.core.breaker import BLOCKS, ENOUGH, NEIGHBOURS, Line
-from watchword.core.guard import TRUST, Budget, GuardRules, Joint, Known, Plan, Rows, Spent, Traits
+from watchword.core.budget import Budget, Spent
+from watchword.core.guard import TRUST, GuardRules, Joint, Known, Plan, Rows, Terms, Traits, write_terms
 from watchword.core.instant import DAY, HOUR, MINUTE, SECOND, Instant, Span
 from watchword.core.limit import FRESH as FRESH_BUCKET
+from watchword.core.limit import Rate
 
 PRICE = 80_000
 FRESH = Rows(Known(), Line(), Line(), Joint(Line(), Spent(), Spent()))
@@ -202,33 +205,34 @@ def test_a_budget_is_a_ceiling_while_the_guard_only_monitors(whose: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("budget", "span"), [(Budget(hour=100), HOUR), (Budget(day=100), DAY), (Budget(month=100), 30 * DAY)]
+    ("known", "at"),
+    [
+        (Known(), 0),
+        (Known(START), START + TRUST),
+        (Known(START, ((START + 100 * DAY, 0), (0, 0))), START + 100 * DAY),
+        (Known(0, ((5, 9), (7, 3))), 9),
+        (Known(0, ((0, 0), (7, 3))), 7),
+    ],
 )
-@pytest.mark.parametrize("offset", [0, 7 * MINUTE, 59 * MINUTE, 23 * HOUR + 59 * MINUTE])
-def test_no_window_at_any_place_costs_more_than_its_budget(budget: Budget, span: Span, offset: Span) -> None:
-    spent, paid = Spent(), []
-    for step in range(400):
-        now = START + offset + step * span // 40
-        after = guard.spend(spent, budget, 7, now)
-        if after is not None:
-            spent = after
-            paid.append(now)
-    assert max(sum(7 for at in paid if end - span < at <= end) for end in paid) <= 100
-    assert len(paid) * 7 > 600
+def test_a_number_is_kept_while_it_is_trusted_and_while_it_pays(known: Known, at: Instant) -> None:
+    assert at == known.idle_at
 
 
-def test_within_a_slot_a_budget_counts_on_though_a_scribe_was_handed_another_copy_of_it() -> None:
-    spent = guard.spend(Spent(), Budget(100, 100, 100), 1, START)
-    assert spent is not None
-    again = guard.spend(spent, Budget(100, 100, 100), 1, START)
-    assert again is not None
-    assert (again.hour, again.room, again.added) == (spent.hour, spent.room - 1, 1)
+def test_a_send_is_paid_for_in_its_own_lane_and_what_is_refused_is_not() -> None:
+    rates = Terms(GuardRules(), number=(Rate(1, HOUR),))
+    asked = msgspec.structs.replace(plan(), kept_terms=write_terms(rates))
+    paid, wait = guard.charge(Known(7), asked, START)
+    assert (paid, wait) == (Known(7, ((START + HOUR, 0), (0, 0))), 0)
+    assert guard.charge(paid, asked, START) == (paid, HOUR)
+    both, wait = guard.charge(paid, msgspec.structs.replace(asked, passes=True), START)
+    assert (both, wait) == (Known(7, ((START + HOUR, 0), (START + HOUR, 0))), 0)
 
 
-def test_a_clock_that_steps_back_gives_no_money_back() -> None:
-    spent = guard.spend(Spent(), Budget(100, 100, 100), 100, START)
-    assert spent is not None
-    assert guard.spend(spent, Budget(100, 100, 100), 1, START - 4 * MINUTE) is None
+def test_the_key_of_a_number_begins_with_that_of_its_range() -> None:
+    number, _, whole = guard.keys_of(Traits(bytes(16), bytes(14), b"w" * 16, "DE", 1))
+    assert number.startswith(whole)
+    assert isinstance(fresh(number), Known)
+    assert isinstance(fresh(whole), Line)
 
 
 def test_traits_are_read_back_as_they_were_written() -> None:

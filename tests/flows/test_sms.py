@@ -8,7 +8,8 @@ from tests.flows.journeys import journey
 from tests.support.sms import ANN, BOB, SMS, WIDE_OPEN, ceiling, with_sms
 from tests.support.world import World, wrong
 from watchword.core import breaker, ids
-from watchword.core.guard import Budget, GuardRules
+from watchword.core.budget import Budget
+from watchword.core.guard import GuardRules
 from watchword.core.instant import DAY, HOUR, MINUTE, SECOND
 from watchword.core.limit import Rate
 from watchword.core.policy import ASVS_L3, BALANCED, NIST, PURPOSES, SmsLimits

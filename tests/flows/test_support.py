@@ -96,6 +96,20 @@ async def test_a_numbers_block_and_range_are_told_and_opened(world: World) -> No
     assert (await text(world, mobile(99))).status is Status.PENDING
 
 
+@journey(with_sms(limits=SmsLimits()))
+async def test_a_number_that_had_its_texts_is_told_so_and_has_them_again(world: World) -> None:
+    for _ in range(3):
+        await text(world, mobile(99))
+    _, limits = await desk(world).show(world.app, mobile(99), by="carol")
+    assert [("sends", "anybody", 200), ("sends", "known device", 0)] == [tuple(each[:3]) for each in limits[:2]]
+    with pytest.raises(RateLimitedError):
+        await text(world, mobile(99))
+    await desk(world).reset(world.app, mobile(99), by="carol")
+    _, limits = await desk(world).show(world.app, mobile(99), by="carol")
+    assert [0, 0] == [each.wait for each in limits[:2]]
+    await text(world, mobile(99))
+
+
 @journey(with_sms())
 async def test_a_block_that_is_opened_early_is_as_new_but_for_its_bucket(world: World) -> None:
     for number in range(breaker.NEIGHBOURS - 1):

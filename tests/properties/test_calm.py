@@ -13,18 +13,20 @@ from watchword.adapters import guard_steps
 from watchword.adapters.memory import MemoryTables
 from watchword.core import breaker, calm, guard
 from watchword.core.breaker import FRESH_LINE, Line
-from watchword.core.guard import GuardRules, Joint, Known, Plan, Rows, Spent, Traits, Verdict, write_traits
+from watchword.core.budget import Spent
+from watchword.core.guard import GuardRules, Joint, Known, Plan, Rows, Traits, Verdict, write_traits
 from watchword.core.instant import DAY, HOUR, MINUTE, Instant
 from watchword.core.limit import Rate
 
 APP = b"app"
+RANGE = b"the range's hash"
 TRIALS, STEPS = 150, 60
 SPANS = (0, 1, MINUTE, MINUTE, 7 * MINUTE, HOUR, 11 * HOUR, DAY, 3 * DAY, -MINUTE)
 RATES = ((), (), (Rate(20, HOUR), Rate(60, DAY)), (Rate(3, HOUR),), (Rate(2, HOUR), Rate(6, DAY)))
 
 
 def traits(block: int, tail: int) -> Traits:
-    return Traits(b"n%d.%d" % (block, tail), b"block" + bytes((block,)), b"range", "DE", tail)
+    return Traits(b"%016d" % (block * 1_000 + tail), b"block" + bytes((block,)), RANGE, "DE", tail)
 
 
 class Counted:
@@ -105,10 +107,10 @@ def test_a_range_is_calm_until_a_rule_could_ask_for_its_figures() -> None:
     tables = MemoryTables()
     for tail in range(breaker.NEIGHBOURS - 1):
         paid(tables, Plan(traits(0, tail), APP, 1, terms(GuardRules())), START)
-    (line,) = tables.guard.get([b"4range"])
+    (line,) = tables.guard.get([b"4" + RANGE])
     assert len(line.calm) == breaker.NEIGHBOURS - 1
     paid(tables, Plan(traits(1, 1), APP, 1, terms(GuardRules())), START)
-    whole, first, second = tables.guard.get([b"4range", b"3block\0", b"3block\1"])
+    whole, first, second = tables.guard.get([b"4" + RANGE, b"3block\0", b"3block\1"])
     assert (None, breaker.NEIGHBOURS, 5, 1) == (whole.calm, whole.hour[0][1], first.hour[0][1], second.hour[0][1])
 
 
@@ -116,7 +118,7 @@ def test_what_is_too_old_to_count_keeps_no_range_from_being_calm() -> None:
     tables = MemoryTables()
     for day in range(100):
         paid(tables, Plan(traits(0, day), APP, 1, terms(GuardRules())), START + day * DAY)
-        (line,) = tables.guard.get([b"4range"])
+        (line,) = tables.guard.get([b"4" + RANGE])
         assert 1 <= len(line.calm) < breaker.NEIGHBOURS
 
 
@@ -125,7 +127,7 @@ def test_somebody_who_answered_is_remembered_when_the_range_is_counted() -> None
     guard_steps.note_verified(tables, write_traits(traits(0, 1)), 0, START)
     for tail in range(breaker.NEIGHBOURS):
         paid(tables, Plan(traits(0, tail + 5), APP, 1, terms(GuardRules())), START)
-    (line,) = tables.guard.get([b"4range"])
+    (line,) = tables.guard.get([b"4" + RANGE])
     assert (None, START) == (line.calm, line.good_at)
 
 

@@ -14,7 +14,8 @@ from watchword.adapters import guard_steps
 from watchword.adapters.guard_rows import GuardRow, HeldRows
 from watchword.adapters.memory import MemoryTables
 from watchword.core.breaker import UNUSUAL
-from watchword.core.guard import Budget, GuardRules, Plan, Traits, write_traits
+from watchword.core.budget import Budget
+from watchword.core.guard import GuardRules, Plan, Traits, write_traits
 from watchword.core.instant import DAY, HOUR, MINUTE, SECOND
 from watchword.core.limit import FRESH, Arrivals
 
@@ -69,7 +70,7 @@ class Writer:
 
 def a_plan(dice: Random, rules: GuardRules) -> Plan:
     number = dice.randrange(10_000)
-    traits = Traits(b"n%d" % number, b"b%d\0" % number, b"r%d" % number, dice.choice(["DE", "DE", "DE", "LT"]), 1)
+    traits = Traits(b"%016d" % number, b"b%d\0" % number, b"%016d" % number, dice.choice(["DE", "DE", "DE", "LT"]), 1)
     app, price = dice.choice([b"a", b"a", b"b"]), dice.choice([1, 1, 1, 0, 2])
     return Plan(traits, app, price, terms(rules), passes=dice.random() < 0.3)
 
@@ -120,7 +121,7 @@ def test_what_is_held_as_one_decides_as_rows_by_themselves_do(seed: int) -> None
 def test_what_was_counted_as_one_stands_in_every_row() -> None:
     writers = Writers()
     for number in range(UNUSUAL):
-        traits = Traits(b"n%d" % number, b"b%d\0" % number, b"r%d" % number, "DE", 1)
+        traits = Traits(b"%016d" % number, b"b%d\0" % number, b"%016d" % number, "DE", 1)
         plan = Plan(traits, b"a", 3, terms(GuardRules()))
         assert ("allow", "") == paid(writers.all[0], plan, START)
         if number % 7 == 0:

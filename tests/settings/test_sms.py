@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.sms import DUTIES, SMS
-from watchword.core.guard import Budget, GuardRules
+from watchword.core.budget import Budget
+from watchword.core.guard import GuardRules
 from watchword.core.instant import DAY, HOUR
 from watchword.core.limit import Rate
 from watchword.errors import SettingsError

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from watchword.adapters import pay_steps
 from watchword.adapters.pay_steps import PayTables
-from watchword.core.guard import Budget, GuardRules, Plan, Terms, write_terms
+from watchword.core.budget import Budget
+from watchword.core.guard import GuardRules, Plan, Terms, write_terms
 from watchword.core.instant import Instant
 from watchword.core.limit import Rate
 from watchword.core.policy import BALANCED, Profile, Rules, SmsLimits
@@ -65,7 +66,7 @@ WIDE_OPEN = SmsLimits((), (), (), (), (), (), ())
 
 def terms(rules: GuardRules, near: tuple[Rate, ...] = (), wide: tuple[Rate, ...] = ()) -> bytes:
     """What a plan carries of an operator's choice."""
-    return write_terms(Terms(rules, near, wide))
+    return write_terms(Terms(rules, near=near, wide=wide))
 
 
 def paid(tables: PayTables, plan: Plan, now: Instant) -> tuple[str, str]:

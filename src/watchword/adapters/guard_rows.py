@@ -18,13 +18,14 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from watchword.core.breaker import BLOCKS, FRESH_LINE, REMEMBERED, Line
+from watchword.core.budget import Spent
 from watchword.core.calm import FRESH_RANGE
-from watchword.core.guard import TRUST, Joint, JointKeys, Known, Spent, apart, settled
+from watchword.core.guard import TRUST, Joint, JointKeys, Known, apart, settled
 from watchword.core.instant import DAY, Instant
 from watchword.core.limit import FRESH
 
@@ -33,9 +34,12 @@ GuardRow = tuple[bytes, bytes, Instant]  # key, state, when it may be purged
 
 _encode = msgspec.msgpack.Encoder().encode
 
-# By the first byte of a key (``core.guard.keys_of``): what a row is where there is none, and how a state is read.
+_NUMBER: Final = ord("n")
+_RANGE_SIZE: Final = 1 + 16  # bytes of a range's key; only a number's has more
+
+# By the kind of a key (``core.guard.keys_of``): what a row is where there is none, and how a state is read.
 _FRESH: Mapping[int, State] = {
-    ord("n"): Known(),
+    _NUMBER: Known(),
     ord("3"): FRESH_LINE,
     ord("4"): FRESH_RANGE,
     ord("c"): FRESH_LINE,
@@ -72,7 +76,12 @@ class GuardRows(Protocol):
 
 def fresh(key: bytes) -> State:
     """What a row is where there is none."""
-    return _FRESH[key[0]]
+    return _FRESH[_kind(key)]
+
+
+def _kind(key: bytes) -> int:
+    """The kind of a row: the first byte of its key, but for a number's, which begins with its range's whole key."""
+    return _NUMBER if len(key) > _RANGE_SIZE else key[0]
 
 
 class HeldRows:
@@ -107,7 +116,7 @@ class HeldRows:
         missing = [key for key in keys if key not in held]
         if missing:
             for key, state in zip(missing, self._read(missing), strict=True):
-                held[key] = _FRESH[key[0]] if state is None else _DECODERS[key[0]](state)
+                held[key] = fresh(key) if state is None else _DECODERS[_kind(key)](state)
         return [held[key] for key in keys]
 
     def look(self, keys: Sequence[bytes]) -> dict[bytes, Any]:
@@ -118,7 +127,7 @@ class HeldRows:
             if key in self._changed:
                 found[key] = self._changed[key]
             elif state is not None:
-                found[key] = _DECODERS[key[0]](state)
+                found[key] = _DECODERS[_kind(key)](state)
         return found
 
     def put(self, rows: Mapping[bytes, State], now: Instant) -> None:
@@ -219,8 +228,8 @@ def _row(key: bytes, state: State, now: Instant) -> GuardRow:
 
 def idle_at(state: State, now: Instant) -> Instant:
     """From when on a row that changed now decides nothing, so that it may go."""
-    if type(state) is not Line:
-        return now + (TRUST if type(state) is Known else 31 * DAY)
+    if not isinstance(state, Line):
+        return state.idle_at if isinstance(state, Known) else now + 31 * DAY
     # What is counted outlives the figures of all its blocks, or a range would be calm while one of them is blocked.
     idle = now + (REMEMBERED if state.calm is not None else BLOCKS[-1] + REMEMBERED)
     if state.good_at:

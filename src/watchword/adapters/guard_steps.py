@@ -8,7 +8,7 @@ Rules: a send that is refused writes nothing; rows hold keyed hashes and figures
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -39,24 +39,43 @@ class Admission(msgspec.Struct, frozen=True):
     """A send that the guard lets through, and what has to be written for it: rows and buckets by their keys."""
 
     verdict: Verdict
-    rows: Mapping[bytes, Line] = {}
+    rows: Mapping[bytes, Known | Line] = {}
     joint: tuple[JointKeys, Joint] | None = None
     charged: Sequence[tuple[bytes, Arrivals]] = ()
 
 
-def admit(tables: GuardTables, plan: Plan, now: Instant) -> Admission:
+class Found(NamedTuple):
+    """A number's row and its range's, by their keys and its block's; ``wait`` is for how long its bucket refuses."""
+
+    number: bytes
+    block: bytes
+    whole: bytes
+    known: Known  # as it is once it has paid
+    wide: Line
+    wait: Span
+
+
+def find(tables: GuardTables, plan: Plan, now: Instant) -> Found:
+    """Read what lies side by side, and have the number pay."""
+    number, block, whole = guard.keys_of(plan.traits)
+    known, wide = tables.guard.get((number, whole))
+    known, wait = guard.charge(known, plan, now)
+    return Found(number, block, whole, known, wide, wait)
+
+
+def admit(tables: GuardTables, plan: Plan, found: Found, now: Instant) -> Admission:
     """Decide a send before anything is written.
 
     Raises:
         BlockedError: it does not go out.
         ChallengeError: it does once work was done for it, and cannot be held until then.
     """
-    number, block, whole = guard.keys_of(plan.traits)
+    number, block, whole, known, wide, _ = found
     keys = guard.joint_keys(plan.traits.country, plan.app)
     joint = tables.guard.joint(keys)
-    known, wide = tables.guard.get((number, whole))
     still_calm = calm.with_room(wide, plan.terms.most_calm, now)
-    wide, changed = _figures(tables, plan, wide) if still_calm is None else (still_calm, {})
+    wide, changed = _figures(tables, plan, found) if still_calm is None else (still_calm, {})
+    own: dict[bytes, Known | Line] = {number: known} if plan.terms.number else {}
     charged, wait = _charge(tables, plan, now)
     verdict, rows = guard.decide(plan, Rows(known, changed.get(block), wide, joint), now, wait=wait)
     if verdict.decision == "block":
@@ -64,17 +83,16 @@ def admit(tables: GuardTables, plan: Plan, now: Instant) -> Admission:
     if verdict.decision == "challenge":
         if not plan.holds:
             raise ChallengeError
-        return Admission(verdict)  # it pays when it goes out
-    changed[whole] = rows.wide
+        return Admission(verdict, own)  # the rest pays when it goes out
+    written = {**own, **changed, whole: rows.wide}
     if rows.near is not None:
-        changed[block] = rows.near
-    return Admission(verdict, changed, (keys, rows.joint), charged)
+        written[block] = rows.near
+    return Admission(verdict, written, (keys, rows.joint), charged)
 
 
-def _figures(tables: GuardTables, plan: Plan, wide: Line) -> tuple[Line, dict[bytes, Line]]:
+def _figures(tables: GuardTables, plan: Plan, found: Found) -> tuple[Line, dict[bytes, Line]]:
     """The figures of a range that is calm no more; by their keys, those of the number's block and of what changed."""
-    traits = plan.traits
-    _, block, whole = guard.keys_of(traits)
+    traits, block, whole, wide = plan.traits, found.block, found.whole, found.wide
     if wide.calm is None:
         (near,) = tables.guard.get((block,))
         return _with_bucket(tables, whole, wide), {block: _with_bucket(tables, block, near)}
@@ -114,7 +132,7 @@ def note_verified(tables: GuardTables, traits: bytes, lane: int, now: Instant) -
     number, block, whole = guard.keys_of(told)
     country = guard.country_key(told.country)
     known, near, wide, shared = tables.guard.get((number, block, whole, country))
-    tables.guard.put({number: Known(now)}, now)
+    tables.guard.put({number: msgspec.structs.replace(known, verified_at=now)}, now)
     noted = breaker.note_good(wide, now)
     if not (lane or guard.is_trusted(known, now)):
         tables.guard.put({country: breaker.verify(shared, now, broad=True)}, now)

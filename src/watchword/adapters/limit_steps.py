@@ -7,6 +7,7 @@ from typing import Protocol
 from watchword.adapters.guard_steps import GuardTables
 from watchword.core import calm
 from watchword.core.breaker import Line
+from watchword.core.guard import Known
 from watchword.core.instant import Instant
 from watchword.core.limit import FRESH, Arrivals, Guesses
 from watchword.ports_limit import BucketKeys, Buckets
@@ -49,3 +50,5 @@ def empty(tables: LimitTables, keys: BucketKeys, now: Instant) -> None:
     for key, row in found.guard.items():
         if isinstance(row, Line):
             tables.guard.put({key: calm.forgiven(row)}, now)
+        elif isinstance(row, Known):
+            tables.guard.put({key: Known(row.verified_at)}, now)

@@ -9,14 +9,14 @@ for that day, and its other rate is, so that what follows is answered as if it h
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
 from watchword.adapters import guard_steps
 from watchword.core import limit
 from watchword.core.guard import ALLOWED, Plan, Verdict
-from watchword.core.instant import Instant, seconds_until
+from watchword.core.instant import Instant, Span, seconds_until
 from watchword.core.limit import Arrivals, Charge
 from watchword.errors import RateLimitedError
 
@@ -39,28 +39,39 @@ class Paid(msgspec.Struct, frozen=True):
 
 def pay(tables: PayTables, charges: Sequence[Charge], plan: Plan | None, now: Instant) -> Paid:
     """Charge every bucket and, where a message costs money, what the guard keeps: all of it or nothing."""
-    charged, paid, quiet = _charge(tables, charges, now)
-    admission = guard_steps.admit(tables, plan, now) if plan is not None else None
-    for key, arrivals in charged:
+    bill = _charge(tables, charges, now)
+    if plan is None:
+        _demand_no_wait(bill.longest, now)
+        admission = None
+    else:
+        found = guard_steps.find(tables, plan, now)
+        _demand_no_wait(max(bill.longest, found.wait), now)
+        bill.paid.append((found.known.sends[plan.passes], plan.terms.number))
+        admission = guard_steps.admit(tables, plan, found, now)
+    for key, arrivals in bill.charged:
         tables.set_arrivals(key, arrivals)
-    left = limit.left(paid, now)
+    left = limit.left(bill.paid, now)
     if admission is None:
-        return Paid(ALLOWED, left, quiet)
+        return Paid(ALLOWED, left, bill.quieted)
     for key, arrivals in admission.charged:
         tables.set_arrivals(key, arrivals)
     tables.guard.put(admission.rows, now)
     if admission.joint is not None:
         tables.guard.put_joint(*admission.joint, now)
-    return Paid(admission.verdict, left, quiet)
+    return Paid(admission.verdict, left, bill.quieted)
 
 
-def _charge(
-    tables: PayTables, charges: Sequence[Charge], now: Instant
-) -> tuple[list[tuple[bytes, Arrivals]], list[tuple[Arrivals, tuple[limit.Rate, ...]]], bool]:
-    """Work out every bucket before any is written, so that one which refuses leaves the others uncharged.
+class _Bill(NamedTuple):
+    """What buckets become by their keys, what they hold by the rates that refuse; for how long one does at the most."""
 
-    Returns them by their keys, by the rates that refuse, and whether a day was spent quietly.
-    """
+    charged: list[tuple[bytes, Arrivals]]
+    paid: list[tuple[Arrivals, tuple[limit.Rate, ...]]]
+    longest: Span
+    quieted: bool
+
+
+def _charge(tables: PayTables, charges: Sequence[Charge], now: Instant) -> _Bill:
+    """Work out every bucket before any is written, so that one which refuses leaves the others uncharged."""
     charged, paid = [], []
     longest, quieted = 0, False
     for charge in charges:
@@ -72,6 +83,9 @@ def _charge(
         longest = max(longest, wait)
         charged.append((charge.key, arrivals))
         paid.append((arrivals, charge.loud))
+    return _Bill(charged, paid, longest, quieted)
+
+
+def _demand_no_wait(longest: Span, now: Instant) -> None:
     if longest:
         raise RateLimitedError(retry_after=seconds_until(now + longest, now))
-    return charged, paid, quieted

@@ -15,9 +15,7 @@ Rules:
   figures: an attack on a range locks nobody out who was there before it, and does not hide behind them. Their
   neighbours within a range of ten thousand pass a country's breaker. All pay into budgets and buckets;
 * a country that is blocked is open to whoever is at a hosted page and has their browser work for it, up to a rate:
-  strangers who live there are not locked out, and who would buy their way in pays work for little;
-* a budget is a ceiling: no hour, day or 30 days cost more, to the last message. Within a slot it has ``room``, as a
-  country has (``core/breaker.py``).
+  strangers who live there are not locked out, and who would buy their way in pays work for little.
 """
 
 from __future__ import annotations
@@ -27,28 +25,19 @@ from typing import NamedTuple
 
 import msgspec
 
-from watchword.core import breaker, calm, limit
-from watchword.core.breaker import HOURS_A_DAY, SLOT, SLOTS_AN_HOUR, UNUSUAL, Line
+from watchword.core import breaker, budget, calm, limit
+from watchword.core.breaker import SLOT, UNUSUAL, Line
+from watchword.core.budget import Budget, Spent
 from watchword.core.instant import DAY, HOUR, Instant, Span
-from watchword.core.limit import BOUNDLESS, FRESH, Charge, Rate
+from watchword.core.limit import BOUNDLESS, FRESH, Arrivals, Charge, Rate
 
 MODES = ("enforce", "monitor")
 TRUST: Span = 90 * DAY
 WORKED = (Rate(UNUSUAL, HOUR),)  # sends into a country that work was done for
 
-_DAYS_A_MONTH = 30
 _BLOCKS = 10  # of a range
 
-Sums = tuple[tuple[int, int], ...]  # slot, money
 JointKeys = tuple[bytes, bytes, bytes]  # of a country, an app and everybody
-
-
-class Budget(NamedTuple):
-    """Ceilings in millionths of the currency; None is no ceiling."""
-
-    hour: int | None = None
-    day: int | None = None
-    month: int | None = None
 
 
 class GuardRules(NamedTuple):
@@ -60,13 +49,15 @@ class GuardRules(NamedTuple):
 
 
 class Terms(msgspec.Struct, frozen=True, array_like=True):
-    """What holds for every send until the operator chooses otherwise: the rules, and the rates of a number's blocks.
+    """What holds for every send until the operator chooses otherwise: the rules, and the rates of a number's buckets.
 
-    ``near`` are those of a thousand neighbours, ``wide`` those of ten thousand; ``most_calm`` is how many sends a range
-    takes before a rule can ask for its figures: it follows from both, and is worked out where they are read.
+    ``number`` are its own, ``near`` those of a thousand neighbours, ``wide`` those of ten thousand; ``most_calm`` is
+    how many sends a range takes before a rule can ask for its figures: it follows from the last two, and is worked out
+    where they are read.
     """
 
     rules: GuardRules
+    number: tuple[Rate, ...] = ()
     near: tuple[Rate, ...] = ()
     wide: tuple[Rate, ...] = ()
     most_calm: int = 0
@@ -126,22 +117,17 @@ def read_traits(kept: bytes) -> Traits:
     return _TRAITS(kept)
 
 
-class Spent(msgspec.Struct, frozen=True, array_like=True):
-    """What an app, or everybody, spent lately. ``under`` is the budget that ``room`` was found for."""
-
-    hour: Sums = ()
-    day: Sums = ()
-    month: Sums = ()
-    slot: int = 0
-    room: int = 0
-    added: int = 0
-    under: Budget | None = None
-
-
 class Known(msgspec.Struct, frozen=True, array_like=True):
-    """A number's last right code."""
+    """A number's last right code, and the buckets of what it was sent, one a lane."""
 
     verified_at: Instant = 0
+    sends: tuple[Arrivals, Arrivals] = (FRESH, FRESH)
+
+    @property
+    def idle_at(self) -> Instant:
+        """From when on all of it decides nothing."""
+        trusted = self.verified_at + TRUST if self.verified_at else 0
+        return max(trusted, *self.sends[0], *self.sends[1])
 
 
 class Plan(msgspec.Struct, frozen=True, array_like=True):
@@ -226,8 +212,12 @@ def app_key(app: bytes) -> bytes:
 
 
 def keys_of(traits: Traits) -> tuple[bytes, bytes, bytes]:
-    """The keys of a number, its block and its range."""
-    return b"n" + traits.number, b"3" + traits.near, b"4" + traits.wide
+    """The keys of a number, its block and its range.
+
+    A number's begins with its range's, so that the two rows of most sends lie side by side (docs/adr/0057).
+    """
+    wide = b"4" + traits.wide
+    return wide + traits.number, b"3" + traits.near, wide
 
 
 @lru_cache
@@ -239,6 +229,16 @@ def joint_keys(country: str, app: bytes) -> JointKeys:
 def country_key(country: str) -> bytes:
     """The key of a country's breaker."""
     return b"c" + country.encode()
+
+
+def charge(known: Known, plan: Plan, now: Instant) -> tuple[Known, Span]:
+    """A number's row once it has paid for a send in its lane; or as it was, and for how long that is refused."""
+    anybody, proven = known.sends
+    if plan.passes:
+        proven, wait = limit.send(proven, plan.terms.number, now)
+    else:
+        anybody, wait = limit.send(anybody, plan.terms.number, now)
+    return Known(known.verified_at, (anybody, proven)), wait
 
 
 def decide(plan: Plan, rows: Rows, now: Instant, *, wait: Span = 0) -> tuple[Verdict, Rows]:
@@ -279,8 +279,8 @@ def _pay(joint: Joint, plan: Plan, now: Instant, *, stranger: bool) -> Joint | N
     if counts_on and joint.slot == slot and joint.price == price and joint.rules == rules:
         return msgspec.structs.replace(joint, sends=joint.sends + 1, strangers=joint.strangers + stranger)
     country, app, everybody = apart(joint)
-    app_paid = spend(app, rules.app_budget, price, now)
-    all_paid = spend(everybody, rules.global_budget, price, now)
+    app_paid = budget.spend(app, rules.app_budget, price, now)
+    all_paid = budget.spend(everybody, rules.global_budget, price, now)
     if app_paid is None or all_paid is None:
         return None
     if stranger:
@@ -297,13 +297,9 @@ def apart(joint: Joint) -> tuple[Line, Spent, Spent]:
         return joint.country, joint.app, joint.everybody
     return (
         breaker.count_on(joint.country, joint.strangers),
-        _spend_on(joint.app, joint.sends * joint.price),
-        _spend_on(joint.everybody, joint.sends * joint.price),
+        budget.spend_on(joint.app, joint.sends * joint.price),
+        budget.spend_on(joint.everybody, joint.sends * joint.price),
     )
-
-
-def _spend_on(spent: Spent, amount: int) -> Spent:
-    return msgspec.structs.replace(spent, room=spent.room - amount, added=spent.added + amount)
 
 
 def _final(plan: Plan, verdict: Verdict, wait: Span) -> Verdict:
@@ -344,57 +340,4 @@ def settled(row: Known | Line | Spent) -> Known | Line | Spent:
     """A row as it is kept: what was added is counted where it belongs."""
     if isinstance(row, Known) or not row.slot:  # nearly always
         return row
-    return breaker.settle(row) if isinstance(row, Line) else _settled_sums(row)
-
-
-def _settled_sums(spent: Spent) -> Spent:
-    slot = spent.slot
-    if not slot:
-        return spent
-    return Spent(
-        _add(spent.hour, slot, SLOTS_AN_HOUR, spent.added),
-        _add(spent.day, slot * SLOT // HOUR, HOURS_A_DAY, spent.added),
-        _add(spent.month, slot * SLOT // DAY, _DAYS_A_MONTH, spent.added),
-    )
-
-
-def spend(spent: Spent, budget: Budget, price: int, now: Instant) -> Spent | None:
-    """Add a price; None where a ceiling would be passed.
-
-    A window is counted in whole slots and one more than it has, so that no position of it holds more than its ceiling.
-    """
-    slot = now // SLOT
-    if spent.slot == slot and spent.room >= price and spent.under == budget:
-        return _spend_on(spent, price)
-    spent = _settled_sums(spent)
-    windows = (
-        _add(spent.hour, slot, SLOTS_AN_HOUR, price),
-        _add(spent.day, now // HOUR, HOURS_A_DAY, price),
-        _add(spent.month, now // DAY, _DAYS_A_MONTH, price),
-    )
-    room = BOUNDLESS
-    for sums, ceiling in zip(windows, budget, strict=True):
-        if ceiling is not None:
-            room = min(room, ceiling - sum([amount for _, amount in sums]))
-    return Spent(*windows, slot, room, 0, budget) if room >= 0 else None
-
-
-def spent_lately(spent: Spent, now: Instant) -> tuple[int, int, int]:
-    """What was spent within an hour, a day and 30 days, as ``spend`` counts them: in whole slots and one more."""
-    spent = _settled_sums(spent)
-    windows = (
-        (spent.hour, now // SLOT, SLOTS_AN_HOUR),
-        (spent.day, now // HOUR, HOURS_A_DAY),
-        (spent.month, now // DAY, _DAYS_A_MONTH),
-    )
-    hour, day, month = (sum(amount for at, amount in sums if at >= slot - back) for sums, slot, back in windows)
-    return hour, day, month
-
-
-def _add(sums: Sums, slot: int, back: int, price: int) -> Sums:
-    """Add to a slot. ``back`` is how many slots before it a window has."""
-    if sums and sums[-1][0] == slot and sums[0][0] >= slot - back:  # nearly always
-        return (*sums[:-1], (slot, sums[-1][1] + price))
-    found = {at: amount for at, amount in sums if slot - back <= at <= slot + 1}
-    found[slot] = found.get(slot, 0) + price
-    return tuple(found.items())
+    return breaker.settle(row) if isinstance(row, Line) else budget.settle(row)

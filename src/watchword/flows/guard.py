@@ -90,7 +90,7 @@ class SmsGuard:
             if isinstance(error, BlockedError):  # by what nobody is told of: no limit of the recipient's
                 self._record(Verdict("block", error.reason), country)
             else:
-                error.policy = told("sends", _recipient_rates(rules, is_text=plan is not None))
+                error.policy = told("sends", recipient_rates(rules, is_text=plan is not None))
             raise
         except ChallengeError:
             self._record(Verdict("challenge", "country"), country)
@@ -114,7 +114,7 @@ def sends_left(rules: Rules, verification: Verification, left: Left | None) -> A
     """What the app is told of a send that was charged."""
     if left is None:
         return None
-    return Allowance("sends", _recipient_rates(rules, is_text=bool(verification.traits)), left)
+    return Allowance("sends", recipient_rates(rules, is_text=bool(verification.traits)), left)
 
 
 def guesses_left(rules: Rules, guesses: Guesses, now: Instant) -> Allowance | None:
@@ -124,18 +124,19 @@ def guesses_left(rules: Rules, guesses: Guesses, now: Instant) -> Allowance | No
     return None if left is None else Allowance("guesses", budgets, left)
 
 
-def recipient_charge(rules: Rules, lane: int, recipient: bytes, *, is_text: bool) -> Charge:
-    """The bucket of a recipient in a lane.
+def recipient_charge(rules: Rules, lane: int, recipient: bytes) -> Charge:
+    """The bucket of a mailbox in a lane. Those of a number lie in its row of the guard.
 
     Mail beyond a recipient's day is answered as if it were sent: who floods a mailbox must not see the end. Not for a
     device that proved itself before: whoever sits there is told to wait.
     """
-    rates = _recipient_rates(rules, is_text=is_text)
-    quiet = not (is_text or lane) and rules.flooded == "quiet" and bool(rates) and rates[-1].per >= DAY
+    rates = rules.limits.recipient_sends
+    quiet = not lane and rules.flooded == "quiet" and bool(rates) and rates[-1].per >= DAY
     return Charge(sends_key(lane, recipient), rates, quiet)
 
 
-def _recipient_rates(rules: Rules, *, is_text: bool) -> tuple[Rate, ...]:
+def recipient_rates(rules: Rules, *, is_text: bool) -> tuple[Rate, ...]:
+    """The rates of a number or of a mailbox, whose buckets of all apps are one."""
     return rules.sms_limits.number_sends if is_text else rules.limits.recipient_sends
 
 
@@ -217,7 +218,7 @@ def plan_of(
         traits,
         app,
         _price(sms, traits.country),
-        write_terms(Terms(sms.guard, limits.block_sends, limits.range_sends)),
+        write_terms(Terms(sms.guard, limits.number_sends, limits.block_sends, limits.range_sends)),
         tuple(charges),
         verification.lane > 0,
         page,
@@ -233,11 +234,15 @@ def _price(sms: SmsRules, country: str) -> int:
 
 
 def charges_of(rules: Rules, ring: Keyring, verification: Verification, network: bytes | None) -> list[Charge]:
-    """The buckets any send pays into. Recipient and source are buckets of their own, never one combined key."""
+    """The buckets any send pays into. Recipient and source are buckets of their own, never one combined key.
+
+    A text pays into those of its number and of a wider network by its plan.
+    """
     limits, is_text = rules.limits, bool(verification.traits)
-    by_recipient = recipient_charge(rules, verification.lane, verification.recipient, is_text=is_text)
-    charges = [by_recipient] if by_recipient.rates else []
-    if network is not None and limits.source_sends and not is_text:  # texts count by a wider network, see plan_of
+    charges = []
+    if limits.recipient_sends and not is_text:
+        charges.append(recipient_charge(rules, verification.lane, verification.recipient))
+    if network is not None and limits.source_sends and not is_text:
         charges.append(Charge(b"s" + ring.lookup(INDEX_SOURCE, network), limits.source_sends))
     if limits.app_sends:
         charges.append(Charge(b"a" + verification.app, limits.app_sends))

@@ -9,20 +9,23 @@ money and countries are nobody's to reset, and a streak is ended by ``binding`` 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 from typing import NamedTuple
 
 from watchword.core import limit, recipient
 from watchword.core.app import App
 from watchword.core.breaker import Line
-from watchword.core.guard import EVERYBODY, Budget, Spent, app_key, country_key, keys_of, spent_lately
+from watchword.core.budget import Budget, Spent, spent_lately
+from watchword.core.guard import EVERYBODY, Known, app_key, country_key, keys_of
 from watchword.core.instant import Instant, seconds_until
 from watchword.core.limit import Charge
 from watchword.core.number import is_number, read_number
 from watchword.core.policy import Rules
-from watchword.flows.guard import recipient_charge, traits_of
+from watchword.flows.guard import recipient_charge, recipient_rates, traits_of
 from watchword.flows.keys import Keys
 from watchword.ports import Audit, Clock
-from watchword.ports_limit import BucketKeys, LimitStore
+from watchword.ports_limit import BucketKeys, Buckets, LimitStore
 
 _LANES = ("anybody", "known device")
 _BLOCKS = ("block", "range")
@@ -55,13 +58,21 @@ class Budgeted(NamedTuple):
 
 class _Named(NamedTuple):
     masked: str
-    sends: dict[bytes, tuple[str, Charge]]
-    guesses: dict[bytes, str]
+    sends: list[Charge]  # by lane, as all of these; a number's are in its row of the guard
+    number: bytes | None
+    guesses: list[bytes]
     guard: dict[bytes, str]
 
-    @property
-    def keys(self) -> BucketKeys:
-        return BucketKeys([*self.sends], [*self.guesses], [*self.guard])
+    def keys(self, guard: Iterable[bytes]) -> BucketKeys:
+        number = () if self.number is None else (self.number,)
+        sends = () if number else [charge.key for charge in self.sends]
+        return BucketKeys(sends, self.guesses, [*number, *guard])
+
+    def arrivals(self, found: Buckets) -> Sequence[limit.Arrivals]:
+        if self.number is None:
+            return [found.sends[charge.key] for charge in self.sends]
+        known = found.guard.get(self.number)
+        return known.sends if isinstance(known, Known) else Known().sends
 
 
 class SupportDesk:
@@ -85,11 +96,11 @@ class SupportDesk:
         """
         now = self._clock.now()
         named = self._named(app, to)
-        found = await self._store.buckets(named.keys)
+        found = await self._store.buckets(named.keys(named.guard))
         self._audit.record("support.shown", app=app.name, recipient=named.masked, by=by)
         return named.masked, [
-            *(_sends(*named.sends[key], arrivals, now) for key, arrivals in found.sends.items()),
-            *(self._guesses(named.guesses[key], guesses, now) for key, guesses in found.guesses.items()),
+            *map(_sends, _LANES, named.sends, named.arrivals(found), repeat(now)),
+            *(self._guesses(lane, found.guesses[key], now) for lane, key in zip(_LANES, named.guesses, strict=True)),
             *(
                 Shown(named.guard[key], _LANES[0], seconds_until(row.until, now))
                 for key, row in found.guard.items()
@@ -127,7 +138,7 @@ class SupportDesk:
         """
         named = self._named(app, to)
         guard = [key for key, name in named.guard.items() if block and name in _BLOCKS]
-        await self._store.empty(named.keys._replace(guard=guard), now=self._clock.now())
+        await self._store.empty(named.keys(guard), now=self._clock.now())
         self._audit.record("support.reset", app=app.name, recipient=named.masked, by=by, block=block)
         return named.masked
 
@@ -136,17 +147,14 @@ class SupportDesk:
         number = read_number(to, field="recipient") if is_number(to) else None
         address = recipient.read_email(to) if number is None else number.e164
         hashed = recipient.lookup(ring, "email" if number is None else "sms", address)
-        charges = [recipient_charge(self._rules, lane, hashed, is_text=number is not None) for lane in limit.LANES]
-        guard: dict[bytes, str] = {}
-        if number is not None:
-            _, near, wide = keys_of(traits_of(ring, number, hashed))
-            guard = {near: "block", wide: "range", country_key(number.country): "country"}
-        return _Named(
-            recipient.mask(address),
-            {charge.key: (lane, charge) for lane, charge in zip(_LANES, charges, strict=True)},
-            {limit.guesses_key(lane, app.id, hashed): _LANES[lane] for lane in limit.LANES},
-            guard,
-        )
+        guesses = [limit.guesses_key(lane, app.id, hashed) for lane in limit.LANES]
+        if number is None:
+            sends = [recipient_charge(self._rules, lane, hashed) for lane in limit.LANES]
+            return _Named(recipient.mask(address), sends, None, guesses, {})
+        own, near, wide = keys_of(traits_of(ring, number, hashed))
+        sends = [Charge(own, recipient_rates(self._rules, is_text=True))] * len(limit.LANES)
+        guard = {near: "block", wide: "range", country_key(number.country): "country"}
+        return _Named(recipient.mask(address), sends, own, guesses, guard)
 
     def _guesses(self, lane: str, guesses: limit.Guesses, now: Instant) -> Shown:
         wait = limit.guess_wait(guesses.log, self._rules.limits.wrong_guesses, now)

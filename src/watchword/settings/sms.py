@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
-from watchword.core.guard import MODES, Budget, GuardRules
+from watchword.core.budget import Budget
+from watchword.core.guard import MODES, GuardRules
 from watchword.core.policy import PROFILES, Profile
 from watchword.core.sms import ALTERNATIVES, MILLIONTHS, PROVIDERS, SmsRules
 from watchword.core.text import is_host
