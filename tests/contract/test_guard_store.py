@@ -21,7 +21,7 @@ from watchword.core.limit import Rate
 from watchword.core.magic_link import page_proof
 from watchword.core.policy import SmsLimits
 from watchword.core.report import of_provider
-from watchword.errors import BlockedError, RateLimitedError, UnknownError
+from watchword.errors import BlockedError, ChallengeError, RateLimitedError, UnknownError
 from watchword.flows.verification import Request
 from watchword.ports_limit import BucketKeys
 
@@ -97,6 +97,29 @@ def test_of_many_sends_at_once_with_one_piece_of_work_one_goes_out(store: str, t
             assert told == {"PageSeen": 1, "ChallengeError": AT_ONCE - 1}
             assert await world.courier.drain() == 1
             assert (await world.store.find(world.app.id, raw))[0].sends == 1
+
+    run(journey())
+
+
+@every_store
+def test_what_was_held_for_work_pays_into_its_numbers_bucket_once(store: str, tmp_path: Path) -> None:
+    async def journey() -> None:
+        rules = working()
+        rules = rules._replace(sms_limits=rules.sms_limits._replace(number_sends=(Rate(1, HOUR),)))
+        async with a_world(store, tmp_path, rules) as world:
+            await block_the_country(world)
+            shown = await ask(world)
+            assert shown.ticket is not None
+            raw, proof = shown.verification.id, page_proof(shown.ticket)
+            with pytest.raises(RateLimitedError):
+                await ask(world)
+            with pytest.raises(ChallengeError):
+                await world.magic_links.resend(raw, proof, "192.0.2.1")
+            done = solve(await world.magic_links.challenge(raw, proof, "192.0.2.1"))
+            await world.magic_links.resend(raw, proof, "192.0.2.1", done)
+            assert await world.courier.drain() == 1
+            with pytest.raises(RateLimitedError):
+                await ask(world)
 
     run(journey())
 

@@ -50,16 +50,16 @@ class Found(NamedTuple):
     number: bytes
     block: bytes
     whole: bytes
-    known: Known  # as it is once it has paid
+    known: Known  # as it is when it has paid
     wide: Line
     wait: Span
 
 
-def find(tables: GuardTables, plan: Plan, now: Instant) -> Found:
-    """Read what lies side by side, and have the number pay."""
+def find(tables: GuardTables, plan: Plan, now: Instant, *, held: bool) -> Found:
+    """Read what lies side by side, and have the number pay, unless it has because its message was ``held``."""
     number, block, whole = guard.keys_of(plan.traits)
     known, wide = tables.guard.get((number, whole))
-    known, wait = guard.charge(known, plan, now)
+    known, wait = (known, 0) if held else guard.charge(known, plan, now)
     return Found(number, block, whole, known, wide, wait)
 
 
@@ -83,7 +83,7 @@ def admit(tables: GuardTables, plan: Plan, found: Found, now: Instant) -> Admiss
     if verdict.decision == "challenge":
         if not plan.holds:
             raise ChallengeError
-        return Admission(verdict, own)  # the rest pays when it goes out
+        return Admission(verdict, own)  # all else pays when it goes out
     written = {**own, **changed, whole: rows.wide}
     if rows.near is not None:
         written[block] = rows.near

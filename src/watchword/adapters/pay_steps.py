@@ -37,16 +37,20 @@ class Paid(msgspec.Struct, frozen=True):
     quiet: bool
 
 
-def pay(tables: PayTables, charges: Sequence[Charge], plan: Plan | None, now: Instant) -> Paid:
-    """Charge every bucket and, where a message costs money, what the guard keeps: all of it or nothing."""
-    bill = _charge(tables, charges, now)
+def pay(tables: PayTables, charges: Sequence[Charge], plan: Plan | None, now: Instant, *, held: bool = False) -> Paid:
+    """Charge every bucket and, where a message costs money, what the guard keeps: all of it or nothing.
+
+    What was ``held`` has paid for this send when it was made, but for what the guard has of more than its number.
+    """
+    bill = _charge(tables, () if held else charges, now)
     if plan is None:
         _demand_no_wait(bill.longest, now)
         admission = None
     else:
-        found = guard_steps.find(tables, plan, now)
+        found = guard_steps.find(tables, plan, now, held=held)
         _demand_no_wait(max(bill.longest, found.wait), now)
-        bill.paid.append((found.known.sends[plan.passes], plan.terms.number))
+        if not held:
+            bill.paid.append((found.known.sends[plan.passes], plan.terms.number))
         admission = guard_steps.admit(tables, plan, found, now)
     for key, arrivals in bill.charged:
         tables.set_arrivals(key, arrivals)

@@ -276,8 +276,8 @@ def resend(  # noqa: PLR0913 - as the port's, and one for those who charge elsew
     if answer is Resend.EARLY:
         raise RateLimitedError(retry_after=seconds_until(verification.resend_at, now))
     _refuse_closed(tables, verification, guesses)
-    # What was held has paid for its first send when it was made, but for what the guard counts.
-    paid = pay_steps.pay(tables, charges if verification.sends else (), plan and plan.after(verification.sends), now)
+    plan = plan and plan.after(verification.sends)
+    paid = pay_steps.pay(tables, charges, plan, now, held=verification.is_held)
     for delivery in tables.deliveries(raw):
         if delivery.due_at is not None and not delivery.handed_over:
             tables.put_delivery(settled(delivery, DeliveryStatus.SUPERSEDED, now, reason=delivery.reason))

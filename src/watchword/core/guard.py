@@ -232,7 +232,7 @@ def country_key(country: str) -> bytes:
 
 
 def charge(known: Known, plan: Plan, now: Instant) -> tuple[Known, Span]:
-    """A number's row once it has paid for a send in its lane; or as it was, and for how long that is refused."""
+    """A number's row when it has paid for a send in its lane, and 0; or what it is, and for how long that is refused."""
     anybody, proven = known.sends
     if plan.passes:
         proven, wait = limit.send(proven, plan.terms.number, now)
@@ -244,7 +244,7 @@ def charge(known: Known, plan: Plan, now: Instant) -> tuple[Known, Span]:
 def decide(plan: Plan, rows: Rows, now: Instant, *, wait: Span = 0) -> tuple[Verdict, Rows]:
     """Decide a send. What does not go out leaves the rows as they are; anything else gives those that become of it.
 
-    ``wait`` is for how long a bucket refuses that is in none of the rows.
+    ``rows.known`` has paid; ``wait`` is for how long a bucket refuses that is in none of the rows.
     """
     near, wide, joint = rows.near, rows.wide, rows.joint
     near_paid = wide_paid = None

@@ -28,7 +28,7 @@ NONE = Particulars()
 
 def write(address: str, redirect_uri: str = "", state: str = "", device: str = "", action: str = "") -> bytes:
     """What is sealed. Nothing but an action, the sentence of an operator, may hold a NUL, so it stands last."""
-    if not (redirect_uri or action):
+    if not (redirect_uri or state or device or action):
         return address.encode()
     return f"{address}\0{redirect_uri}\0{state}\0{device}\0{action}".encode()
 
