@@ -296,8 +296,8 @@ Of a create by text over HTTP with mail's limits alone, which reads the number, 
 **{verdicts[2]}.**
 A create by mail pays nothing for the guard: its recipient's bucket is all that mail needs. A text into a calm range
 reads and writes two rows that lie side by side, its number's with its bucket and its range's, and shares three more
-with all texts of its batch. Reading the number slows what asks, so
-that batches become smaller and the scribe takes more a create: that is in what reading costs, and not in the guard's.
+with all texts of its batch. Reading the number slows what asks, so that batches become smaller and the scribe takes
+more a create: that is in what reading costs, and not in the guard's.
 Beside the price of a text, some cents, {added:.0f} µs are nothing."""
 
 

@@ -232,7 +232,7 @@ def country_key(country: str) -> bytes:
 
 
 def charge(known: Known, plan: Plan, now: Instant) -> tuple[Known, Span]:
-    """A number's row when it has paid for a send in its lane, and 0; or what it is, and for how long that is refused."""
+    """A number's row when it has paid for a send in its lane, and 0; or as it is, and for how long that is refused."""
     anybody, proven = known.sends
     if plan.passes:
         proven, wait = limit.send(proven, plan.terms.number, now)
