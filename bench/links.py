@@ -136,14 +136,14 @@ def cycles(speaker: Speaker) -> Iterator[tuple[str, Callable[[], Script]]]:
     yield CYCLE, lambda: Cycle(speaker)
 
 
-def pairs(speaker: Speaker, *, first: bool) -> Iterator[tuple[str, Callable[[], Script]]]:
-    """Creating with a link held against creating without one; ``first`` tells which of them begins, and ends.
+def pairs(speaker: Speaker, *, linked_first: bool) -> Iterator[tuple[str, Callable[[], Script]]]:
+    """Creating with a link held against creating without one, which begins and ends, or the other way about.
 
     What comes later meets more rows, so each stands before the other and after it. And what begins meets a server that
     has rested: the same held against itself was found 1 to 2 % slower in the middle. So both have to begin equally
     often.
     """
-    for linked in (first, not first, not first, first):
+    for linked in (linked_first, not linked_first, not linked_first, linked_first):
         yield (LINKED if linked else ALONE), partial(CreateLinked, speaker, linked=linked)
 
 

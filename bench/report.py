@@ -46,7 +46,7 @@ HOW = """\
   is acknowledged, which erases it. Each of the four is a request. The generator seals one text at its start.
 - **A link** is asked for with the code, continued by a stranger who proves that they have it, and exchanged by the app
   with the verifier. Each of the three is a request. What it adds to a create is measured between loads that say the
-  same of the requester: a round is one without a link, two with one, and one without. The figure is over all rounds.
+  same of the requester: one without a link, two with one, and one without, and in the next round the other way about.
 - **Everything is on**: API keys, limits (each request has a recipient and a `requester.ip` of its own, so every bucket
   is looked up and written), the address sealed, the outbox row written, metrics counted, the access log written to a
   file, SQLite with `synchronous=FULL`. One worker with its scribe, the process that writes the file where there are two

@@ -34,7 +34,7 @@ _DIGITS = 6
 _UNDER_WAY: Span = 5 * SECOND  # that a request may take
 _TEXT = {"type": "text", "text": "correct horse battery staple"}
 
-PAIRS = ("pairs", "pairs, the other first")
+PAIRS = ("pairs", "pairs, linked first")
 SECRETS = "secret: create, parameters, claim, ack"
 
 Scenario = Callable[[Job], Iterator[tuple[str, Callable[[], "Script"]]]]
@@ -307,8 +307,8 @@ def _links(job: Job) -> Iterator[tuple[str, Callable[[], Script]]]:
     yield from links.cycles(Speaker(job))
 
 
-def _pairs(job: Job, *, first: bool) -> Iterator[tuple[str, Callable[[], Script]]]:
-    yield from links.pairs(Speaker(job), first=first)
+def _pairs(job: Job, *, linked_first: bool) -> Iterator[tuple[str, Callable[[], Script]]]:
+    yield from links.pairs(Speaker(job), linked_first=linked_first)
 
 
 def _linked(job: Job) -> Iterator[tuple[str, Callable[[], Script]]]:
@@ -323,7 +323,7 @@ SCENARIOS: dict[str, Scenario] = {
     "single": _single,
     "authenticator": _authenticator,
     "links": _links,
-    PAIRS[0]: partial(_pairs, first=False),
-    PAIRS[1]: partial(_pairs, first=True),
+    PAIRS[0]: partial(_pairs, linked_first=False),
+    PAIRS[1]: partial(_pairs, linked_first=True),
     "linked": _linked,
 }

@@ -25,7 +25,7 @@ class Buckets(NamedTuple):
 
 
 class BucketKeys(NamedTuple):
-    """Keys of buckets, by their kind."""
+    """Keys of buckets, by their kind. A number's buckets of sends are in its row of the ``guard``."""
 
     sends: Sequence[bytes]
     guesses: Sequence[bytes]
@@ -41,6 +41,8 @@ class LimitStore(Protocol):
 
     async def empty(self, keys: BucketKeys, *, now: Instant) -> None:
         """Empty them in one step: sends and budgets of guesses are as new, and breakers of the guard are.
+
+        When a number gave its last right code stays.
 
         A streak of wrong guesses stays: what closed a channel is opened by ``binding`` and by nobody's word. So does
         what was spent.

@@ -15,18 +15,22 @@ import pytest
 from tests.contract.stores import a_world, run
 from tests.contract.test_guard_store import text
 from tests.support.postgres import the_server
-from tests.support.sms import WIDE_OPEN, ceiling, with_sms
-from watchword.adapters.guard_rows import GuardRow, HeldRows, idle_at
+from tests.support.sms import ANN, WIDE_OPEN, ceiling, with_sms
+from tests.support.world import a_keyring
+from watchword.adapters.guard_rows import GuardRow, HeldRows, fresh, idle_at
 from watchword.adapters.postgres import PostgresAddress, schema
 from watchword.adapters.sqlite import SqliteStore
 from watchword.adapters.sqlite.tables import SqliteTables
+from watchword.core import ids, recipient
 from watchword.core.breaker import BLOCKS, REMEMBERED, Line, send
 from watchword.core.budget import Budget, Spent, spend
 from watchword.core.calm import FRESH_RANGE
-from watchword.core.guard import Joint, joint_keys
+from watchword.core.guard import Joint, Known, joint_keys, keys_of
 from watchword.core.instant import DAY, HOUR, Instant
 from watchword.core.limit import FRESH, Rate
+from watchword.core.number import read_number
 from watchword.errors import StoreError
+from watchword.flows.guard import traits_of
 from watchword.flows.verification import Verifications
 
 
@@ -46,6 +50,21 @@ class Shelf:
         written: list[GuardRow] = list(rows)
         self.rows.update((key, state) for key, state, _ in written)
         self.idle.update((key, until) for key, _, until in written)
+
+
+def test_every_key_tells_what_its_row_is() -> None:
+    ring, number = a_keyring(), read_number(ANN)
+    own, near, wide = keys_of(traits_of(ring, number, recipient.lookup(ring, "sms", number.e164)))
+    country, app, everybody = joint_keys(number.country, bytes(ids.SIZE))
+    assert own.startswith(wide)
+    assert [Known, Line, Line, Line, Spent, Spent] == [
+        type(fresh(key)) for key in (own, near, wide, country, app, everybody)
+    ]
+    assert fresh(wide) is FRESH_RANGE
+
+
+def test_a_number_is_kept_for_as_long_as_it_says() -> None:
+    assert HOUR + 7 == idle_at(Known(0, ((HOUR + 7, 3), FRESH)), 5 * DAY)
 
 
 def test_a_row_is_read_once_and_written_at_the_end() -> None:

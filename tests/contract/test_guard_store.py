@@ -39,6 +39,12 @@ async def text(world: World, number: int, **more: object) -> str:
     return "sent"
 
 
+async def last_sent(world: World) -> bytes:
+    """Have texts leave. The verification of the last one."""
+    await world.courier.drain()
+    return (await world.store.recent(1))[0][0].id
+
+
 @every_store
 def test_many_sends_at_once_never_cost_more_than_the_budget(store: str, tmp_path: Path) -> None:
     async def journey() -> None:
@@ -144,8 +150,7 @@ def test_a_right_code_is_counted_once_however_many_checks_come(store: str, tmp_p
         async with a_world(store, tmp_path, with_sms(limits=WIDE_OPEN)) as world:
             for number in range(breaker.NEIGHBOURS - 1):
                 assert await text(world, number) == "sent"
-            await world.courier.drain()
-            raw = (await world.store.recent(1))[0][0].id
+            raw = await last_sent(world)
             code = world.outbox.last_code
             await asyncio.gather(*(world.check(raw, code) for _ in range(AT_ONCE)), return_exceptions=True)
             assert await text(world, 100) == "sent"
@@ -160,8 +165,7 @@ def test_a_right_code_refills_nothing_of_its_number_and_what_follows_takes_no_tr
         limits = WIDE_OPEN._replace(number_sends=(Rate(3, HOUR),))
         async with a_world(store, tmp_path, with_sms(limits=limits)) as world:
             assert await text(world, 0) == "sent"
-            await world.courier.drain()
-            raw = (await world.store.recent(1))[0][0].id
+            raw = await last_sent(world)
             await asyncio.gather(world.check(raw, world.outbox.last_code), text(world, 0))
             for number in range(1, breaker.NEIGHBOURS + 1):
                 assert await text(world, number) == "sent"
@@ -179,8 +183,7 @@ def test_a_number_that_is_emptied_is_sent_to_again_and_keeps_its_trust(store: st
         limits = WIDE_OPEN._replace(number_sends=(Rate(1, HOUR),))
         async with a_world(store, tmp_path, with_sms(limits=limits)) as world:
             assert await text(world, 0) == "sent"
-            await world.courier.drain()
-            raw = (await world.store.recent(1))[0][0].id
+            raw = await last_sent(world)
             await world.check(raw, world.outbox.last_code)
             for number in range(1, breaker.NEIGHBOURS + 1):
                 assert await text(world, number) == "sent"
@@ -189,6 +192,24 @@ def test_a_number_that_is_emptied_is_sent_to_again_and_keeps_its_trust(store: st
             await world.store.empty(BucketKeys((), (), (own,)), now=world.clock.now())
             assert await text(world, 99) == "neighbours"
             assert await text(world, 0) == "sent"
+
+    run(journey())
+
+
+@every_store
+def test_a_purge_gives_back_neither_a_numbers_limit_nor_its_trust(store: str, tmp_path: Path) -> None:
+    async def journey() -> None:
+        limits = WIDE_OPEN._replace(number_sends=(Rate(2, 2 * DAY),))
+        async with a_world(store, tmp_path, with_sms(limits=limits)) as world:
+            assert await text(world, 0) == "sent"
+            await world.store.purge(made_before=0, now=world.clock.now() + 23 * HOUR, step=100)
+            assert [await text(world, 0) for _ in range(2)] == ["sent", "limited"]
+            await world.check(await last_sent(world), world.outbox.last_code)
+            await world.store.purge(made_before=0, now=world.clock.now() + 89 * DAY, step=100)
+            world.clock.move(2 * DAY)
+            for number in range(1, breaker.NEIGHBOURS + 1):
+                assert await text(world, number) == "sent"
+            assert [await text(world, number) for number in (99, 0)] == ["neighbours", "sent"]
 
     run(journey())
 
@@ -277,8 +298,7 @@ def test_a_range_is_counted_in_more_blocks_than_were_sent_to_lately(store: str, 
     async def journey() -> None:
         async with a_world(store, tmp_path, with_sms(limits=WIDE_OPEN)) as world:
             assert await text(world, 0) == "sent"
-            await world.courier.drain()
-            raw = (await world.store.recent(1))[0][0].id
+            raw = await last_sent(world)
             world.clock.move(4 * MINUTE)
             await world.check(raw, world.outbox.last_code)
             world.clock.move(DAY)

@@ -7,7 +7,6 @@ import pytest
 
 from tests.support.sms import ceiling, terms
 from tests.support.world import START
-from watchword.adapters.guard_rows import fresh
 from watchword.core import breaker, guard
 from watchword.core.breaker import BLOCKS, ENOUGH, NEIGHBOURS, Line
 from watchword.core.budget import Budget, Spent
@@ -226,13 +225,6 @@ def test_a_send_is_paid_for_in_its_own_lane_and_what_is_refused_is_not() -> None
     assert guard.charge(paid, asked, START) == (paid, HOUR)
     both, wait = guard.charge(paid, msgspec.structs.replace(asked, passes=True), START)
     assert (both, wait) == (Known(7, ((START + HOUR, 0), (START + HOUR, 0))), 0)
-
-
-def test_the_key_of_a_number_begins_with_that_of_its_range() -> None:
-    number, _, whole = guard.keys_of(Traits(bytes(16), bytes(14), b"w" * 16, "DE", 1))
-    assert number.startswith(whole)
-    assert isinstance(fresh(number), Known)
-    assert isinstance(fresh(whole), Line)
 
 
 def test_traits_are_read_back_as_they_were_written() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.world import a_keyring
-from watchword.core import ids, magic_link, particulars, passcode
+from watchword.core import ids, magic_link, passcode
 from watchword.core.handoff import Kind, write_handoff
 from watchword.core.magic_link import LinkWanted
 from watchword.core.particulars import Particulars
@@ -81,21 +81,3 @@ def test_a_state_that_no_address_carries_is_refused(state: str) -> None:
     with pytest.raises(InvalidInputError) as caught:
         magic_link.read_wanted(LinkWanted("https://shop.example/in", state, "", "S256"), ["https://shop.example/in"])
     assert "link.state" == caught.value.field
-
-
-@pytest.mark.parametrize(
-    "facts",
-    [
-        (),
-        ("https://shop.example/in", "", "", ""),
-        ("https://shop.example/in", "state", "Firefox on Windows", "Send EUR 1 to Zo\u00eb"),
-        ("", "", "", "what an operator wrote,\0 whatever it is"),
-    ],
-)
-def test_particulars_are_read_as_they_were_written(facts: tuple[str, ...]) -> None:
-    kept = particulars.read(particulars.write("z\u00f6e@example.com", *facts))
-    assert ("z\u00f6e@example.com", Particulars(*facts)) == kept
-
-
-def test_an_address_alone_is_sealed_as_it_is() -> None:
-    assert b"ann@example.com" == particulars.write("ann@example.com")

@@ -66,6 +66,12 @@ async def test_a_code_that_was_texted_is_accepted_once(world: World) -> None:
     assert (await world.check(raw, code, to="+49 151 23456789", purpose="login")).status is Status.APPROVED
 
 
+@journey(with_sms(limits=SmsLimits()))
+async def test_what_a_number_takes_still_is_told_by_its_lane(world: World) -> None:
+    lefts = [(await text(world, known_device=known)).left for known in (False, False, True, False)]
+    assert [2, 1, 2, 0] == [left.left.more for left in lefts if left is not None]
+
+
 @journey(with_sms())
 async def test_a_code_for_another_number_is_not_accepted(world: World) -> None:
     raw, code = await texted(world)

@@ -55,11 +55,11 @@ class Found(NamedTuple):
     wait: Span
 
 
-def find(tables: GuardTables, plan: Plan, now: Instant, *, held: bool) -> Found:
-    """Read what lies side by side, and have the number pay, unless it has because its message was ``held``."""
+def find(tables: GuardTables, plan: Plan, now: Instant, *, has_paid: bool) -> Found:
+    """Read what lies side by side, and have the number pay, unless it ``has_paid`` for this send."""
     number, block, whole = guard.keys_of(plan.traits)
     known, wide = tables.guard.get((number, whole))
-    known, wait = (known, 0) if held else guard.charge(known, plan, now)
+    known, wait = (known, 0) if has_paid else guard.charge(known, plan, now)
     return Found(number, block, whole, known, wide, wait)
 
 

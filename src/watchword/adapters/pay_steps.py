@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from watchword.adapters import guard_steps
+from watchword.adapters.guard_steps import Admission
 from watchword.core import limit
 from watchword.core.guard import ALLOWED, Plan, Verdict
 from watchword.core.instant import Instant, Span, seconds_until
@@ -30,53 +31,61 @@ class PayTables(guard_steps.GuardTables, Protocol):
 
 
 class Paid(msgspec.Struct, frozen=True):
-    """What a send came to. ``left`` is what the buckets of any send take still; of the guard's nobody is told."""
+    """What a send came to.
+
+    ``left`` is what is told of its buckets: those of any send, and its number's. Of the guard's others nobody is told.
+    """
 
     verdict: Verdict
     left: limit.Left | None
     quiet: bool
 
 
-def pay(tables: PayTables, charges: Sequence[Charge], plan: Plan | None, now: Instant, *, held: bool = False) -> Paid:
-    """Charge every bucket and, where a message costs money, what the guard keeps: all of it or nothing.
-
-    What was ``held`` has paid for this send when it was made, but for what the guard has of more than its number.
-    """
-    bill = _charge(tables, () if held else charges, now)
-    if plan is None:
-        _demand_no_wait(bill.longest, now)
-        admission = None
-    else:
-        found = guard_steps.find(tables, plan, now, held=held)
-        _demand_no_wait(max(bill.longest, found.wait), now)
-        if not held:
-            bill.paid.append((found.known.sends[plan.passes], plan.terms.number))
-        admission = guard_steps.admit(tables, plan, found, now)
-    for key, arrivals in bill.charged:
-        tables.set_arrivals(key, arrivals)
-    left = limit.left(bill.paid, now)
-    if admission is None:
-        return Paid(ALLOWED, left, bill.quieted)
-    for key, arrivals in admission.charged:
-        tables.set_arrivals(key, arrivals)
-    tables.guard.put(admission.rows, now)
-    if admission.joint is not None:
-        tables.guard.put_joint(*admission.joint, now)
-    return Paid(admission.verdict, left, bill.quieted)
-
-
 class _Bill(NamedTuple):
-    """What buckets become by their keys, what they hold by the rates that refuse; for how long one does at the most."""
+    """What buckets become by their keys, and what they then hold, by the rates that refuse.
+
+    ``longest`` is for how long one of them refuses, ``quieted`` whether a day was spent quietly.
+    """
 
     charged: list[tuple[bytes, Arrivals]]
-    paid: list[tuple[Arrivals, tuple[limit.Rate, ...]]]
+    held: list[tuple[Arrivals, tuple[limit.Rate, ...]]]
     longest: Span
     quieted: bool
 
 
+_UNGUARDED = Admission(ALLOWED)
+
+
+def pay(
+    tables: PayTables, charges: Sequence[Charge], plan: Plan | None, now: Instant, *, has_paid: bool = False
+) -> Paid:
+    """Charge every bucket and, where a message costs money, what the guard keeps: all of it or nothing.
+
+    What was held until work was done ``has_paid`` when it was made, into its number's bucket and all but the guard's.
+    """
+    charged, held, longest, quieted = _charge(tables, () if has_paid else charges, now)
+    admission = _UNGUARDED
+    if plan is not None:
+        found = guard_steps.find(tables, plan, now, has_paid=has_paid)
+        longest = max(longest, found.wait)
+        if not longest:
+            admission = guard_steps.admit(tables, plan, found, now)
+        if not has_paid:
+            held.append((found.known.sends[plan.passes], plan.terms.number))
+    if longest:
+        raise RateLimitedError(retry_after=seconds_until(now + longest, now))
+    for key, arrivals in (*charged, *admission.charged):
+        tables.set_arrivals(key, arrivals)
+    if admission.rows:
+        tables.guard.put(admission.rows, now)
+    if admission.joint is not None:
+        tables.guard.put_joint(*admission.joint, now)
+    return Paid(admission.verdict, limit.left(held, now), quieted)
+
+
 def _charge(tables: PayTables, charges: Sequence[Charge], now: Instant) -> _Bill:
     """Work out every bucket before any is written, so that one which refuses leaves the others uncharged."""
-    charged, paid = [], []
+    charged, held = [], []
     longest, quieted = 0, False
     for charge in charges:
         before = tables.arrivals(charge.key)
@@ -86,10 +95,5 @@ def _charge(tables: PayTables, charges: Sequence[Charge], now: Instant) -> _Bill
             quieted = True
         longest = max(longest, wait)
         charged.append((charge.key, arrivals))
-        paid.append((arrivals, charge.loud))
-    return _Bill(charged, paid, longest, quieted)
-
-
-def _demand_no_wait(longest: Span, now: Instant) -> None:
-    if longest:
-        raise RateLimitedError(retry_after=seconds_until(now + longest, now))
+        held.append((arrivals, charge.loud))
+    return _Bill(charged, held, longest, quieted)

@@ -277,7 +277,7 @@ def resend(  # noqa: PLR0913 - as the port's, and one for those who charge elsew
         raise RateLimitedError(retry_after=seconds_until(verification.resend_at, now))
     _refuse_closed(tables, verification, guesses)
     plan = plan and plan.after(verification.sends)
-    paid = pay_steps.pay(tables, charges, plan, now, held=verification.is_held)
+    paid = pay_steps.pay(tables, charges, plan, now, has_paid=verification.is_held)
     for delivery in tables.deliveries(raw):
         if delivery.due_at is not None and not delivery.handed_over:
             tables.put_delivery(settled(delivery, DeliveryStatus.SUPERSEDED, now, reason=delivery.reason))

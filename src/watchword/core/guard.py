@@ -1,12 +1,12 @@
 """The fraud guard: whether a message that costs money goes out, decided before anybody is paid.
 
 SMS pumping asks for codes to numbers that somebody earns by, and never types them. So the guard watches, for ranges of
-numbers and for countries, how many sends were followed by a right code; counts money; and keeps ranges, sources, apps
-and all together within sliding buckets.
+numbers and for countries, how many sends were followed by a right code; counts money; and keeps numbers, their
+ranges, sources, apps and all together within sliding buckets.
 
-Not handled here: breakers by themselves (``core/breaker.py``), ranges that need none yet (``core/calm.py``), which row
-is which number's (``flows/guard.py``), reading and writing them in one atomic step (``adapters/guard_steps.py``),
-money's unit (``core/sms.py``).
+Not handled here: breakers by themselves (``core/breaker.py``), ranges that need none yet (``core/calm.py``), budgets by
+themselves (``core/budget.py``), how a number is hashed (``flows/guard.py``), reading and writing rows in one atomic
+step (``adapters/guard_steps.py``), money's unit (``core/sms.py``).
 
 Rules:
 

@@ -37,7 +37,7 @@ _GUESSES = (b"g0", b"g1")
 
 
 def sends_key(lane: int, recipient: bytes) -> bytes:
-    """The bucket of sends to a recipient in a lane, whichever app sends."""
+    """The bucket of sends to a mailbox in a lane, whichever app sends. Those of a number are in ``guard.Known``."""
     return _SENDS[lane] + recipient
 
 

@@ -90,7 +90,7 @@ class SmsGuard:
             if isinstance(error, BlockedError):  # by what nobody is told of: no limit of the recipient's
                 self._record(Verdict("block", error.reason), country)
             else:
-                error.policy = told("sends", recipient_rates(rules, is_text=plan is not None))
+                error.policy = told("sends", _recipient_rates(rules, is_text=plan is not None))
             raise
         except ChallengeError:
             self._record(Verdict("challenge", "country"), country)
@@ -114,7 +114,7 @@ def sends_left(rules: Rules, verification: Verification, left: Left | None) -> A
     """What the app is told of a send that was charged."""
     if left is None:
         return None
-    return Allowance("sends", recipient_rates(rules, is_text=bool(verification.traits)), left)
+    return Allowance("sends", _recipient_rates(rules, is_text=bool(verification.traits)), left)
 
 
 def guesses_left(rules: Rules, guesses: Guesses, now: Instant) -> Allowance | None:
@@ -135,8 +135,7 @@ def recipient_charge(rules: Rules, lane: int, recipient: bytes) -> Charge:
     return Charge(sends_key(lane, recipient), rates, quiet)
 
 
-def recipient_rates(rules: Rules, *, is_text: bool) -> tuple[Rate, ...]:
-    """The rates of a number or of a mailbox, whose buckets of all apps are one."""
+def _recipient_rates(rules: Rules, *, is_text: bool) -> tuple[Rate, ...]:
     return rules.sms_limits.number_sends if is_text else rules.limits.recipient_sends
 
 

@@ -1,7 +1,7 @@
 """Limits for support: why somebody gets no code, and letting them have one again.
 
 Not handled here: who may do this (whoever may read the database and the key file), the buckets' arithmetic
-(``core/limit.py``, ``core/guard.py``).
+(``core/limit.py``, ``core/guard.py``, ``core/budget.py``).
 
 Rules: a recipient is named once and shown masked; every reset is recorded with who asked for it; budgets of
 money and countries are nobody's to reset, and a streak is ended by ``binding`` alone.
@@ -10,7 +10,6 @@ money and countries are nobody's to reset, and a streak is ended by ``binding`` 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import repeat
 from typing import NamedTuple
 
 from watchword.core import limit, recipient
@@ -22,7 +21,7 @@ from watchword.core.instant import Instant, seconds_until
 from watchword.core.limit import Charge
 from watchword.core.number import is_number, read_number
 from watchword.core.policy import Rules
-from watchword.flows.guard import recipient_charge, recipient_rates, traits_of
+from watchword.flows.guard import recipient_charge, traits_of
 from watchword.flows.keys import Keys
 from watchword.ports import Audit, Clock
 from watchword.ports_limit import BucketKeys, Buckets, LimitStore
@@ -58,20 +57,20 @@ class Budgeted(NamedTuple):
 
 class _Named(NamedTuple):
     masked: str
-    sends: list[Charge]  # by lane, as all of these; a number's are in its row of the guard
-    number: bytes | None
+    sends: list[Charge]  # by lane, as guesses are; of a number for their rates alone
+    row: bytes | None  # of the guard, in which a number's buckets of sends are
     guesses: list[bytes]
     guard: dict[bytes, str]
 
     def keys(self, guard: Iterable[bytes]) -> BucketKeys:
-        number = () if self.number is None else (self.number,)
-        sends = () if number else [charge.key for charge in self.sends]
-        return BucketKeys(sends, self.guesses, [*number, *guard])
+        if self.row is None:
+            return BucketKeys([charge.key for charge in self.sends], self.guesses, ())
+        return BucketKeys((), self.guesses, [self.row, *guard])
 
     def arrivals(self, found: Buckets) -> Sequence[limit.Arrivals]:
-        if self.number is None:
+        if self.row is None:
             return [found.sends[charge.key] for charge in self.sends]
-        known = found.guard.get(self.number)
+        known = found.guard.get(self.row)
         return known.sends if isinstance(known, Known) else Known().sends
 
 
@@ -99,7 +98,10 @@ class SupportDesk:
         found = await self._store.buckets(named.keys(named.guard))
         self._audit.record("support.shown", app=app.name, recipient=named.masked, by=by)
         return named.masked, [
-            *map(_sends, _LANES, named.sends, named.arrivals(found), repeat(now)),
+            *(
+                _sends(lane, charge, arrivals, now)
+                for lane, charge, arrivals in zip(_LANES, named.sends, named.arrivals(found), strict=True)
+            ),
             *(self._guesses(lane, found.guesses[key], now) for lane, key in zip(_LANES, named.guesses, strict=True)),
             *(
                 Shown(named.guard[key], _LANES[0], seconds_until(row.until, now))
@@ -152,7 +154,7 @@ class SupportDesk:
             sends = [recipient_charge(self._rules, lane, hashed) for lane in limit.LANES]
             return _Named(recipient.mask(address), sends, None, guesses, {})
         own, near, wide = keys_of(traits_of(ring, number, hashed))
-        sends = [Charge(own, recipient_rates(self._rules, is_text=True))] * len(limit.LANES)
+        sends = [Charge(own, self._rules.sms_limits.number_sends)] * len(limit.LANES)
         guard = {near: "block", wide: "range", country_key(number.country): "country"}
         return _Named(recipient.mask(address), sends, own, guesses, guard)
 
