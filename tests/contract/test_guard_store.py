@@ -19,7 +19,7 @@ from watchword.core.guard import keys_of, read_traits
 from watchword.core.instant import DAY, HOUR, MINUTE
 from watchword.core.limit import Rate
 from watchword.core.magic_link import page_proof
-from watchword.core.policy import SmsLimits
+from watchword.core.policy import Rules, SmsLimits
 from watchword.core.report import of_provider
 from watchword.errors import BlockedError, ChallengeError, RateLimitedError, UnknownError
 from watchword.flows.verification import Request
@@ -37,6 +37,18 @@ async def text(world: World, number: int, **more: object) -> str:
     except RateLimitedError:
         return "limited"
     return "sent"
+
+
+def a_number_takes(*rates: Rate) -> Rules:
+    """Rules by which nothing but a number's own bucket limits texts."""
+    return with_sms(limits=WIDE_OPEN._replace(number_sends=rates))
+
+
+async def have_neighbours_blocked(world: World) -> None:
+    """Text to as many neighbours of the first number as it takes. None of them answers."""
+    for number in range(1, breaker.NEIGHBOURS + 1):
+        assert await text(world, number) == "sent"
+    assert await text(world, 99) == "neighbours"
 
 
 async def last_sent(world: World) -> bytes:
@@ -162,14 +174,11 @@ def test_a_right_code_is_counted_once_however_many_checks_come(store: str, tmp_p
 @every_store
 def test_a_right_code_refills_nothing_of_its_number_and_what_follows_takes_no_trust(store: str, tmp_path: Path) -> None:
     async def journey() -> None:
-        limits = WIDE_OPEN._replace(number_sends=(Rate(3, HOUR),))
-        async with a_world(store, tmp_path, with_sms(limits=limits)) as world:
+        async with a_world(store, tmp_path, a_number_takes(Rate(3, HOUR))) as world:
             assert await text(world, 0) == "sent"
             raw = await last_sent(world)
             await asyncio.gather(world.check(raw, world.outbox.last_code), text(world, 0))
-            for number in range(1, breaker.NEIGHBOURS + 1):
-                assert await text(world, number) == "sent"
-            assert await text(world, 99) == "neighbours"
+            await have_neighbours_blocked(world)
             assert await text(world, 0) == "sent"
             assert await text(world, 0) == "limited"
             assert await text(world, 0, known_device=True) == "sent"
@@ -180,17 +189,14 @@ def test_a_right_code_refills_nothing_of_its_number_and_what_follows_takes_no_tr
 @every_store
 def test_a_number_that_is_emptied_is_sent_to_again_and_keeps_its_trust(store: str, tmp_path: Path) -> None:
     async def journey() -> None:
-        limits = WIDE_OPEN._replace(number_sends=(Rate(1, HOUR),))
-        async with a_world(store, tmp_path, with_sms(limits=limits)) as world:
+        async with a_world(store, tmp_path, a_number_takes(Rate(1, HOUR))) as world:
             assert await text(world, 0) == "sent"
             raw = await last_sent(world)
             await world.check(raw, world.outbox.last_code)
-            for number in range(1, breaker.NEIGHBOURS + 1):
-                assert await text(world, number) == "sent"
+            await have_neighbours_blocked(world)
             assert await text(world, 0) == "limited"
             own, *_ = keys_of(read_traits((await world.store.find(world.app.id, raw))[0].traits))
             await world.store.empty(BucketKeys((), (), (own,)), now=world.clock.now())
-            assert await text(world, 99) == "neighbours"
             assert await text(world, 0) == "sent"
 
     run(journey())
@@ -199,17 +205,15 @@ def test_a_number_that_is_emptied_is_sent_to_again_and_keeps_its_trust(store: st
 @every_store
 def test_a_purge_gives_back_neither_a_numbers_limit_nor_its_trust(store: str, tmp_path: Path) -> None:
     async def journey() -> None:
-        limits = WIDE_OPEN._replace(number_sends=(Rate(2, 2 * DAY),))
-        async with a_world(store, tmp_path, with_sms(limits=limits)) as world:
+        async with a_world(store, tmp_path, a_number_takes(Rate(2, 2 * DAY))) as world:
             assert await text(world, 0) == "sent"
             await world.store.purge(made_before=0, now=world.clock.now() + 23 * HOUR, step=100)
             assert [await text(world, 0) for _ in range(2)] == ["sent", "limited"]
             await world.check(await last_sent(world), world.outbox.last_code)
             await world.store.purge(made_before=0, now=world.clock.now() + 89 * DAY, step=100)
             world.clock.move(2 * DAY)
-            for number in range(1, breaker.NEIGHBOURS + 1):
-                assert await text(world, number) == "sent"
-            assert [await text(world, number) for number in (99, 0)] == ["neighbours", "sent"]
+            await have_neighbours_blocked(world)
+            assert await text(world, 0) == "sent"
 
     run(journey())
 
