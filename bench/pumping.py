@@ -310,6 +310,7 @@ def measured(rounds: int, creates: int, folder: Path) -> Costs:
 def over_http(rounds: int, seconds: float, folder: Path) -> float:
     """Microseconds of a server's CPU for a create by mail over 64 connections, the median of some rounds."""
     with server("watchword", folder) as service:
+        # Which kind begins is all the same: the other one is not looked at.
         rows = [row for _ in range(rounds) for row in load(service, PAIRS[0], 64, seconds)]
     return median(row.microseconds for row in rows if row.scenario == ALONE)
 

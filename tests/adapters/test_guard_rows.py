@@ -16,7 +16,7 @@ from tests.contract.stores import a_world, run
 from tests.contract.test_guard_store import text
 from tests.support.postgres import the_server
 from tests.support.sms import ANN, WIDE_OPEN, ceiling, with_sms
-from tests.support.world import a_keyring
+from tests.support.world import START, a_keyring
 from watchword.adapters.guard_rows import GuardRow, HeldRows, fresh, idle_at
 from watchword.adapters.postgres import PostgresAddress, schema
 from watchword.adapters.sqlite import SqliteStore
@@ -25,7 +25,7 @@ from watchword.core import ids, recipient
 from watchword.core.breaker import BLOCKS, REMEMBERED, Line, send
 from watchword.core.budget import Budget, Spent, spend
 from watchword.core.calm import FRESH_RANGE
-from watchword.core.guard import Joint, Known, joint_keys, keys_of
+from watchword.core.guard import TRUST, Joint, Known, joint_keys, keys_of
 from watchword.core.instant import DAY, HOUR, Instant
 from watchword.core.limit import FRESH, Rate
 from watchword.core.number import read_number
@@ -63,8 +63,18 @@ def test_every_key_tells_what_its_row_is() -> None:
     assert fresh(wide) is FRESH_RANGE
 
 
-def test_a_number_is_kept_for_as_long_as_it_says() -> None:
-    assert HOUR + 7 == idle_at(Known(0, ((HOUR + 7, 3), FRESH)), 5 * DAY)
+@pytest.mark.parametrize(
+    ("known", "at"),
+    [
+        (Known(), 0),
+        (Known(START), START + TRUST),
+        (Known(START, ((START + 100 * DAY, 0), (0, 0))), START + 100 * DAY),
+        (Known(0, ((5, 9), (7, 3))), 9),
+        (Known(0, ((0, 0), (7, 3))), 7),
+    ],
+)
+def test_a_number_is_kept_while_it_is_trusted_and_while_it_pays(known: Known, at: Instant) -> None:
+    assert at == idle_at(known, HOUR)
 
 
 def test_a_row_is_read_once_and_written_at_the_end() -> None:

@@ -203,20 +203,6 @@ def test_a_budget_is_a_ceiling_while_the_guard_only_monitors(whose: str) -> None
     assert after is rows
 
 
-@pytest.mark.parametrize(
-    ("known", "at"),
-    [
-        (Known(), 0),
-        (Known(START), START + TRUST),
-        (Known(START, ((START + 100 * DAY, 0), (0, 0))), START + 100 * DAY),
-        (Known(0, ((5, 9), (7, 3))), 9),
-        (Known(0, ((0, 0), (7, 3))), 7),
-    ],
-)
-def test_a_number_is_kept_while_it_is_trusted_and_while_it_pays(known: Known, at: Instant) -> None:
-    assert at == known.idle_at
-
-
 def test_a_send_is_paid_for_in_its_own_lane_and_what_is_refused_is_not() -> None:
     rates = Terms(GuardRules(), number=(Rate(1, HOUR),))
     asked = msgspec.structs.replace(plan(), kept_terms=write_terms(rates))

@@ -191,9 +191,9 @@ def test_a_line_that_is_cut_or_dead_makes_503s_for_as_long_and_no_longer(tmp_pat
                 line.lose_answer_to(b"COMMIT")
                 await goes_on(crowd)
                 assert lost == line.lost
-                if lost >= 5 and crowd.refused["store_unavailable"] > told:
+                if lost >= 5 and crowd.refused["store_unavailable"] >= told + 5:  # for some only a courier waits
                     break
-            assert crowd.refused["store_unavailable"] > told  # for some answers only a courier waits
+            assert crowd.refused["store_unavailable"] >= told + 5
 
     asyncio.run(journey())
 

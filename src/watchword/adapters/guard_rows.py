@@ -228,8 +228,11 @@ def _row(key: bytes, state: State, now: Instant) -> GuardRow:
 
 def idle_at(state: State, now: Instant) -> Instant:
     """From when on a row that changed now decides nothing, so that it may go."""
-    if not isinstance(state, Line):
-        return state.idle_at if isinstance(state, Known) else now + 31 * DAY
+    if isinstance(state, Known):
+        trusted_until = state.verified_at + TRUST if state.verified_at else 0
+        return max(trusted_until, *state.sends[0], *state.sends[1])
+    if isinstance(state, Spent):
+        return now + 31 * DAY
     # What is counted outlives the figures of all its blocks, or a range would be calm while one of them is blocked.
     idle = now + (REMEMBERED if state.calm is not None else BLOCKS[-1] + REMEMBERED)
     if state.good_at:

@@ -42,13 +42,13 @@ class Paid(msgspec.Struct, frozen=True):
 
 
 class _Bill(NamedTuple):
-    """What buckets become by their keys, and what they then hold, by the rates that refuse.
+    """What buckets become: by their keys, and by the rates that refuse, of which an app is ``told``.
 
     ``longest`` is for how long one of them refuses, ``quieted`` whether a day was spent quietly.
     """
 
     charged: list[tuple[bytes, Arrivals]]
-    held: list[tuple[Arrivals, tuple[limit.Rate, ...]]]
+    told: list[tuple[Arrivals, tuple[limit.Rate, ...]]]
     longest: Span
     quieted: bool
 
@@ -63,7 +63,7 @@ def pay(
 
     What was held until work was done ``has_paid`` when it was made, into its number's bucket and all but the guard's.
     """
-    charged, held, longest, quieted = _charge(tables, () if has_paid else charges, now)
+    charged, told, longest, quieted = _charge(tables, () if has_paid else charges, now)
     admission = _UNGUARDED
     if plan is not None:
         found = guard_steps.find(tables, plan, now, has_paid=has_paid)
@@ -71,7 +71,7 @@ def pay(
         if not longest:
             admission = guard_steps.admit(tables, plan, found, now)
         if not has_paid:
-            held.append((found.known.sends[plan.passes], plan.terms.number))
+            told.append((found.known.sends[plan.passes], plan.terms.number))
     if longest:
         raise RateLimitedError(retry_after=seconds_until(now + longest, now))
     for key, arrivals in (*charged, *admission.charged):
@@ -80,12 +80,12 @@ def pay(
         tables.guard.put(admission.rows, now)
     if admission.joint is not None:
         tables.guard.put_joint(*admission.joint, now)
-    return Paid(admission.verdict, limit.left(held, now), quieted)
+    return Paid(admission.verdict, limit.left(told, now), quieted)
 
 
 def _charge(tables: PayTables, charges: Sequence[Charge], now: Instant) -> _Bill:
     """Work out every bucket before any is written, so that one which refuses leaves the others uncharged."""
-    charged, held = [], []
+    charged, told = [], []
     longest, quieted = 0, False
     for charge in charges:
         before = tables.arrivals(charge.key)
@@ -95,5 +95,5 @@ def _charge(tables: PayTables, charges: Sequence[Charge], now: Instant) -> _Bill
             quieted = True
         longest = max(longest, wait)
         charged.append((charge.key, arrivals))
-        held.append((arrivals, charge.loud))
-    return _Bill(charged, held, longest, quieted)
+        told.append((arrivals, charge.loud))
+    return _Bill(charged, told, longest, quieted)

@@ -123,12 +123,6 @@ class Known(msgspec.Struct, frozen=True, array_like=True):
     verified_at: Instant = 0
     sends: tuple[Arrivals, Arrivals] = (FRESH, FRESH)
 
-    @property
-    def idle_at(self) -> Instant:
-        """From when on all of it decides nothing."""
-        trusted = self.verified_at + TRUST if self.verified_at else 0
-        return max(trusted, *self.sends[0], *self.sends[1])
-
 
 class Plan(msgspec.Struct, frozen=True, array_like=True):
     """A send that is asked for. ``passes`` is for a device that proved itself.

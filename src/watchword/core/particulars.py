@@ -23,9 +23,6 @@ class Particulars(msgspec.Struct, frozen=True):
         return "Particulars()"
 
 
-NONE = Particulars()
-
-
 def write(address: str, redirect_uri: str = "", state: str = "", device: str = "", action: str = "") -> bytes:
     """What is sealed. Nothing but an action, the sentence of an operator, may hold a NUL, so it stands last."""
     if not (redirect_uri or state or device or action):
@@ -36,4 +33,4 @@ def write(address: str, redirect_uri: str = "", state: str = "", device: str = "
 def read(text: bytes) -> tuple[str, Particulars]:
     """The address, and the rest of what was sealed."""
     address, separator, rest = text.decode().partition("\0")
-    return address, Particulars(*rest.split("\0", 3)) if separator else NONE
+    return address, Particulars(*rest.split("\0", 3)) if separator else Particulars()
