@@ -143,6 +143,20 @@ def test_nobody_reading_the_welcome_is_no_reason_to_end(tmp_path: Path) -> None:
     assert "BrokenPipe" not in (tmp_path / "serve.log").read_text()
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_signal_in_the_first_moment_that_it_listens_ends_it_as_any_other(tmp_path: Path, workers: int) -> None:
+    port = free_port()
+    command = [*COMMAND, "serve", "--bind", f"127.0.0.1:{port}", "--workers", str(workers)]
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment(), cwd=tmp_path
+    ) as process:
+        deadline = time.monotonic() + 60
+        while not listens(port):
+            assert time.monotonic() < deadline
+        process.terminate()
+        assert 0 == process.wait(60)
+
+
 def test_a_result_that_nobody_reads_is_told_by_the_exit_code_alone(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [*COMMAND, "app", "create", "Shop"],

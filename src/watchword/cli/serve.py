@@ -1,7 +1,6 @@
 """``watchword serve``: listen, run the service in this process or in several, say where it is.
 
-Not handled here: what runs (``bootstrap``), requests (``web/``), a socket and how many it has room for
-(``listening.py``).
+Not handled here: what runs (``bootstrap``), requests (``web/``), a socket and its room (``listening.py``).
 
 Rules:
 
@@ -126,7 +125,9 @@ class _Server(uvicorn.Server):
         self._leave = leave
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to listen, and say so."""
+        """Begin to listen, and say so. Not before signals are heard: who can connect takes it to be up."""
+        for listener in sockets or ():
+            listen(listener, *BIND)
         await super().startup(sockets)
         if self.started:
             self._ready()
@@ -173,7 +174,6 @@ def _serve_alone(
         loop.add_signal_handler(signal.SIGHUP, service.reload, rules)
         hangup.heard()
         try:
-            listen(listener, *BIND)
             await server.serve([listener])
         finally:
             await service.stop()
@@ -372,9 +372,7 @@ def _serve_together(
 ) -> None:
     bounds = bounds_of(settings)  # before the store and the loop ask for files
     asyncio.run(_try_out(settings, minted))
-    listen(listener, *BIND)
     listen_to_libraries(log, settings.log_level)
-    log.start()
 
     def check() -> None:
         settings = again.settings()
@@ -385,7 +383,9 @@ def _serve_together(
         worker = Worker(again, minted, Path(counts))
         config = server_config(worker, workers=workers, bounds=bounds)
         patient = server_config(replace(worker, patient=True), workers=workers, bounds=bounds)
-        supervisor = _Supervisor(config, patient, listener, greet, check, log)
+        supervisor = _Supervisor(config, patient, listener, greet, check, log)  # from here on signals are heard
+        listen(listener, *BIND)
+        log.start()
         hangup.heard()
         supervisor.run()
     log.close()
