@@ -1,13 +1,15 @@
-"""How many processors a process has, by what the kernel tells of its control group."""
+"""How many processors a process has, by what the kernel tells of its control group, and which it keeps to."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Set as AbstractSet
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from watchword.adapters.cores import cores
+from watchword.adapters.cores import cores, keep_to_later_half
 
 BOUND = len(os.sched_getaffinity(0))
 
@@ -74,3 +76,27 @@ def test_what_cannot_be_read_is_no_limit(write: Write, limit: str) -> None:
     write.limit("", "")
     (write.root / "sys/fs/cgroup/cpu.max").write_text(limit, encoding="latin-1")
     assert cores(write.root) == BOUND
+
+
+def kept(usable: AbstractSet[int]) -> set[int]:
+    """The processors of a thread that may use these, once it keeps to its half: of the kernel's, a process is one."""
+
+    def keep() -> set[int]:
+        os.sched_setaffinity(0, usable)
+        keep_to_later_half()
+        return os.sched_getaffinity(0)
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(keep).result()
+
+
+@pytest.mark.skipif(BOUND < 2, reason="there is nothing to halve")
+def test_a_process_keeps_to_the_later_half_of_what_it_may_use() -> None:
+    usable = sorted(os.sched_getaffinity(0))
+    assert set(usable[len(usable) // 2 :]) == kept(set(usable))
+    assert {usable[1]} == kept(set(usable[:2]))
+
+
+def test_a_process_with_one_processor_keeps_it() -> None:
+    one = {min(os.sched_getaffinity(0))}
+    assert one == kept(one)

@@ -15,7 +15,7 @@ from tests.contract.test_verification_store import UNLIMITED
 from tests.support.line import Line, a_line
 from tests.support.postgres import PostgresServer, a_server, the_server
 from tests.support.world import World, wrong
-from watchword.adapters.postgres import PostgresAddress, PostgresStore, lane, link, schema
+from watchword.adapters.postgres import PostgresAddress, PostgresStore, lane, link, pens, schema
 from watchword.adapters.postgres.lane import WRITING, Call
 from watchword.adapters.postgres.link import PATIENCE
 from watchword.adapters.postgres.tables import PostgresTables
@@ -45,11 +45,11 @@ async def a_world(url: str | None = None, *, waiting: int = 10_000) -> AsyncIter
 
 
 @asynccontextmanager
-async def a_world_on_a_line() -> AsyncIterator[tuple[World, Line, PostgresServer, str]]:
+async def a_world_on_a_line(options: str = "") -> AsyncIterator[tuple[World, Line, PostgresServer, str]]:
     """A world whose store is reached over a line that can fail, and the database behind it."""
     server = the_server()
     database = server.database()
-    async with a_line(server.port) as line, a_world(server.url(database, line.port)) as world:
+    async with a_line(server.port) as line, a_world(server.url(database, line.port) + options) as world:
         yield world, line, server, database
 
 
@@ -312,11 +312,16 @@ def test_a_dead_line_costs_its_patience_once_and_a_full_queue_says_so_at_once(mo
     run(journey())
 
 
-def test_a_check_whose_answer_was_lost_at_the_commit_stands_once() -> None:
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [("", b"pending"), ("&pgbouncer=true", b"COMMIT")],
+    ids=["what is written is told with its rows", "it locks, as behind a pooler, and says when it is over"],
+)
+def test_a_check_whose_answer_was_lost_at_the_commit_stands_once(options: str, words: bytes) -> None:
     async def journey() -> None:
-        async with a_world_on_a_line() as (world, line, server, database):
+        async with a_world_on_a_line(options) as (world, line, server, database):
             raw, code = await world.send()
-            line.lose_answer_to(b"COMMIT")
+            line.lose_answer_to(words)
             with pytest.raises(StoreError):
                 await world.check(raw, wrong(code))
             assert 1 == line.lost
@@ -328,9 +333,10 @@ def test_a_check_whose_answer_was_lost_at_the_commit_stands_once() -> None:
     run(journey())
 
 
-def test_a_check_that_never_reached_its_commit_counts_nothing() -> None:
+@pytest.mark.parametrize("options", ["", "&pgbouncer=true"])
+def test_a_check_that_never_reached_its_commit_counts_nothing(options: str) -> None:
     async def journey() -> None:
-        async with a_world_on_a_line() as (world, line, server, database):
+        async with a_world_on_a_line(options) as (world, line, server, database):
             raw, code = await world.send()
             line.lose_answer_to(b"verifications t SET")
             with pytest.raises(StoreError):
@@ -366,7 +372,9 @@ def test_whoever_stops_in_the_middle_of_a_transaction_holds_his_rows_for_seconds
 
 
 def test_while_somebody_holds_a_table_not_each_of_a_batch_waits_for_it_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lane, "WRITING", WRITING.replace("lock_timeout = '2s'", "lock_timeout = '20ms'"))
+    for module, name in ((lane, "WRITING"), (pens, "SESSION")):
+        settings = getattr(module, name).replace("lock_timeout = '2s'", "lock_timeout = '20ms'")
+        monkeypatch.setattr(module, name, settings)
     patiently, tries = lane.Lane._patiently, list[int]()
 
     async def counted(self: lane.Lane, calls: Sequence[Call], most: int) -> list[object]:

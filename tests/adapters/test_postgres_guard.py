@@ -32,8 +32,10 @@ def test_a_failure_while_its_range_becomes_counted_is_taken_back_in_its_block_as
     async def journey() -> None:
         server = the_server()
         database = server.database()
-        world = World(PostgresStore(PostgresAddress.parse(server.url(database))), with_sms(limits=WIDE_OPEN))
+        address = PostgresAddress.parse(server.url(database))
+        world, another = World(PostgresStore(address), with_sms(limits=WIDE_OPEN)), PostgresStore(address)
         await world.open()
+        await another.open()
         for number in (0, 1, 2, OTHER, OTHER + 1):
             assert await text(world, number) == "sent"
         dues = await world.store.claim(now=world.clock.now(), lease=MINUTE, most=breaker.NEIGHBOURS)
@@ -43,7 +45,7 @@ def test_a_failure_while_its_range_becomes_counted_is_taken_back_in_its_block_as
         sixth = asyncio.create_task(text(world, OTHER + 2))
         await waiting(seen, 1)
         failed = asyncio.create_task(
-            world.store.settle(due, Settlement(DeliveryStatus.FAILED, world.clock.now(), "", "refused"))
+            another.settle(due, Settlement(DeliveryStatus.FAILED, world.clock.now(), "", "refused"))
         )
         await waiting(seen, 2)
         await holder.execute("ROLLBACK")
@@ -53,6 +55,7 @@ def test_a_failure_while_its_range_becomes_counted_is_taken_back_in_its_block_as
             await connection.close()
         # Two of the first block are out still, so that the fourth of these makes it six.
         assert [await text(world, number) for number in (3, 4, 5, 6, 7)] == ["sent"] * 4 + ["neighbours"]
-        await world.store.aclose()
+        for store in (world.store, another):
+            await store.aclose()
 
     run(journey())

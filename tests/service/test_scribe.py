@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sqlite3
 from collections import Counter
@@ -61,6 +62,21 @@ def gone(process: psutil.Process) -> bool:
     """Wait for a process to end."""
     _, alive = psutil.wait_procs([process], timeout=60)
     return not alive
+
+
+def test_the_scribe_of_a_server_keeps_to_half_of_the_processors_and_the_service_has_all(tmp_path: Path) -> None:
+    async def journey() -> None:
+        server = the_server().url(the_server().database())
+        async with running(tmp_path, settings={"WATCHWORD_STORE": server}) as service:
+            connection = Connection(service, service.welcome["api_key"])
+            assert (await connection.create("ann@example.com"))[0] == 201  # it has long begun
+            connection.close()
+            scribe = service.scribe()
+            usable = sorted(os.sched_getaffinity(0))
+            assert usable[len(usable) // 2 :] == sorted(scribe.cpu_affinity())
+            assert usable == sorted(psutil.Process(scribe.ppid()).cpu_affinity())
+
+    asyncio.run(journey())
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

@@ -1,5 +1,7 @@
 """How many processors this process has: those it is bound to, or less where its container has only a share of them.
 
+Besides, which of them two processes use that work for each other.
+
 Not handled here: control groups of version 1, which systemd and Kubernetes have left behind; weights and requests,
 which say who waits for whom and stop nobody.
 
@@ -22,6 +24,19 @@ def cores(root: Path = Path("/")) -> int:
     affinity = getattr(os, "sched_getaffinity", None)  # where it is missing, a process may use all there are
     bound = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
     return max(1, int(min([bound, *_shares(root)])))
+
+
+def keep_to_later_half() -> None:
+    """Keep this process to the later half of the processors that it may use, where there are two or more.
+
+    A scheduler that sees two processes wake each other puts both on one processor, while another one idles.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        return
+    usable = sorted(os.sched_getaffinity(0))
+    if len(usable) > 1:
+        with suppress(OSError):  # whoever may not is where he was
+            os.sched_setaffinity(0, usable[len(usable) // 2 :])
 
 
 def _shares(root: Path) -> Iterator[float]:

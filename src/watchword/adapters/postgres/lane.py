@@ -1,7 +1,10 @@
 """A lane: one connection on which batches of steps run, each batch one transaction.
 
-A batch begins, reads and locks over arrays what its steps will ask for, runs the steps over that, writes over arrays
-what they changed, and commits: five round trips for one call or for 256, while the next batch gathers.
+A batch reads over arrays what its steps will ask for, runs the steps over that, and writes over arrays what they
+changed, for one call or for 256, while the next batch gathers. There are two ways:
+
+    comparing   read, run, write what is still as it was read: each statement a transaction of its own, mostly three
+    locking     begin, read and lock, run, write, commit: five round trips, where the first way clashed or cannot be
 
 Not handled here: what a step does (``adapters/steps.py``), rows (``shelf.py``), the connection's life (``link.py``).
 
@@ -10,8 +13,9 @@ Rules:
 * a result is told only after the commit that holds it; whoever is told StoreError because the connection broke during
   the commit cannot know, and nothing is asked twice on his behalf;
 * a refusal leaves the batch alone, because a refusing step has written nothing;
-* a batch that clashed (a row that was not there is there now, two waited for each other) was rolled back as a whole
-  and runs again: that is certain, and somebody else got on;
+* a batch that clashed (a row has changed, or is there now that was not, or two waited for each other) was rolled back
+  as a whole and runs again, and this and the next ones lock: that is certain, and somebody else got on;
+* whatever is decided over more than the rows of some keys or groups (a question, a set that may be empty) is locked;
 * any other failure rolls the batch back, and then each step gets a transaction of its own; where that waits in vain
   for what others hold, twice, the rest is refused at once: else everybody behind waits for all of them in turn.
 """
@@ -32,20 +36,27 @@ from watchword.errors import RefusedError, StoreError
 
 TOGETHER = 4  # tries of a batch that clashes, until each step goes alone
 ALONE = 40  # tries of a step that clashes alone: each time somebody else got on
+CAREFUL = 16  # batches that lock after one that clashed, because others write the same rows just now
 STUCK = 2  # steps of a batch that waited alone, in vain, for what others hold
 MOST_ROUNDS = 50  # of reading; a step needs two or three
+# A row was not what it was taken for, which ``_as_one`` says by dividing, or two waited for each other.
+CLASHED = (asyncpg.DivisionByZeroError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 Wants = Callable[[PostgresTables], None]
 
-# Young tables are planned as if they were empty, and a plan outlives that. Every statement here has its index.
-_PLANNING = "".join(
-    f"SET LOCAL {name} = off; " for name in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit")
-)
-# Whoever stops in the middle of a transaction must not hold its rows for long.
-_PATIENCE = "SET LOCAL lock_timeout = '2s'; SET LOCAL idle_in_transaction_session_timeout = '5s'"
+_SETTINGS = [
+    # Young tables are planned as if they were empty, and a plan outlives that. Every statement here has its index.
+    *(f"{name} = off" for name in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit")),
+    # Whoever stops in the middle of a transaction must not hold its rows for long.
+    *("lock_timeout = '2s'", "idle_in_transaction_session_timeout = '5s'"),
+]
 # Whatever the server or the role has as its usual: an answer is told only when it cannot be lost any more.
-WRITING = f"BEGIN; SET LOCAL synchronous_commit = on; {_PLANNING}{_PATIENCE}"
-READING = f"BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; {_PLANNING}{_PATIENCE}"
+_LASTING = ["synchronous_commit = on", *_SETTINGS]
+WRITING = "; ".join(("BEGIN", *(f"SET LOCAL {setting}" for setting in _LASTING)))
+READING = "; ".join(
+    ("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", *(f"SET LOCAL {setting}" for setting in _SETTINGS))
+)
+SESSION = "; ".join(f"SET {setting}" for setting in _LASTING)  # for statements that are transactions by themselves
 
 
 class Call(NamedTuple):
@@ -56,16 +67,21 @@ class Call(NamedTuple):
     follows: Wants | None = None
 
 
-class ClashError(Exception):
-    """Somebody else wrote a row that this batch took for absent. Nothing of the batch stands."""
+class LockError(Exception):
+    """What a batch asks for cannot be compared. Nothing of it stands."""
 
 
 class Lane:
-    """Owns a connection; ``execute`` is what a Batcher calls."""
+    """Owns a connection; ``execute`` is what a Batcher calls.
 
-    def __init__(self, link: Link, *, writes: bool) -> None:
+    One that ``compares`` has a link whose sessions begin with ``SESSION``.
+    """
+
+    def __init__(self, link: Link, *, writes: bool, compares: bool = False) -> None:
         self._link = link
         self._writes = writes
+        self._compares = compares
+        self._careful = 0  # batches that will lock
         self._begin = WRITING if writes else READING
         self._tables = PostgresTables()
 
@@ -102,20 +118,45 @@ class Lane:
         Raises:
             StoreError: it failed, and nothing of it stands; where a commit was lost (``LostError``), perhaps all.
         """
+        compares = self._is_to_compare()
         for _ in range(tries):
             try:
+                if compares and (results := await self._compared(calls)) is not None:
+                    return results
+                compares = False
                 async with self._link.connected(self._begin) as connection:
                     return await self._together(connection, calls)
-            except (ClashError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
-                continue
+            except CLASHED:
+                compares, self._careful = False, CAREFUL
             except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 raise as_store_error(error) from error
         raise StoreError("PostgreSQL: too many others write the same rows")
 
+    def _is_to_compare(self) -> bool:
+        if not self._careful:
+            return self._compares
+        self._careful -= 1
+        return False
+
+    async def _compared(self, calls: Sequence[Call]) -> list[Any] | None:
+        """Run calls on what is still as it was read. None where that cannot be, and nothing was written."""
+        try:
+            async with self._link.connected() as connection:
+                results = await self._settled(connection, calls, locks=False)
+        except LockError:
+            return None
+        except LostError as error:
+            if isinstance(error.__cause__, TimeoutError):
+                raise
+            return None  # nothing was written: it is connected again, and nobody hears of it
+        async with self._link.connected() as connection:
+            await self._write(connection, holds=True)
+        return results
+
     async def _together(self, connection: asyncpg.Connection, calls: Sequence[Call]) -> list[Any]:
         try:
-            results = await self._settled(connection, calls)
-            await self._write(connection)
+            results = await self._settled(connection, calls, locks=self._writes)
+            await self._write(connection, holds=False)
             await connection.execute("COMMIT")
         except Exception:
             if not connection.is_closed():
@@ -123,19 +164,19 @@ class Lane:
             raise
         return results
 
-    async def _settled(self, connection: asyncpg.Connection, calls: Sequence[Call]) -> list[Any]:
+    async def _settled(self, connection: asyncpg.Connection, calls: Sequence[Call], *, locks: bool) -> list[Any]:
         """Read and run until no step lacks anything."""
         tables = self._tables
         tables.begin()
         for call in calls:
             if call.wants is not None:
                 call.wants(tables)
-        await self._read(connection)
+        await self._read(connection, locks=locks)
         for call in calls:
             if call.follows is not None:
                 call.follows(tables)
         for _ in range(MOST_ROUNDS):
-            await self._read(connection)
+            await self._read(connection, locks=locks)
             results = [self._run(call.step) for call in calls]
             if not tables.lacks:
                 tables.flush()
@@ -153,33 +194,50 @@ class Lane:
         except Exception as error:
             raise StoreError(f"a step failed: {type(error).__name__}") from error
 
-    async def _read(self, connection: asyncpg.Connection) -> None:
+    async def _read(self, connection: asyncpg.Connection, *, locks: bool) -> None:
+        if self._writes and not locks:
+            await self._read_at_once(connection)
+            return
         asked = self._tables.asked
         while asked.unread:
             query, arguments = question = asked.unread.pop()
             asked.learn(question, await connection.fetch(query, *arguments))
         for shelf in self._tables.shelves:
+            lock = shelf.lock if locks else ""
             if shelf.unread:
-                shelf.learn(await connection.fetch(self._locking(shelf, shelf.by_key), sorted(shelf.unread)))
+                shelf.learn(await connection.fetch(shelf.by_key + lock, sorted(shelf.unread)))
             if shelf.unread_groups:
-                if shelf.guarded and self._writes:
+                if shelf.guarded and locks:
                     await _lock_by_name(connection, shelf)
-                query = self._locking(shelf, shelf.by_group)
-                shelf.learn_groups(await connection.fetch(query, sorted(shelf.unread_groups)))
+                shelf.learn_groups(await connection.fetch(shelf.by_group + lock, sorted(shelf.unread_groups)))
 
-    def _locking(self, shelf: Shelf[Any], query: str) -> str:
-        return query + shelf.lock if self._writes else query
+    async def _read_at_once(self, connection: asyncpg.Connection) -> None:
+        """Read of all tables in one statement."""
+        lacking = [shelf for shelf in self._tables.shelves if shelf.lacks]
+        if self._tables.asked.unread or any(shelf.guarded for shelf in lacking):
+            raise LockError
+        if not lacking:
+            return
+        keyed = [shelf for shelf in lacking if shelf.unread]
+        grouped = [shelf for shelf in lacking if shelf.unread_groups]
+        statement = _as_row((*(shelf.array_by_key for shelf in keyed), *(shelf.array_by_group for shelf in grouped)))
+        wanted = [*(sorted(shelf.unread) for shelf in keyed), *(sorted(shelf.unread_groups) for shelf in grouped)]
+        found = await connection.fetchrow(statement, *wanted)
+        assert found is not None  # noqa: S101 - a row of arrays
+        for shelf, records in zip(keyed, found, strict=False):
+            shelf.learn(records)
+        for shelf, records in zip(grouped, found[len(keyed) :], strict=True):
+            shelf.learn_groups(records)
 
-    async def _write(self, connection: asyncpg.Connection) -> None:
-        """Write everything in one statement, which no clash survives."""
-        writes = [write for shelf in self._tables.shelves for write in shelf.writes()]
+    async def _write(self, connection: asyncpg.Connection, *, holds: bool) -> None:
+        """Write everything in one statement, which no clash survives, and which ``holds`` what else was read."""
+        shelves = self._tables.shelves
+        writes = [write for shelf in shelves for write in (shelf.writes() + shelf.holds() if holds else shelf.writes())]
         if not writes:
             return
-        statement = _as_one(tuple((write.statement, len(write.columns)) for write in writes))
-        written = await connection.fetchrow(statement, *(column for write in writes for column in write.columns))
-        assert written is not None  # noqa: S101 - a row of counts
-        if any(write.rows not in {None, count} for write, count in zip(writes, written, strict=True)):
-            raise ClashError
+        statement = _as_one(tuple((write.statement, len(write.columns), write.rows is not None) for write in writes))
+        columns = [column for write in writes for column in write.columns]
+        await connection.fetchrow(statement, *columns, *(write.rows for write in writes if write.rows is not None))
 
 
 async def _lock_by_name(connection: asyncpg.Connection, shelf: Shelf[Any]) -> None:
@@ -191,14 +249,29 @@ async def _lock_by_name(connection: asyncpg.Connection, shelf: Shelf[Any]) -> No
 
 
 @lru_cache(maxsize=500)
-def _as_one(statements: tuple[tuple[str, int], ...]) -> str:
-    """One statement of several, each with its number of parameters. There are few such sets, each prepared once."""
+def _as_row(expressions: tuple[str, ...]) -> str:
+    """One statement of several expressions, each with a parameter."""
+    return "SELECT " + ", ".join(_numbered(text, 1, first) for first, text in enumerate(expressions))
+
+
+@lru_cache(maxsize=500)
+def _as_one(statements: tuple[tuple[str, int, bool], ...]) -> str:
+    """One statement of several, each with its number of parameters and whether it must touch a certain number of rows.
+
+    Those numbers are the last parameters. Where one is wrong the whole fails, by a division by zero. There are few such
+    sets, each prepared once.
+    """
     parts, first = [], 0
-    for number, (text, parameters) in enumerate(statements):
-        statement = text
-        for place in range(parameters, 0, -1):  # from the last, so that none is numbered twice
-            statement = statement.replace(f"${place}::", f"${place + first}::")
+    for number, (text, parameters, _) in enumerate(statements):
+        parts.append(f"w{number} AS ({_numbered(text, parameters, first)})")
         first += parameters
-        parts.append(f"w{number} AS ({statement})")
-    counts = ", ".join(f"(SELECT count(*) FROM w{number})" for number in range(len(statements)))  # noqa: S608 - our own
-    return f"WITH {', '.join(parts)} SELECT {counts}"
+    told = [number for number, (_, _, is_told) in enumerate(statements) if is_told]
+    counts = [f"(SELECT count(*) FROM w{number}) = ${first + place}" for place, number in enumerate(told, start=1)]  # noqa: S608 - our own
+    return f"WITH {', '.join(parts)} SELECT 1 / ({' AND '.join(counts) or 'true'})::int"
+
+
+def _numbered(text: str, parameters: int, first: int) -> str:
+    """A statement whose parameters come after as many others."""
+    for place in range(parameters, 0, -1):  # from the last, so that none is numbered twice
+        text = text.replace(f"${place}::", f"${place + first}::")
+    return text

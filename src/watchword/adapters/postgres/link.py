@@ -60,17 +60,18 @@ def as_store_error(error: BaseException) -> StoreError:
 
 
 class Link:
-    """Owns a connection. One transaction at a time."""
+    """Owns a connection. One transaction at a time. Each new one is told ``first``, before anything is asked of it."""
 
-    def __init__(self, address: PostgresAddress) -> None:
+    def __init__(self, address: PostgresAddress, first: str = "") -> None:
         self._address = address
+        self._first = first
         self._connection: asyncpg.Connection | None = None
         self._patience = PATIENCE
         self.shut = ""  # why nothing may be asked yet, where nothing may
 
     @asynccontextmanager
-    async def connected(self, begin: str) -> AsyncIterator[asyncpg.Connection]:
-        """The connection, for one transaction, once ``begin`` was said to the server.
+    async def connected(self, begin: str = "") -> AsyncIterator[asyncpg.Connection]:
+        """The connection, for one transaction, once ``begin`` was said to the server, if there is anything to say.
 
         Raises:
             LostError: there is none, it broke, or the time was up.
@@ -93,15 +94,17 @@ class Link:
     async def _begun(self, begin: str) -> asyncpg.Connection:
         if self.shut:
             raise LostError(self.shut)
-        if self._connection is not None:
+        if self._connection is not None and not self._connection.is_closed():
             try:
-                await self._connection.execute(begin)
+                if begin:
+                    await self._connection.execute(begin)
             except (*LOST, asyncpg.InterfaceError):
                 self._let_go()  # it had ended while nobody looked, and nothing was asked of it yet
             else:
                 return self._connection
         self._connection = await connect(self._address)
-        await self._connection.execute(begin)
+        if self._first or begin:
+            await self._connection.execute(f"{self._first}; {begin}" if self._first else begin)
         return self._connection
 
     async def aclose(self) -> None:

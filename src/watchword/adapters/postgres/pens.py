@@ -1,6 +1,7 @@
-"""The two lanes that write, each with a connection and batches of its own: new verifications, and everything else.
+"""The two lanes that write, each with a connection and batches of its own: what every login asks for, and all else.
 
-So a commit of one is under way while the other one reads. The store has them, and so has its scribe.
+The first has the large batches, and nothing in it that must lock from the start (``lane.py``), or that is long. The
+store has them, and so has its scribe.
 
 Not handled here: how a batch becomes a transaction (``lane.py``), reading (``store.py``).
 """
@@ -9,14 +10,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
-from watchword.adapters import steps
+from watchword.adapters import device_steps, guess_steps, steps
 from watchword.adapters.batch import Batcher, Results
 from watchword.adapters.postgres.address import PostgresAddress
-from watchword.adapters.postgres.lane import Call, Lane
+from watchword.adapters.postgres.lane import SESSION, Call, Lane
 from watchword.adapters.postgres.link import Link
 from watchword.adapters.postgres.wants import call_of
+
+_LOGINS: Final = frozenset(
+    {
+        *(steps.add, steps.attempt, steps.confirm_code, steps.confirm_word, steps.exchange, steps.resend, steps.cancel),
+        *(steps.settle_due, steps.report, device_steps.recognise, guess_steps.note_guess),
+    }
+)
 
 Execute = Callable[[Sequence[Call]], Awaitable[Results]]
 
@@ -31,9 +39,12 @@ class Pens:
     def __init__(
         self, address: PostgresAddress, *, waiting: int, around: Callable[[Execute], Execute] = _as_it_is
     ) -> None:
-        self.links = (Link(address), Link(address))
-        self._adds, self._changes = self.batchers = tuple(
-            Batcher(around(Lane(link, writes=True).execute), waiting=waiting) for link in self.links
+        # Behind a pooler whatever a session was told may be meant for another one's next transaction.
+        first = "" if address.pooled else SESSION
+        self.links = (Link(address, first), Link(address, first))
+        self._logins, self._rest = self.batchers = tuple(
+            Batcher(around(Lane(link, writes=True, compares=bool(first)).execute), waiting=waiting)
+            for link in self.links
         )
 
     def submit(self, step: Callable[..., Any], arguments: tuple[object, ...]) -> asyncio.Future[Any]:
@@ -42,7 +53,7 @@ class Pens:
         Raises:
             OverloadedError: too many wait.
         """
-        batcher = self._adds if step is steps.add else self._changes
+        batcher = self._logins if step in _LOGINS else self._rest
         return batcher.submit(call_of(step, arguments))
 
     async def drain(self) -> None:

@@ -2,8 +2,9 @@
 
 Not handled here: who asks, and the process (``adapters/scribe.py``), lanes and batches (``pens.py``).
 
-Rules: results leave as they come, which is not the order of asking; once nobody asks any more, what was asked for is
-finished and answered, and that is the end.
+Rules: it keeps to one half of the processors, so that it and whoever asks are not put on one (docs/adr/0059); results
+leave as they come, which is not the order of asking; once nobody asks any more, what was asked for is finished and
+answered, and that is the end.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any, Final, cast
 import msgspec
 
 from watchword.adapters.batch import Results
+from watchword.adapters.cores import keep_to_later_half
 from watchword.adapters.frames import Frames, answer, took
 from watchword.adapters.postgres.address import PostgresAddress
 from watchword.adapters.postgres.lane import Call
@@ -33,6 +35,7 @@ _WAITING: Final = 2**31
 
 def write(asked: socket.socket, address: PostgresAddress, new_loop: NewLoop) -> None:
     """Carry out what is asked for over this socket until its other end is closed. Blocks."""
+    keep_to_later_half()
     with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(_serve(asked, address))
 

@@ -8,7 +8,8 @@ Not handled here: when anything is read and written, and in which transaction (`
 
 Rules:
 
-* rows that are there are locked when they are read, in the order of their keys;
+* rows that are there are locked when they are read, in the order of their keys; or the batch holds nothing, and what it
+  read must still be what it was when it is written, which each row's version tells (``xmin``: who wrote it last);
 * a row that was not there is inserted only where it still is not: else the batch clashes, and runs again;
 * what a step wrote, the next one of its batch reads.
 """
@@ -23,6 +24,7 @@ import msgspec
 from watchword.adapters.postgres.columns import Columns
 
 Row = TypeVar("Row", bound=msgspec.Struct)
+VERSION = "version"
 Key = Any  # bytes, or (bytes, int) or (bytes, bytes) where a table's key has two columns
 
 
@@ -84,7 +86,7 @@ class Shelf(Generic[Row]):
         """
         self.table = table
         self.guarded = guarded
-        self._locked = locked and not guarded
+        self._locked = locked
         self._columns = columns
         places = [columns.fields.index(name) for name in key]
         self._places = places
@@ -96,34 +98,43 @@ class Shelf(Generic[Row]):
         self.begin()
 
     def _write_sql(self, key: Sequence[str], group: str | None) -> None:
-        names, kinds, table = self._columns.names, self._columns.kinds, self.table
-        listed = ", ".join(self._columns.fields)
-        by = f"SELECT {listed} FROM {table} WHERE"  # noqa: S608 - names of our own fields
-        # Sorted, so that two batches which want the same rows wait for each other instead of both waiting.
-        lock = f" ORDER BY {', '.join(key)} FOR UPDATE" if self._locked else ""
-        self.by_key = f"{by} {key[0]} = ANY($1::{kinds[key[0]]}[])"
-        self.by_group = f"{by} {group} = ANY($1::{kinds[group]}[])" if group else ""
-        self.lock = lock
+        names, table = self._columns.names, self.table
+        kinds = self._columns.kinds | {VERSION: "xid"}
         changing = [names[place] for place in self._changing]
-        self._insert = (
-            f"INSERT INTO {table} ({', '.join(names)}) SELECT * FROM unnest({_arrays(names, kinds)}) "  # noqa: S608 - names of our own fields
-            "ON CONFLICT DO NOTHING RETURNING 1"
-        )
-        self._update = (
-            f"UPDATE {table} t SET {', '.join(f'{name} = u.{name}' for name in changing if name not in key)} "  # noqa: S608
-            f"FROM unnest({_arrays(changing, kinds)}) u({', '.join(changing)}) "
-            f"WHERE {' AND '.join(f't.{name} = u.{name}' for name in key)} RETURNING 1"
-        )
-        self._delete = (
-            f"DELETE FROM {table} t USING unnest({_arrays(key, kinds)}) u({', '.join(key)}) "  # noqa: S608
-            f"WHERE {' AND '.join(f't.{name} = u.{name}' for name in key)} RETURNING 1"
-        )
+        listed = f"{', '.join(self._columns.fields)}, xmin"
+        of_keys = f"FROM {table} WHERE {key[0]} = ANY($1::{kinds[key[0]]}[])"
+        of_groups = f"FROM {table} WHERE {group} = ANY($1::{kinds[group]}[])" if group else ""
+        self.by_key = f"SELECT {listed} {of_keys}"
+        self.by_group = f"SELECT {listed} {of_groups}" if group else ""
+        # As one value each, so that one statement brings the rows of several tables.
+        self.array_by_key = f"ARRAY(SELECT ROW({listed}) {of_keys})"
+        self.array_by_group = f"ARRAY(SELECT ROW({listed}) {of_groups})"
+        # Sorted, so that two batches which want the same rows wait for each other instead of both waiting.
+        self.lock = f" ORDER BY {', '.join(key)} FOR UPDATE" if self._locked and not self.guarded else ""
+        insert = f"INSERT INTO {table} ({', '.join(names)}) SELECT * FROM unnest({_arrays(names, kinds)})"  # noqa: S608
+        self._insert = f"{insert} ON CONFLICT DO NOTHING RETURNING 1"
+        versioned = [VERSION] if self._locked else []
+        same = " AND ".join(f"t.{name} = u.{name}" for name in key)
+        unmoved = f"{same} AND t.xmin = u.{VERSION}" if versioned else same
+        unmoved_if_known = f"{same} AND (u.{VERSION} IS NULL OR t.xmin = u.{VERSION})" if versioned else same
+        sets = ", ".join(f"{name} = u.{name}" for name in changing if name not in key)
+        old = _listed([*changing, *versioned], kinds)
+        self._update = f"UPDATE {table} t SET {sets} FROM {old} WHERE {unmoved} RETURNING 1"  # noqa: S608
+        held, order = _listed([*key, *versioned], kinds), ", ".join(f"t.{name}" for name in key)
+        self._delete = f"DELETE FROM {table} t USING {held} WHERE {unmoved_if_known} RETURNING 1"  # noqa: S608
+        self._hold = f"SELECT 1 FROM {table} t, {held} WHERE {unmoved} ORDER BY {order} FOR UPDATE OF t"  # noqa: S608
 
     # --- a batch's life ---------------------------------------------------------------------------
+
+    @property
+    def lacks(self) -> bool:
+        """Whether something was asked for that was not read yet."""
+        return bool(self.unread or self.unread_groups)
 
     def begin(self) -> None:
         """Know nothing."""
         self._rows: dict[Key, Row] = {}
+        self._versions: dict[Key, int] = {}
         self._members: dict[bytes, set[Key]] = {}
         self._known: set[Key] = set()
         self._known_groups: set[bytes] = set()
@@ -147,7 +158,7 @@ class Shelf(Generic[Row]):
     def learn(self, records: Iterable[Sequence[Any]]) -> None:
         """Take in the rows of all keys that were wanted. Where groups are guarded, theirs are wanted now."""
         for record in records:
-            self._rows[self._key(record)] = self._columns.read(record)
+            self._take(record)
             if self.guarded and self._group is not None:
                 self.want_groups(record[self._group])
         self._known |= self.unread
@@ -158,34 +169,56 @@ class Shelf(Generic[Row]):
         for group in self.unread_groups:
             self._members[group] = set()
         for record in records:
-            key = self._key(record)
-            self._rows[key] = self._columns.read(record)
-            self._members[record[self._group or 0]].add(key)
+            self._members[record[self._group or 0]].add(self._take(record))
         self._known_groups |= self.unread_groups
         self.unread_groups = set()
 
+    def _take(self, record: Sequence[Any]) -> Key:
+        *values, version = record
+        key = self._key(values)
+        self._rows[key], self._versions[key] = self._columns.read(values), version
+        return key
+
     def writes(self) -> list[Write]:
-        """What the steps wrote, in up to three statements."""
+        """What the steps wrote, in up to four statements."""
         inserted: list[Any] = []
         updated: list[Any] = []
+        moved: list[Key] = []
         deleted: list[Key] = []
+        unseen: list[Key] = []
         for key, row in sorted(self._changed.items()) if self._changed else ():
+            is_there = key in self._rows
             if row is None:
-                deleted.append(key)
-            elif key in self._rows:
+                (deleted if is_there else unseen).append(key)
+            elif is_there:
                 updated.append(self._columns.write(row))
+                moved.append(key)
             else:
                 inserted.append(self._columns.write(row))
         found = []
         if deleted:
-            keys = list(zip(*deleted, strict=True)) if len(self._places) > 1 else [deleted]
-            found.append(Write(self._delete, keys, None))
+            found.append(Write(self._delete, self._keyed(deleted), len(deleted)))
+        if unseen:
+            found.append(Write(self._delete, self._keyed(unseen), None))
         if updated:
             every = list(zip(*updated, strict=True))
-            found.append(Write(self._update, [every[place] for place in self._changing], len(updated)))
+            changing = [every[place] for place in self._changing]
+            found.append(Write(self._update, [*changing, *self._versions_of(moved)], len(updated)))
         if inserted:
             found.append(Write(self._insert, list(zip(*inserted, strict=True)), len(inserted)))
         return found
+
+    def holds(self) -> list[Write]:
+        """What holds the rows that were read and not written, where they are still as they were read."""
+        held = sorted(key for key in self._rows if key not in self._changed)
+        return [Write(self._hold, self._keyed(held), len(held))] if held and self._locked else []
+
+    def _keyed(self, keys: Sequence[Key]) -> list[Sequence[Any]]:
+        columns = list(zip(*keys, strict=True)) if len(self._places) > 1 else [keys]
+        return [*columns, *self._versions_of(keys)]
+
+    def _versions_of(self, keys: Sequence[Key]) -> list[Sequence[int | None]]:
+        return [[self._versions.get(key) for key in keys]] if self._locked else []
 
     # --- what tables are made of ------------------------------------------------------------------
 
@@ -234,3 +267,7 @@ class Shelf(Generic[Row]):
 
 def _arrays(names: Sequence[str], kinds: dict[str, str]) -> str:
     return ", ".join(f"${number}::{kinds[name]}[]" for number, name in enumerate(names, start=1))
+
+
+def _listed(names: Sequence[str], kinds: dict[str, str]) -> str:
+    return f"unnest({_arrays(names, kinds)}) u({', '.join(names)})"

@@ -99,7 +99,7 @@ class PostgresTables:
     @property
     def lacks(self) -> bool:
         """Whether a step asked for something that was not read yet."""
-        return bool(self.asked.unread) or any(shelf.unread or shelf.unread_groups for shelf in self.shelves)
+        return bool(self.asked.unread) or any(shelf.lacks for shelf in self.shelves)
 
     def verification(self, app: bytes, verification: bytes) -> Verification | None:
         found = self.verifications.get(verification)
