@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -16,7 +17,7 @@ from tests.support.line import Line, a_line
 from tests.support.postgres import PostgresServer, a_server, the_server
 from tests.support.world import World, wrong
 from watchword.adapters.postgres import PostgresAddress, PostgresStore, lane, link, pens, schema
-from watchword.adapters.postgres.lane import WRITING, Call
+from watchword.adapters.postgres.lane import SESSION, WRITING, Call
 from watchword.adapters.postgres.link import PATIENCE
 from watchword.adapters.postgres.tables import PostgresTables
 from watchword.core.instant import DAY
@@ -427,16 +428,20 @@ def test_every_row_is_found_by_an_index_however_young_its_table_is() -> None:
         async with a_world(server.url(database)):
             tables = PostgresTables()
             found = [
-                (query + shelf.lock, shelf.table)
+                (query, shelf.table)
                 for shelf in tables.shelves
-                for query in (shelf.by_key, shelf.by_group)
-                if query
+                for query in (
+                    *(each + shelf.lock for each in (shelf.by_key, shelf.by_group) if each),
+                    *(shelf._update, shelf._delete, shelf._remove, shelf._hold),
+                )
             ]
-            assert len(found) > len(tables.shelves)
-            for query, table in found:
-                plan = server.sql(f"{WRITING}; EXPLAIN {query.replace('$1', chr(39) + '{}' + chr(39))}", database)
-                assert "Index" in plan, table
-                assert "Seq Scan" not in plan, table
+            assert len(found) > 5 * len(tables.shelves)
+            for begin in (WRITING, SESSION):
+                for query, table in found:
+                    told = re.sub(r"[$][0-9]+", "'{}'", query)
+                    plan = server.sql(f"{begin}; EXPLAIN {told}", database)
+                    assert "Index" in plan, table
+                    assert "Seq Scan" not in plan, table
 
     run(journey())
 

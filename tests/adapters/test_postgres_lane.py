@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
+import asyncpg
 import msgspec
 import pytest
 
 from tests.adapters.test_postgres import a_world
+from tests.adapters.test_postgres_guard import waiting
 from tests.contract.stores import run
+from tests.support.line import a_line
 from tests.support.postgres import PostgresServer, the_server
-from tests.support.world import World
-from watchword.adapters.postgres import PostgresStore, lane
-from watchword.adapters.postgres.lane import Call
+from tests.support.world import World, wrong
+from watchword.adapters.postgres import PostgresAddress, PostgresStore, lane, link
+from watchword.adapters.postgres.lane import SESSION, Call, Lane
+from watchword.adapters.postgres.link import Link
 from watchword.adapters.postgres.tables import PostgresTables
 from watchword.core.limit import Guesses
 from watchword.core.verification import guess_key
+from watchword.errors import MismatchError, StoreError, UnknownError
 
 # Whether a row is free, told by whoever would take it: "" where a batch has locked it.
 FREE = "SELECT 1 FROM verifications FOR UPDATE SKIP LOCKED"
@@ -26,16 +32,26 @@ REPLAY = "INSERT INTO replays (key, verification, request) VALUES ('key', 'made'
 
 
 class Place(NamedTuple):
-    """A database with one verification, and a lane that writes to it."""
+    """A database with one verification and the code of it, and a lane that writes to it."""
 
     world: World
     server: PostgresServer
     database: str
     raw: bytes
+    code: str
+
+    @property
+    def store(self) -> PostgresStore:
+        assert isinstance(self.world.store, PostgresStore)
+        return self.world.store
 
     async def run(self, step: Callable[[PostgresTables], object]) -> object:
-        assert isinstance(self.world.store, PostgresStore)
-        return await self.world.store._pens.batchers[0].submit(Call(step))
+        return await self.store._pens.batchers[0].submit(Call(step))
+
+    async def connection(self) -> asyncpg.Connection:
+        """The one that the lane has."""
+        async with self.store._pens.links[0].connected() as connection:
+            return connection
 
     def sql(self, statement: str) -> str:
         """What another process does meanwhile."""
@@ -47,8 +63,7 @@ async def a_place(options: str = "") -> AsyncIterator[Place]:
     server = the_server()
     database = server.database()
     async with a_world(server.url(database) + options) as world:
-        raw, _ = await world.send()
-        yield Place(world, server, database, raw)
+        yield Place(world, server, database, *await world.send())
 
 
 def attempted(tables: PostgresTables, place: Place) -> int:
@@ -221,14 +236,169 @@ def test_what_cannot_be_compared_runs_in_one_transaction(asks: str) -> None:
     run(journey())
 
 
+ENDING = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND application_name = 'watchword'"
+)
+
+
 def test_a_connection_that_has_ended_is_replaced_and_nobody_hears_of_it() -> None:
     async def journey() -> None:
         async with a_place() as place:
-            place.sql(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND application_name = 'watchword'"
-            )
+            place.sql(ENDING)
             await place.run(lambda tables: attempted(tables, place))
             assert "1" == place.sql("SELECT attempts FROM verifications")
+
+    run(journey())
+
+
+def test_a_connection_that_ends_between_reading_and_writing_is_told_and_nothing_is_tried_again() -> None:
+    async def journey() -> None:
+        async with a_place() as place:
+            runs: list[int] = []
+
+            def step(tables: PostgresTables) -> None:
+                runs.append(attempted(tables, place))
+                place.sql(ENDING)
+
+            with pytest.raises(StoreError):
+                await place.run(step)
+            assert ([0], "0") == (runs, place.sql("SELECT attempts FROM verifications"))
+
+    run(journey())
+
+
+def test_a_line_that_is_dead_costs_one_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link, "PATIENCE", 0.2)
+    timeout, waits = asyncio.timeout, list[float | None]()
+
+    def noted(delay: float | None) -> asyncio.Timeout:
+        waits.append(delay)
+        return timeout(delay)
+
+    async def journey() -> None:
+        server = the_server()
+        async with a_line(server.port) as line:
+            address = PostgresAddress.parse(server.url(None, line.port))
+            to_server = Link(address, SESSION)
+            comparing = Lane(to_server, writes=True, compares=True)
+            call = Call(lambda tables: tables.guesses(b"key"))
+            async with to_server.connected():
+                line.die()
+            monkeypatch.setattr(asyncio, "timeout", noted)
+            (refused,) = await comparing.execute([call])
+            assert isinstance(refused, StoreError)
+            assert [0.2] == waits
+            await to_server.aclose()
+
+    run(journey())
+
+
+def test_a_rollback_takes_nothing_of_what_the_session_was_told() -> None:
+    async def journey() -> None:
+        server = the_server()
+        database = server.database()
+        server.sql(f"ALTER DATABASE {database} SET synchronous_commit = off")
+        to_server = Link(PostgresAddress.parse(server.url(database)), SESSION)
+        comparing = Lane(to_server, writes=True, compares=True)
+        comparing._careful = 1  # as after a clash: the first thing that is said on it is a transaction that locks
+
+        def breaks(_: PostgresTables) -> None:
+            raise RuntimeError
+
+        (broken,) = await comparing.execute([Call(breaks)])
+        assert isinstance(broken, StoreError)
+        async with to_server.connected() as connection:
+            told = [await connection.fetchval(f"SHOW {name}") for name in ("synchronous_commit", "lock_timeout")]
+        assert ["on", "2s"] == told
+        await to_server.aclose()
+
+    run(journey())
+
+
+def test_behind_a_pooler_no_session_is_told_anything() -> None:
+    async def journey() -> None:
+        async with a_place("&pgbouncer=true") as place:
+            assert "0" == await (await place.connection()).fetchval("SHOW lock_timeout")
+
+    run(journey())
+
+
+def test_a_server_that_takes_no_writes_is_not_believed_that_something_is_unknown() -> None:
+    async def journey() -> None:
+        async with a_place() as place:
+            place.sql(f"ALTER DATABASE {place.database} SET default_transaction_read_only = on")
+            place.sql(ENDING)
+            unknown = place.raw[:-1] + bytes([place.raw[-1] ^ 1])
+            with pytest.raises(StoreError):
+                await place.world.check(unknown, place.code)
+            place.server.sql(f"ALTER DATABASE {place.database} RESET default_transaction_read_only")
+            with pytest.raises(UnknownError):
+                await place.world.check(unknown, place.code)
+
+    run(journey())
+
+
+def test_a_create_takes_two_round_trips_and_a_check_three() -> None:
+    async def journey() -> None:
+        async with a_place() as place:
+            connection = await place.connection()
+            queries: list[str] = []
+            connection.add_query_logger(lambda query: queries.append(query.query))
+            await place.world.create("ben@example.com")
+            created = len(queries)
+            with pytest.raises(MismatchError):
+                await place.world.check(place.raw, wrong(place.code))
+            assert (2, 3) == (created, len(queries) - created)
+            assert not [query for query in queries if "BEGIN" in query]
+
+    run(journey())
+
+
+def test_two_batches_that_look_at_what_the_other_one_changes_do_not_wait_for_each_other() -> None:
+    async def journey() -> None:
+        async with a_place() as place:
+            place.sql("INSERT INTO guess_buckets VALUES ('1', '[1]', 1), ('2', '[1]', 1), ('3', '[1]', 1)")
+            address = PostgresAddress.parse(place.server.url(place.database))
+            # Who waits for whom in a circle finds it out after the span of a lock, and then it is an error.
+            place.sql(f"ALTER DATABASE {place.database} SET deadlock_timeout = '10s'")
+            links = [Link(address, SESSION) for _ in range(2)]
+            first, second = [Lane(each, writes=True, compares=True) for each in links]
+
+            def step(looks: bytes, *changes: bytes) -> Callable[[PostgresTables], None]:
+                def changed(tables: PostgresTables) -> None:
+                    tables.guesses(looks)
+                    for key in changes:
+                        tables.set_guesses(key, Guesses((1,), tables.guesses(key).streak + 1))
+
+                return changed
+
+            holder, seen = [await asyncpg.connect(place.server.plain(place.database)) for _ in range(2)]
+            await holder.execute("BEGIN; SELECT FROM guess_buckets WHERE key = '2' FOR UPDATE")
+            crossing = [asyncio.create_task(first.execute([Call(step(b"3", b"1", b"2"))]))]
+            await waiting(seen, 1)
+            crossing.append(asyncio.create_task(second.execute([Call(step(b"1", b"3"))])))
+            await waiting(seen, 2)
+            await holder.execute("ROLLBACK")
+            assert [[None], [None]] == await asyncio.gather(*crossing)
+            assert ["2", "2", "2"] == place.sql("SELECT streak FROM guess_buckets ORDER BY key").split()
+            for connection in (holder, seen):
+                await connection.close()
+            for each in links:
+                await each.aclose()
+
+    run(journey())
+
+
+def test_what_every_login_asks_for_has_a_lane_of_its_own() -> None:
+    async def journey() -> None:
+        async with a_place() as place:
+            logins, rest = place.store._pens.batchers
+            before = logins.operations, rest.operations
+            await place.world.create("ben@example.com")
+            await place.world.check(place.raw, place.code)
+            assert (before[0] + 2, before[1]) == (logins.operations, rest.operations)
+            await place.world.store.claim(now=place.world.clock.now(), lease=1, most=1)
+            assert before[1] + 1 == rest.operations
 
     run(journey())

@@ -1,4 +1,4 @@
-"""A lane: one connection on which batches of steps run, each batch one transaction.
+"""A lane: one connection on which batches of steps run, each batch written in one transaction.
 
 A batch reads over arrays what its steps will ask for, runs the steps over that, and writes over arrays what they
 changed, for one call or for 256, while the next batch gathers. There are two ways:
@@ -22,7 +22,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -36,13 +36,14 @@ from watchword.errors import RefusedError, StoreError
 
 TOGETHER = 4  # tries of a batch that clashes, until each step goes alone
 ALONE = 40  # tries of a step that clashes alone: each time somebody else got on
-CAREFUL = 16  # batches that lock after one that clashed, because others write the same rows just now
+CAREFUL = 16  # batches that lock after one that had to: what it met, the next ones are likely to meet
 STUCK = 2  # steps of a batch that waited alone, in vain, for what others hold
 MOST_ROUNDS = 50  # of reading; a step needs two or three
 # A row was not what it was taken for, which ``_as_one`` says by dividing, or two waited for each other.
 CLASHED = (asyncpg.DivisionByZeroError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 Wants = Callable[[PostgresTables], None]
+Read = Callable[[asyncpg.Connection], Awaitable[None]]
 
 _SETTINGS = [
     # Young tables are planned as if they were empty, and a plan outlives that. Every statement here has its index.
@@ -67,21 +68,21 @@ class Call(NamedTuple):
     follows: Wants | None = None
 
 
-class LockError(Exception):
+class MustLockError(Exception):
     """What a batch asks for cannot be compared. Nothing of it stands."""
 
 
 class Lane:
     """Owns a connection; ``execute`` is what a Batcher calls.
 
-    One that ``compares`` has a link whose sessions begin with ``SESSION``.
+    One that ``compares`` needs a link whose sessions begin with ``SESSION``: each thing that it says is a transaction.
     """
 
     def __init__(self, link: Link, *, writes: bool, compares: bool = False) -> None:
         self._link = link
         self._writes = writes
         self._compares = compares
-        self._careful = 0  # batches that will lock
+        self._careful = 0  # batches, or steps that run alone, which will lock
         self._begin = WRITING if writes else READING
         self._tables = PostgresTables()
 
@@ -118,44 +119,40 @@ class Lane:
         Raises:
             StoreError: it failed, and nothing of it stands; where a commit was lost (``LostError``), perhaps all.
         """
-        compares = self._is_to_compare()
+        compares = self._compares and not self._careful
+        self._careful = max(0, self._careful - 1)
         for _ in range(tries):
             try:
                 if compares and (results := await self._compared(calls)) is not None:
                     return results
-                compares = False
                 async with self._link.connected(self._begin) as connection:
-                    return await self._together(connection, calls)
+                    return await self._locked(connection, calls)
             except CLASHED:
                 compares, self._careful = False, CAREFUL
             except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 raise as_store_error(error) from error
         raise StoreError("PostgreSQL: too many others write the same rows")
 
-    def _is_to_compare(self) -> bool:
-        if not self._careful:
-            return self._compares
-        self._careful -= 1
-        return False
-
     async def _compared(self, calls: Sequence[Call]) -> list[Any] | None:
         """Run calls on what is still as it was read. None where that cannot be, and nothing was written."""
+        writes = False
         try:
             async with self._link.connected() as connection:
-                results = await self._settled(connection, calls, locks=False)
-        except LockError:
+                results = await self._settled(connection, calls, self._read_at_once)
+                writes = True
+                await self._write(connection, holds=True)
+        except MustLockError:
+            self._careful = CAREFUL
             return None
         except LostError as error:
-            if isinstance(error.__cause__, TimeoutError):
+            if writes or isinstance(error.__cause__, TimeoutError):
                 raise
             return None  # nothing was written: it is connected again, and nobody hears of it
-        async with self._link.connected() as connection:
-            await self._write(connection, holds=True)
         return results
 
-    async def _together(self, connection: asyncpg.Connection, calls: Sequence[Call]) -> list[Any]:
+    async def _locked(self, connection: asyncpg.Connection, calls: Sequence[Call]) -> list[Any]:
         try:
-            results = await self._settled(connection, calls, locks=self._writes)
+            results = await self._settled(connection, calls, self._read)
             await self._write(connection, holds=False)
             await connection.execute("COMMIT")
         except Exception:
@@ -164,19 +161,19 @@ class Lane:
             raise
         return results
 
-    async def _settled(self, connection: asyncpg.Connection, calls: Sequence[Call], *, locks: bool) -> list[Any]:
+    async def _settled(self, connection: asyncpg.Connection, calls: Sequence[Call], read: Read) -> list[Any]:
         """Read and run until no step lacks anything."""
         tables = self._tables
         tables.begin()
         for call in calls:
             if call.wants is not None:
                 call.wants(tables)
-        await self._read(connection, locks=locks)
+        await read(connection)
         for call in calls:
             if call.follows is not None:
                 call.follows(tables)
         for _ in range(MOST_ROUNDS):
-            await self._read(connection, locks=locks)
+            await read(connection)
             results = [self._run(call.step) for call in calls]
             if not tables.lacks:
                 tables.flush()
@@ -194,45 +191,50 @@ class Lane:
         except Exception as error:
             raise StoreError(f"a step failed: {type(error).__name__}") from error
 
-    async def _read(self, connection: asyncpg.Connection, *, locks: bool) -> None:
-        if self._writes and not locks:
-            await self._read_at_once(connection)
-            return
+    async def _read(self, connection: asyncpg.Connection) -> None:
+        """Read table by table, where it writes with locks: what comes after a wait must be what stands then."""
         asked = self._tables.asked
         while asked.unread:
             query, arguments = question = asked.unread.pop()
             asked.learn(question, await connection.fetch(query, *arguments))
         for shelf in self._tables.shelves:
-            lock = shelf.lock if locks else ""
+            lock = shelf.lock if self._writes else ""
             if shelf.unread:
                 shelf.learn(await connection.fetch(shelf.by_key + lock, sorted(shelf.unread)))
             if shelf.unread_groups:
-                if shelf.guarded and locks:
+                if shelf.guarded and self._writes:
                     await _lock_by_name(connection, shelf)
                 shelf.learn_groups(await connection.fetch(shelf.by_group + lock, sorted(shelf.unread_groups)))
 
     async def _read_at_once(self, connection: asyncpg.Connection) -> None:
-        """Read of all tables in one statement."""
+        """Read of all tables in one statement.
+
+        Raises:
+            MustLockError: something is asked that is about more than the rows of some keys or groups.
+        """
         lacking = [shelf for shelf in self._tables.shelves if shelf.lacks]
         if self._tables.asked.unread or any(shelf.guarded for shelf in lacking):
-            raise LockError
+            raise MustLockError
         if not lacking:
             return
         keyed = [shelf for shelf in lacking if shelf.unread]
         grouped = [shelf for shelf in lacking if shelf.unread_groups]
-        statement = _as_row((*(shelf.array_by_key for shelf in keyed), *(shelf.array_by_group for shelf in grouped)))
+        statement = _as_row((*(shelf.by_key for shelf in keyed), *(shelf.by_group for shelf in grouped)))
         wanted = [*(sorted(shelf.unread) for shelf in keyed), *(sorted(shelf.unread_groups) for shelf in grouped)]
         found = await connection.fetchrow(statement, *wanted)
         assert found is not None  # noqa: S101 - a row of arrays
-        for shelf, records in zip(keyed, found, strict=False):
+        for shelf, records in zip(keyed, found[: len(keyed)], strict=True):
             shelf.learn(records)
         for shelf, records in zip(grouped, found[len(keyed) :], strict=True):
             shelf.learn_groups(records)
 
     async def _write(self, connection: asyncpg.Connection, *, holds: bool) -> None:
-        """Write everything in one statement, which no clash survives, and which ``holds`` what else was read."""
+        """Write everything in one statement, which no clash survives.
+
+        Where it ``holds``, rows that were only looked at must be as they were read, too.
+        """
         shelves = self._tables.shelves
-        writes = [write for shelf in shelves for write in (shelf.writes() + shelf.holds() if holds else shelf.writes())]
+        writes = [write for shelf in shelves for write in (*(shelf.holds() if holds else ()), *shelf.writes())]
         if not writes:
             return
         statement = _as_one(tuple((write.statement, len(write.columns), write.rows is not None) for write in writes))
@@ -249,9 +251,10 @@ async def _lock_by_name(connection: asyncpg.Connection, shelf: Shelf[Any]) -> No
 
 
 @lru_cache(maxsize=500)
-def _as_row(expressions: tuple[str, ...]) -> str:
-    """One statement of several expressions, each with a parameter."""
-    return "SELECT " + ", ".join(_numbered(text, 1, first) for first, text in enumerate(expressions))
+def _as_row(queries: tuple[str, ...]) -> str:
+    """One statement of several, each with a parameter: their rows, as an array each."""
+    numbered = (_numbered(text, 1, first) for first, text in enumerate(queries))
+    return f"SELECT {', '.join(f'ARRAY(SELECT found FROM ({text}) found)' for text in numbered)}"  # noqa: S608 - our own
 
 
 @lru_cache(maxsize=500)

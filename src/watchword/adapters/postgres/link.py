@@ -10,7 +10,7 @@ Rules:
 * of several servers all are asked at once, and the first that takes writes is the one: one that is dead, or has become
   a standby, costs nobody's patience;
 * whatever was under way when a connection broke has failed, and is not tried again; one that turns out to be gone when
-  the next transaction begins is replaced, and nobody hears of it;
+  the next transaction begins is replaced, and nobody hears of it (nor where a batch had only read: ``lane.py``);
 * one that is ``shut`` connects to nobody, and every transaction fails at once.
 """
 
@@ -60,11 +60,15 @@ def as_store_error(error: BaseException) -> StoreError:
 
 
 class Link:
-    """Owns a connection. One transaction at a time. Each new one is told ``first``, before anything is asked of it."""
+    """Owns a connection. One transaction at a time.
 
-    def __init__(self, address: PostgresAddress, first: str = "") -> None:
+    Each new connection is told ``session`` before anything is asked of it, and then must be to a server that takes
+    writes: what such a session says need not begin with anything that a standby would refuse.
+    """
+
+    def __init__(self, address: PostgresAddress, session: str = "") -> None:
         self._address = address
-        self._first = first
+        self._session = session
         self._connection: asyncpg.Connection | None = None
         self._patience = PATIENCE
         self.shut = ""  # why nothing may be asked yet, where nothing may
@@ -102,9 +106,10 @@ class Link:
                 self._let_go()  # it had ended while nobody looked, and nothing was asked of it yet
             else:
                 return self._connection
-        self._connection = await connect(self._address)
-        if self._first or begin:
-            await self._connection.execute(f"{self._first}; {begin}" if self._first else begin)
+        self._connection = await connect(self._address, writes=bool(self._session))
+        for words in (self._session, begin):  # apart: else a rollback of what begins here took the settings along
+            if words:
+                await self._connection.execute(words)
         return self._connection
 
     async def aclose(self) -> None:
@@ -123,10 +128,10 @@ class Link:
             self._connection = None
 
 
-async def connect(address: PostgresAddress) -> asyncpg.Connection:
-    """Connect as the address says. Raises what the driver raises."""
+async def connect(address: PostgresAddress, *, writes: bool = False) -> asyncpg.Connection:
+    """Connect as the address says, perhaps only where it ``writes``. Raises what the driver raises."""
     if not address.others:
-        return await _connect_to(address, address.servers[0], "any")
+        return await _connect_to(address, address.servers[0], "read-write" if writes else "any")
     asked = [asyncio.create_task(_connect_to(address, server, "read-write")) for server in address.servers]
     chosen, failures = None, list[Exception]()
     try:

@@ -1,7 +1,7 @@
 """The two lanes that write, each with a connection and batches of its own: what every login asks for, and all else.
 
-The first has the large batches, and nothing in it that must lock from the start (``lane.py``), or that is long. The
-store has them, and so has its scribe.
+The first has the large batches and nothing that is long, and compares what it read instead of locking it (``lane.py``).
+The store has them, and so has its scribe.
 
 Not handled here: how a batch becomes a transaction (``lane.py``), reading (``store.py``).
 """
@@ -40,11 +40,11 @@ class Pens:
         self, address: PostgresAddress, *, waiting: int, around: Callable[[Execute], Execute] = _as_it_is
     ) -> None:
         # Behind a pooler whatever a session was told may be meant for another one's next transaction.
-        first = "" if address.pooled else SESSION
-        self.links = (Link(address, first), Link(address, first))
+        session = "" if address.pooled else SESSION
+        self.links = logins, rest = Link(address, session), Link(address)
+        lanes = Lane(logins, writes=True, compares=bool(session)), Lane(rest, writes=True)
         self._logins, self._rest = self.batchers = tuple(
-            Batcher(around(Lane(link, writes=True, compares=bool(first)).execute), waiting=waiting)
-            for link in self.links
+            Batcher(around(each.execute), waiting=waiting) for each in lanes
         )
 
     def submit(self, step: Callable[..., Any], arguments: tuple[object, ...]) -> asyncio.Future[Any]:

@@ -1,6 +1,6 @@
 """The rows of one table that a batch reads and writes, all of them at once, over arrays.
 
-A batch of steps runs over its shelves as over tables: what it asks for was read and locked before, and what it writes
+A batch of steps runs over its shelves as over tables: what it asks for was read before, and what it writes
 is kept here until the batch is written as a whole. A step that asks for a row which nobody read yet is stopped
 (``UnreadError``), the row is read with all others that are missing, and the steps run again from the start.
 
@@ -24,7 +24,7 @@ import msgspec
 from watchword.adapters.postgres.columns import Columns
 
 Row = TypeVar("Row", bound=msgspec.Struct)
-VERSION = "version"
+_VERSION = "version"
 Key = Any  # bytes, or (bytes, int) or (bytes, bytes) where a table's key has two columns
 
 
@@ -82,7 +82,7 @@ class Shelf(Generic[Row]):
     ) -> None:
         """``fixed`` columns are never changed, so that a change does not send them.
 
-        Rows that are not ``locked`` are only ever replaced as a whole, whatever they were.
+        Rows that are not ``locked`` are only ever replaced as a whole, whatever they were: no version is compared.
         """
         self.table = table
         self.guarded = guarded
@@ -99,30 +99,25 @@ class Shelf(Generic[Row]):
 
     def _write_sql(self, key: Sequence[str], group: str | None) -> None:
         names, table = self._columns.names, self.table
-        kinds = self._columns.kinds | {VERSION: "xid"}
+        kinds = self._columns.kinds | {_VERSION: "xid"}
         changing = [names[place] for place in self._changing]
-        listed = f"{', '.join(self._columns.fields)}, xmin"
-        of_keys = f"FROM {table} WHERE {key[0]} = ANY($1::{kinds[key[0]]}[])"
-        of_groups = f"FROM {table} WHERE {group} = ANY($1::{kinds[group]}[])" if group else ""
-        self.by_key = f"SELECT {listed} {of_keys}"
-        self.by_group = f"SELECT {listed} {of_groups}" if group else ""
-        # As one value each, so that one statement brings the rows of several tables.
-        self.array_by_key = f"ARRAY(SELECT ROW({listed}) {of_keys})"
-        self.array_by_group = f"ARRAY(SELECT ROW({listed}) {of_groups})"
+        read = f"SELECT {', '.join(self._columns.fields)}, xmin FROM {table} WHERE"  # noqa: S608 - names of our own fields
+        self.by_key = f"{read} {key[0]} = ANY($1::{kinds[key[0]]}[])"
+        self.by_group = f"{read} {group} = ANY($1::{kinds[group]}[])" if group else ""
         # Sorted, so that two batches which want the same rows wait for each other instead of both waiting.
         self.lock = f" ORDER BY {', '.join(key)} FOR UPDATE" if self._locked and not self.guarded else ""
         insert = f"INSERT INTO {table} ({', '.join(names)}) SELECT * FROM unnest({_arrays(names, kinds)})"  # noqa: S608
         self._insert = f"{insert} ON CONFLICT DO NOTHING RETURNING 1"
-        versioned = [VERSION] if self._locked else []
+        versioned = [_VERSION] if self._locked else []
         same = " AND ".join(f"t.{name} = u.{name}" for name in key)
-        unmoved = f"{same} AND t.xmin = u.{VERSION}" if versioned else same
-        unmoved_if_known = f"{same} AND (u.{VERSION} IS NULL OR t.xmin = u.{VERSION})" if versioned else same
+        unmoved = f"{same} AND t.xmin = u.{_VERSION}" if versioned else same
         sets = ", ".join(f"{name} = u.{name}" for name in changing if name not in key)
-        old = _listed([*changing, *versioned], kinds)
-        self._update = f"UPDATE {table} t SET {sets} FROM {old} WHERE {unmoved} RETURNING 1"  # noqa: S608
-        held, order = _listed([*key, *versioned], kinds), ", ".join(f"t.{name}" for name in key)
-        self._delete = f"DELETE FROM {table} t USING {held} WHERE {unmoved_if_known} RETURNING 1"  # noqa: S608
-        self._hold = f"SELECT 1 FROM {table} t, {held} WHERE {unmoved} ORDER BY {order} FOR UPDATE OF t"  # noqa: S608
+        new, read_before = _listed([*changing, *versioned], kinds), _listed([*key, *versioned], kinds)
+        self._update = f"UPDATE {table} t SET {sets} FROM {new} WHERE {unmoved} RETURNING 1"  # noqa: S608
+        self._delete = f"DELETE FROM {table} t USING {read_before} WHERE {unmoved} RETURNING 1"  # noqa: S608
+        self._remove = f"DELETE FROM {table} t USING {_listed(key, kinds)} WHERE {same} RETURNING 1"  # noqa: S608
+        order = ", ".join(f"t.{name}" for name in key)
+        self._hold = f"SELECT 1 FROM {table} t, {read_before} WHERE {unmoved} ORDER BY {order} FOR UPDATE OF t"  # noqa: S608
 
     # --- a batch's life ---------------------------------------------------------------------------
 
@@ -183,42 +178,47 @@ class Shelf(Generic[Row]):
         """What the steps wrote, in up to four statements."""
         inserted: list[Any] = []
         updated: list[Any] = []
-        moved: list[Key] = []
+        replaced: list[Key] = []
         deleted: list[Key] = []
-        unseen: list[Key] = []
+        removed: list[Key] = []
         for key, row in sorted(self._changed.items()) if self._changed else ():
-            is_there = key in self._rows
+            was_read = key in self._rows
             if row is None:
-                (deleted if is_there else unseen).append(key)
-            elif is_there:
+                (deleted if was_read and self._locked else removed).append(key)
+            elif was_read:
                 updated.append(self._columns.write(row))
-                moved.append(key)
+                replaced.append(key)
             else:
                 inserted.append(self._columns.write(row))
         found = []
         if deleted:
-            found.append(Write(self._delete, self._keyed(deleted), len(deleted)))
-        if unseen:
-            found.append(Write(self._delete, self._keyed(unseen), None))
+            found.append(Write(self._delete, [*self._by_column(deleted), *self._versions_of(deleted)], len(deleted)))
+        if removed:
+            found.append(Write(self._remove, self._by_column(removed), None))
         if updated:
             every = list(zip(*updated, strict=True))
             changing = [every[place] for place in self._changing]
-            found.append(Write(self._update, [*changing, *self._versions_of(moved)], len(updated)))
+            found.append(Write(self._update, [*changing, *self._versions_of(replaced)], len(updated)))
         if inserted:
             found.append(Write(self._insert, list(zip(*inserted, strict=True)), len(inserted)))
         return found
 
     def holds(self) -> list[Write]:
-        """What holds the rows that were read and not written, where they are still as they were read."""
-        held = sorted(key for key in self._rows if key not in self._changed)
-        return [Write(self._hold, self._keyed(held), len(held))] if held and self._locked else []
+        """What holds the rows that were read, as they were read, where nothing has locked them.
 
-    def _keyed(self, keys: Sequence[Key]) -> list[Sequence[Any]]:
-        columns = list(zip(*keys, strict=True)) if len(self._places) > 1 else [keys]
-        return [*columns, *self._versions_of(keys)]
+        All of them, in the order of their keys, so that two batches wait for each other in turn; where all are updated,
+        the update does so by itself. What holds them comes before what writes.
+        """
+        if not self._locked or all(self._changed.get(key) is not None for key in self._rows):
+            return []
+        held = sorted(self._rows)
+        return [Write(self._hold, [*self._by_column(held), *self._versions_of(held)], len(held))]
 
-    def _versions_of(self, keys: Sequence[Key]) -> list[Sequence[int | None]]:
-        return [[self._versions.get(key) for key in keys]] if self._locked else []
+    def _by_column(self, keys: Sequence[Key]) -> list[Sequence[Any]]:
+        return list(zip(*keys, strict=True)) if len(self._places) > 1 else [keys]
+
+    def _versions_of(self, keys: Sequence[Key]) -> list[Sequence[int]]:
+        return [[self._versions[key] for key in keys]] if self._locked else []
 
     # --- what tables are made of ------------------------------------------------------------------
 
