@@ -1,7 +1,7 @@
 """``python -m bench.cells``: two simulations behind docs/explanation/scale.md, pure arithmetic and the same every time.
 
-*Hot keys.* Lanes of processes send batches to one database. Each batch holds its row locks for as long as it takes, and
-batches that want one row wait for each other. What does one row that every request pays into cost?
+*Hot keys.* Lanes of processes send batches to one database. Each batch that locks holds its rows for as long as it
+takes, and batches that want one row wait for each other. What does one row that every request pays into cost?
 
 *Losing a cell.* Recipients are spread over cells by rendezvous hashing. One cell goes: who moves, what do the others
 carry, and what does a guesser gain whose counters stay behind?

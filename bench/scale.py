@@ -33,8 +33,9 @@ from tests.support.postgres import PostgresServer, a_server
 from watchword.adapters import steps
 from watchword.adapters.batch import Batcher
 from watchword.adapters.postgres import PostgresAddress, PostgresStore
-from watchword.adapters.postgres.lane import Call, Lane
+from watchword.adapters.postgres.lane import SESSION, Call, Lane
 from watchword.adapters.postgres.link import Link
+from watchword.adapters.postgres.wants import call_of
 from watchword.adapters.system import SystemClock
 from watchword.core.verification import Expected
 
@@ -68,25 +69,20 @@ class Pool:
     """The usual way: a transaction a call, each on the next connection of a pool; the statements are the same."""
 
     def __init__(self, address: PostgresAddress) -> None:
-        self._links = [Link(address) for _ in range(POOL)]
-        batchers = [Batcher(Lane(link, writes=True).execute, most=1) for link in self._links]
-        self._next: Iterator[Batcher[Call]] = cycle(batchers)
+        self._links = [Link(address, SESSION) for _ in range(POOL)]
+        lanes = [Lane(link, writes=True, compares=True) for link in self._links]
+        self._next: Iterator[Batcher[Call]] = cycle([Batcher(lane.execute, most=1) for lane in lanes])
 
     async def add(self, case: Case, now: int) -> None:
         """``VerificationStore.add``, alone."""
         made = case.verification
-        await next(self._next).submit(
-            Call(lambda tables: steps.add(tables, made, case.charges, RULES.guesses, None, now))
-        )
+        await next(self._next).submit(call_of(steps.add, (made, case.charges, RULES.guesses, None, now, None)))
 
     async def attempt(self, case: Case, now: int) -> None:
         """``VerificationStore.attempt``, alone."""
         made = case.verification
-
-        def step(tables: steps.Tables) -> object:
-            return steps.attempt(tables, made.app, made.id, 6, True, Expected(), RULES.guesses, now)  # noqa: FBT003
-
-        await next(self._next).submit(Call(step))
+        asked = (made.app, made.id, 6, True, Expected(), RULES.guesses, now)
+        await next(self._next).submit(call_of(steps.attempt, asked))
 
     async def aclose(self) -> None:
         """Take leave."""

@@ -1,6 +1,6 @@
 """How many processors this process has: those it is bound to, or less where its container has only a share of them.
 
-Besides, which of them two processes use that work for each other.
+And how one process keeps off the other that it works for.
 
 Not handled here: control groups of version 1, which systemd and Kubernetes have left behind; weights and requests,
 which say who waits for whom and stop nobody.

@@ -1,4 +1,4 @@
-"""The atomic steps of a store, over any tables that are read and written inside one transaction.
+"""The atomic steps of a store, over any tables that are read and written as if inside one transaction.
 
 The memory store and SQLite run these very functions, so that both decide alike; what differs is how rows are
 kept (``Tables``) and how a transaction begins and ends (the store).

@@ -1,9 +1,9 @@
-"""The rows of the PostgreSQL store, inside whatever transaction a lane has open (``steps.Tables``).
+"""The rows of the PostgreSQL store, as a batch of a lane sees them (``steps.Tables``).
 
 Not handled here: reading and writing them (``shelf.py``, ``lane.py``).
 
 Rules: whatever is not read by its key or its group is asked for by name (``Asked``); rows that such a question finds
-are read and locked by their keys like any others before a step may change them.
+are read by their keys like any others, and locked, before a step may change them.
 """
 
 from __future__ import annotations
