@@ -14,6 +14,7 @@ import pytest
 from tests.adapters.test_postgres import a_world
 from tests.adapters.test_postgres_guard import waiting
 from tests.contract.stores import run
+from tests.contract.test_verification_store import UNLIMITED
 from tests.support.line import a_line
 from tests.support.postgres import PostgresServer, the_server
 from tests.support.world import World, wrong
@@ -21,8 +22,8 @@ from watchword.adapters.postgres import PostgresAddress, PostgresStore, lane, li
 from watchword.adapters.postgres.lane import SESSION, Call, Lane
 from watchword.adapters.postgres.link import Link
 from watchword.adapters.postgres.tables import PostgresTables
-from watchword.core.limit import Guesses
-from watchword.core.verification import guess_key
+from watchword.core.limit import Charge, Guesses
+from watchword.core.verification import Expected, guess_key
 from watchword.errors import MismatchError, StoreError, UnknownError
 
 # Whether a row is free, told by whoever would take it: "" where a batch has locked it.
@@ -388,6 +389,26 @@ def test_two_batches_that_look_at_what_the_other_one_changes_do_not_wait_for_eac
                 await connection.close()
             for each in links:
                 await each.aclose()
+
+    run(journey())
+
+
+def test_a_batch_locks_table_by_table_whatever_its_calls_are() -> None:
+    async def journey() -> None:
+        async with a_place("&pgbouncer=true") as place:
+            made, _ = await place.store.find(place.world.app.id, place.raw)
+            another = msgspec.structs.replace(made, id=made.id[:-1] + bytes([made.id[-1] ^ 1]))
+            queries: list[str] = []
+            (await place.connection()).add_query_logger(lambda query: queries.append(query.query))
+            charges, guesses, now = [Charge(b"key", UNLIMITED.limits.source_sends)], UNLIMITED.guesses, made.created_at
+            await asyncio.gather(
+                place.store.add(another, charges=charges, guesses=guesses, idempotency=None, now=now),
+                place.store.attempt(
+                    *(made.app, made.id), digits=6, matches=False, expected=Expected(), guesses=guesses, now=now
+                ),
+            )
+            locked = [words[1] for words in (query.split(" FROM ") for query in queries) if "FOR UPDATE" in words[-1]]
+            assert ["verifications", "guess_buckets", "send_buckets"] == [table.split()[0] for table in locked]
 
     run(journey())
 

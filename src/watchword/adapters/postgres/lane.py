@@ -23,6 +23,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -43,7 +44,6 @@ MOST_ROUNDS = 50  # of reading; a step needs two or three
 CLASHED = (asyncpg.DivisionByZeroError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 Wants = Callable[[PostgresTables], None]
-Read = Callable[[asyncpg.Connection], Awaitable[None]]
 
 _SETTINGS = [
     # Young tables are planned as if they were empty, and a plan outlives that. Every statement here has its index.
@@ -66,6 +66,9 @@ class Call(NamedTuple):
     step: Callable[[PostgresTables], Any]
     wants: Wants | None = None
     follows: Wants | None = None
+
+
+Read = Callable[[asyncpg.Connection, Sequence[Call]], Awaitable[None]]
 
 
 class MustLockError(Exception):
@@ -168,12 +171,8 @@ class Lane:
         for call in calls:
             if call.wants is not None:
                 call.wants(tables)
-        await read(connection)
-        for call in calls:
-            if call.follows is not None:
-                call.follows(tables)
         for _ in range(MOST_ROUNDS):
-            await read(connection)
+            await read(connection, calls)
             results = [self._run(call.step) for call in calls]
             if not tables.lacks:
                 tables.flush()
@@ -191,8 +190,12 @@ class Lane:
         except Exception as error:
             raise StoreError(f"a step failed: {type(error).__name__}") from error
 
-    async def _read(self, connection: asyncpg.Connection) -> None:
-        """Read table by table, where it writes with locks: what comes after a wait must be what stands then."""
+    async def _read(self, connection: asyncpg.Connection, calls: Sequence[Call]) -> None:
+        """Read table by table, where it writes with locks: what comes after a wait must be what stands then.
+
+        What follows from the rows of one table is wanted before the next one is locked, so that all of them are locked
+        in the order of their tables.
+        """
         asked = self._tables.asked
         while asked.unread:
             query, arguments = question = asked.unread.pop()
@@ -205,13 +208,26 @@ class Lane:
                 if shelf.guarded and self._writes:
                     await _lock_by_name(connection, shelf)
                 shelf.learn_groups(await connection.fetch(shelf.by_group + lock, sorted(shelf.unread_groups)))
+            if shelf in self._tables.leading:
+                self._follow(calls)
 
-    async def _read_at_once(self, connection: asyncpg.Connection) -> None:
-        """Read of all tables in one statement.
+    async def _read_at_once(self, connection: asyncpg.Connection, calls: Sequence[Call]) -> None:
+        """Read of all tables in one statement, and what follows from that in another.
 
         Raises:
             MustLockError: something is asked that is about more than the rows of some keys or groups.
         """
+        await self._read_arrays(connection)
+        self._follow(calls)
+        await self._read_arrays(connection)
+
+    def _follow(self, calls: Sequence[Call]) -> None:
+        for call in calls:
+            if call.follows is not None:
+                with suppress(UnreadError):  # it comes with a table that is still to be read
+                    call.follows(self._tables)
+
+    async def _read_arrays(self, connection: asyncpg.Connection) -> None:
         lacking = [shelf for shelf in self._tables.shelves if shelf.lacks]
         if self._tables.asked.unread or any(shelf.guarded for shelf in lacking):
             raise MustLockError

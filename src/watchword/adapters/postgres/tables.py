@@ -75,6 +75,8 @@ class PostgresTables:
             *(self.guess_buckets, self.send_buckets, self.guard_states),
             *(*self.secrets.shelves, self.tenants, self.api_keys),
         )
+        # Their rows tell which rows of others follow.
+        self.leading = (self.replays, self.verifications)
         self._looked_at = 0
 
     def begin(self) -> None:
@@ -138,6 +140,12 @@ class PostgresTables:
         found = self.verifications.get(verification)
         if found is not None:
             self.guess_buckets.want(guess_key(found))
+
+    def want_replayed(self, app: bytes, idempotency: Idempotency) -> None:
+        """Have the verification read that was made under an idempotency key."""
+        found = self.replays.get(app + idempotency.key)
+        if found is not None:
+            self.verifications.want(found.verification)
 
     def set_guesses(self, key: bytes, guesses: Guesses) -> None:
         self.guess_buckets.put(key, GuessBucket(key, *guesses))

@@ -53,6 +53,18 @@ def _made(
     tables.want_planned(plan)
 
 
+def _made_before(
+    tables: PostgresTables,
+    verification: Verification,
+    charges: Sequence[Charge],  # noqa: ARG001 - as the step
+    guesses: GuessLimits,  # noqa: ARG001 - as the step
+    idempotency: Idempotency | None,
+    *_: object,
+) -> None:
+    if idempotency is not None:
+        tables.want_replayed(verification.app, idempotency)
+
+
 def _judged(tables: PostgresTables, app: bytes, verification: bytes, *_: object) -> None:  # noqa: ARG001 - as the step
     tables.verifications.want(verification)
 
@@ -123,8 +135,9 @@ _AT_ONCE: Final[Mapping[Callable[..., Any], Wants]] = {
     authenticator_steps.check: _compared,
     authenticator_steps.reseal: _resealed,
 }
-# Once the verification is there, which says whose guesses count.
+# Once there are the verification, which says whose guesses count, or the key that it was made under.
 _THEN: Final[Mapping[Callable[..., Any], Wants]] = {
+    steps.add: _made_before,
     steps.attempt: _guessed,
     steps.confirm_code: _guessed,
     steps.exchange: _guessed,
