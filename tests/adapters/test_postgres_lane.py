@@ -183,7 +183,11 @@ def test_a_row_that_nobody_looked_at_is_removed_whatever_it_is() -> None:
     run(journey())
 
 
-def test_a_batch_holds_nothing_until_it_clashes_and_then_batches_lock_for_a_while() -> None:
+def test_a_batch_holds_nothing_until_it_clashes_and_then_batches_lock_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lane, "CAREFUL", 3)
+
     async def journey() -> None:
         async with a_place() as place:
             free: list[bool] = []
