@@ -70,8 +70,8 @@ class Pool:
 
     def __init__(self, address: PostgresAddress) -> None:
         self._links = [Link(address, SESSION) for _ in range(POOL)]
-        lanes = [Lane(link, writes=True, compares=True) for link in self._links]
-        self._next: Iterator[Batcher[Call]] = cycle([Batcher(lane.execute, most=1) for lane in lanes])
+        batchers = [Batcher(Lane(link, writes=True).execute, most=1) for link in self._links]
+        self._next: Iterator[Batcher[Call]] = cycle(batchers)
 
     async def add(self, case: Case, now: int) -> None:
         """``VerificationStore.add``, alone."""

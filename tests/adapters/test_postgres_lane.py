@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
@@ -67,6 +67,22 @@ async def a_place(options: str = "") -> AsyncIterator[Place]:
         yield Place(world, server, database, *await world.send())
 
 
+def journey(options: str = "") -> Callable[[Callable[[Place], Awaitable[None]]], Callable[[], None]]:
+    """Run a test at a place."""
+
+    def decorate(told: Callable[[Place], Awaitable[None]]) -> Callable[[], None]:
+        async def at_a_place() -> None:
+            async with a_place(options) as place:
+                await told(place)
+
+        def test() -> None:
+            run(at_a_place())
+
+        return test
+
+    return decorate
+
+
 def attempted(tables: PostgresTables, place: Place) -> int:
     """Count one more attempt; the number that was found."""
     found = tables.verifications.get(place.raw)
@@ -75,112 +91,94 @@ def attempted(tables: PostgresTables, place: Place) -> int:
     return found.attempts
 
 
-def test_a_row_that_changes_while_a_batch_decides_is_decided_about_again() -> None:
-    async def journey() -> None:
-        async with a_place() as place:
-            seen: list[int] = []
+@journey()
+async def test_a_row_that_changes_while_a_batch_decides_is_decided_about_again(place: Place) -> None:
+    seen: list[int] = []
 
-            def step(tables: PostgresTables) -> None:
-                seen.append(attempted(tables, place))
-                if len(seen) == 1:
-                    place.sql("UPDATE verifications SET attempts = 1")
+    def step(tables: PostgresTables) -> None:
+        seen.append(attempted(tables, place))
+        if len(seen) == 1:
+            place.sql("UPDATE verifications SET attempts = 1")
 
-            await place.run(step)
-            assert ([0, 1], "2") == (seen, place.sql("SELECT attempts FROM verifications"))
-
-    run(journey())
+    await place.run(step)
+    assert ([0, 1], "2") == (seen, place.sql("SELECT attempts FROM verifications"))
 
 
-def test_a_row_that_is_only_looked_at_must_stay_as_it_is_until_the_batch_is_written() -> None:
-    async def journey() -> None:
-        async with a_place() as place:
-            key = guess_key((await place.world.store.find(place.world.app.id, place.raw))[0])
-            await place.run(lambda tables: tables.set_guesses(key, Guesses((1,), 1)))
-            seen: list[int] = []
+@journey()
+async def test_a_row_that_is_only_looked_at_must_stay_as_it_is_until_the_batch_is_written(place: Place) -> None:
+    key = guess_key((await place.world.store.find(place.world.app.id, place.raw))[0])
+    await place.run(lambda tables: tables.set_guesses(key, Guesses((1,), 1)))
+    seen: list[int] = []
 
-            def step(tables: PostgresTables) -> None:
-                streak = tables.guesses(key).streak
-                attempted(tables, place)
-                seen.append(streak)
-                if len(seen) == 1:
-                    place.sql("UPDATE guess_buckets SET streak = 100")
+    def step(tables: PostgresTables) -> None:
+        streak = tables.guesses(key).streak
+        attempted(tables, place)
+        seen.append(streak)
+        if len(seen) == 1:
+            place.sql("UPDATE guess_buckets SET streak = 100")
 
-            await place.run(step)
-            assert ([1, 100], "1") == (seen, place.sql("SELECT attempts FROM verifications"))
-
-    run(journey())
+    await place.run(step)
+    assert ([1, 100], "1") == (seen, place.sql("SELECT attempts FROM verifications"))
 
 
-def test_a_batch_that_writes_nothing_has_seen_its_rows_at_one_moment() -> None:
-    async def journey() -> None:
-        async with a_place() as place:
-            seen: list[int] = []
+@journey()
+async def test_a_batch_that_writes_nothing_has_seen_its_rows_at_one_moment(place: Place) -> None:
+    seen: list[int] = []
 
-            def step(tables: PostgresTables) -> int:
-                found = tables.verifications.get(place.raw)
-                assert found is not None
-                seen.append(found.attempts)
-                if len(seen) == 1:
-                    place.sql("UPDATE verifications SET attempts = 3")
-                return found.attempts
+    def step(tables: PostgresTables) -> int:
+        found = tables.verifications.get(place.raw)
+        assert found is not None
+        seen.append(found.attempts)
+        if len(seen) == 1:
+            place.sql("UPDATE verifications SET attempts = 3")
+        return found.attempts
 
-            assert (3, [0, 3]) == (await place.run(step), seen)
-
-    run(journey())
+    assert (3, [0, 3]) == (await place.run(step), seen)
 
 
-def test_a_row_that_appears_is_not_written_over() -> None:
-    async def journey() -> None:
-        async with a_place() as place:
-            seen: list[int] = []
+@journey()
+async def test_a_row_that_appears_is_not_written_over(place: Place) -> None:
+    seen: list[int] = []
 
-            def step(tables: PostgresTables) -> None:
-                guesses = tables.guesses(b"key")
-                seen.append(guesses.streak)
-                tables.set_guesses(b"key", Guesses((), guesses.streak + 1))
-                if len(seen) == 1:
-                    place.sql("INSERT INTO guess_buckets VALUES ('key', '[]', 5)")
+    def step(tables: PostgresTables) -> None:
+        guesses = tables.guesses(b"key")
+        seen.append(guesses.streak)
+        tables.set_guesses(b"key", Guesses((), guesses.streak + 1))
+        if len(seen) == 1:
+            place.sql("INSERT INTO guess_buckets VALUES ('key', '[]', 5)")
 
-            await place.run(step)
-            assert ([0, 5], "6") == (seen, place.sql("SELECT streak FROM guess_buckets"))
-
-    run(journey())
+    await place.run(step)
+    assert ([0, 5], "6") == (seen, place.sql("SELECT streak FROM guess_buckets"))
 
 
-def test_a_row_that_changed_is_not_removed_for_what_it_was() -> None:
-    async def journey() -> None:
-        async with a_place() as place:
-            place.sql(REPLAY)
-            seen: list[bytes] = []
+@journey()
+async def test_a_row_that_changed_is_not_removed_for_what_it_was(place: Place) -> None:
+    place.sql(REPLAY)
+    seen: list[bytes] = []
 
-            def step(tables: PostgresTables) -> None:
-                row = tables.replays.get(b"key")
-                assert row is not None
-                seen.append(row.request)
-                if row.request == b"first":
-                    tables.replays.drop(b"key")
-                if len(seen) == 1:
-                    place.sql("UPDATE replays SET request = 'second'")
+    def step(tables: PostgresTables) -> None:
+        row = tables.replays.get(b"key")
+        assert row is not None
+        seen.append(row.request)
+        if row.request == b"first":
+            tables.replays.drop(b"key")
+        if len(seen) == 1:
+            place.sql("UPDATE replays SET request = 'second'")
 
-            await place.run(step)
-            assert ([b"first", b"second"], "1") == (seen, place.sql("SELECT count(*) FROM replays"))
-
-    run(journey())
+    await place.run(step)
+    assert ([b"first", b"second"], "1") == (seen, place.sql("SELECT count(*) FROM replays"))
 
 
-def test_a_row_that_nobody_looked_at_is_removed_whatever_it_is() -> None:
-    async def journey() -> None:
-        async with a_place() as place:
-            place.sql(REPLAY)
+@journey()
+async def test_a_row_that_nobody_looked_at_is_removed_whatever_it_is(place: Place) -> None:
+    place.sql(REPLAY)
 
-            def step(tables: PostgresTables) -> None:
-                tables.replays.drop(b"key")
-                tables.replays.drop(b"none")
+    def step(tables: PostgresTables) -> None:
+        tables.replays.drop(b"key")
+        tables.replays.drop(b"none")
 
-            await place.run(step)
-            assert "0" == place.sql("SELECT count(*) FROM replays")
-
-    run(journey())
+    await place.run(step)
+    assert "0" == place.sql("SELECT count(*) FROM replays")
 
 
 def test_a_batch_holds_nothing_until_it_clashes_and_then_batches_lock_for_a_while(
@@ -206,19 +204,16 @@ def test_a_batch_holds_nothing_until_it_clashes_and_then_batches_lock_for_a_whil
     run(journey())
 
 
-def test_behind_a_pooler_batches_lock_from_the_start() -> None:
-    async def journey() -> None:
-        async with a_place("&pgbouncer=true") as place:
-            free: list[str] = []
+@journey("&pgbouncer=true")
+async def test_behind_a_pooler_batches_lock_from_the_start(place: Place) -> None:
+    free: list[str] = []
 
-            def step(tables: PostgresTables) -> None:
-                attempted(tables, place)
-                free.append(place.sql(FREE))
+    def step(tables: PostgresTables) -> None:
+        attempted(tables, place)
+        free.append(place.sql(FREE))
 
-            await place.run(step)
-            assert [""] == free
-
-    run(journey())
+    await place.run(step)
+    assert [""] == free
 
 
 @pytest.mark.parametrize("asks", ["a question", "a set that may be empty"])
@@ -249,30 +244,26 @@ ENDING = (
 )
 
 
-def test_a_connection_that_has_ended_is_replaced_and_nobody_hears_of_it() -> None:
-    async def journey() -> None:
-        async with a_place() as place:
-            place.sql(ENDING)
-            await place.run(lambda tables: attempted(tables, place))
-            assert "1" == place.sql("SELECT attempts FROM verifications")
-
-    run(journey())
+@journey()
+async def test_a_connection_that_has_ended_is_replaced_and_nobody_hears_of_it(place: Place) -> None:
+    place.sql(ENDING)
+    await place.run(lambda tables: attempted(tables, place))
+    assert "1" == place.sql("SELECT attempts FROM verifications")
 
 
-def test_a_connection_that_ends_between_reading_and_writing_is_told_and_nothing_is_tried_again() -> None:
-    async def journey() -> None:
-        async with a_place() as place:
-            runs: list[int] = []
+@journey()
+async def test_a_connection_that_ends_between_reading_and_writing_is_told_and_nothing_is_tried_again(
+    place: Place,
+) -> None:
+    runs: list[int] = []
 
-            def step(tables: PostgresTables) -> None:
-                runs.append(attempted(tables, place))
-                place.sql(ENDING)
+    def step(tables: PostgresTables) -> None:
+        runs.append(attempted(tables, place))
+        place.sql(ENDING)
 
-            with pytest.raises(StoreError):
-                await place.run(step)
-            assert ([0], "0") == (runs, place.sql("SELECT attempts FROM verifications"))
-
-    run(journey())
+    with pytest.raises(StoreError):
+        await place.run(step)
+    assert ([0], "0") == (runs, place.sql("SELECT attempts FROM verifications"))
 
 
 def test_a_line_that_is_dead_costs_one_patience(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -288,7 +279,7 @@ def test_a_line_that_is_dead_costs_one_patience(monkeypatch: pytest.MonkeyPatch)
         async with a_line(server.port) as line:
             address = PostgresAddress.parse(server.url(None, line.port))
             to_server = Link(address, SESSION)
-            comparing = Lane(to_server, writes=True, compares=True)
+            comparing = Lane(to_server, writes=True)
             call = Call(lambda tables: tables.guesses(b"key"))
             async with to_server.connected():
                 line.die()
@@ -307,7 +298,7 @@ def test_a_rollback_takes_nothing_of_what_the_session_was_told() -> None:
         database = server.database()
         server.sql(f"ALTER DATABASE {database} SET synchronous_commit = off")
         to_server = Link(PostgresAddress.parse(server.url(database)), SESSION)
-        comparing = Lane(to_server, writes=True, compares=True)
+        comparing = Lane(to_server, writes=True)
         comparing._careful = 1  # as after a clash: the first thing that is said on it is a transaction that locks
 
         def breaks(_: PostgresTables) -> None:
@@ -323,109 +314,91 @@ def test_a_rollback_takes_nothing_of_what_the_session_was_told() -> None:
     run(journey())
 
 
-def test_behind_a_pooler_no_session_is_told_anything() -> None:
-    async def journey() -> None:
-        async with a_place("&pgbouncer=true") as place:
-            assert "0" == await (await place.connection()).fetchval("SHOW lock_timeout")
-
-    run(journey())
+@journey("&pgbouncer=true")
+async def test_behind_a_pooler_no_session_is_told_anything(place: Place) -> None:
+    assert "0" == await (await place.connection()).fetchval("SHOW lock_timeout")
 
 
-def test_a_server_that_takes_no_writes_is_not_believed_that_something_is_unknown() -> None:
-    async def journey() -> None:
-        async with a_place() as place:
-            place.sql(f"ALTER DATABASE {place.database} SET default_transaction_read_only = on")
-            place.sql(ENDING)
-            unknown = place.raw[:-1] + bytes([place.raw[-1] ^ 1])
-            with pytest.raises(StoreError):
-                await place.world.check(unknown, place.code)
-            place.server.sql(f"ALTER DATABASE {place.database} RESET default_transaction_read_only")
-            with pytest.raises(UnknownError):
-                await place.world.check(unknown, place.code)
-
-    run(journey())
+@journey()
+async def test_a_server_that_takes_no_writes_is_not_believed_that_something_is_unknown(place: Place) -> None:
+    place.sql(f"ALTER DATABASE {place.database} SET default_transaction_read_only = on")
+    place.sql(ENDING)
+    unknown = place.raw[:-1] + bytes([place.raw[-1] ^ 1])
+    with pytest.raises(StoreError):
+        await place.world.check(unknown, place.code)
+    place.server.sql(f"ALTER DATABASE {place.database} RESET default_transaction_read_only")
+    with pytest.raises(UnknownError):
+        await place.world.check(unknown, place.code)
 
 
-def test_a_create_takes_two_round_trips_and_a_check_three() -> None:
-    async def journey() -> None:
-        async with a_place() as place:
-            connection = await place.connection()
-            queries: list[str] = []
-            connection.add_query_logger(lambda query: queries.append(query.query))
-            await place.world.create("ben@example.com")
-            created = len(queries)
-            with pytest.raises(MismatchError):
-                await place.world.check(place.raw, wrong(place.code))
-            assert (2, 3) == (created, len(queries) - created)
-            assert not [query for query in queries if "BEGIN" in query]
-
-    run(journey())
+@journey()
+async def test_a_create_takes_two_round_trips_and_a_check_three(place: Place) -> None:
+    connection = await place.connection()
+    queries: list[str] = []
+    connection.add_query_logger(lambda query: queries.append(query.query))
+    await place.world.create("ben@example.com")
+    created = len(queries)
+    with pytest.raises(MismatchError):
+        await place.world.check(place.raw, wrong(place.code))
+    assert (2, 3) == (created, len(queries) - created)
+    assert not [query for query in queries if "BEGIN" in query]
 
 
-def test_two_batches_that_look_at_what_the_other_one_changes_do_not_wait_for_each_other() -> None:
-    async def journey() -> None:
-        async with a_place() as place:
-            place.sql("INSERT INTO guess_buckets VALUES ('1', '[1]', 1), ('2', '[1]', 1), ('3', '[1]', 1)")
-            address = PostgresAddress.parse(place.server.url(place.database))
-            # Who waits for whom in a circle finds it out after the span of a lock, and then it is an error.
-            place.sql(f"ALTER DATABASE {place.database} SET deadlock_timeout = '10s'")
-            links = [Link(address, SESSION) for _ in range(2)]
-            first, second = [Lane(each, writes=True, compares=True) for each in links]
+@journey()
+async def test_two_batches_that_look_at_what_the_other_one_changes_do_not_wait_for_each_other(place: Place) -> None:
+    place.sql("INSERT INTO guess_buckets VALUES ('1', '[1]', 1), ('2', '[1]', 1), ('3', '[1]', 1)")
+    address = PostgresAddress.parse(place.server.url(place.database))
+    # Who waits for whom in a circle finds it out after the span of a lock, and then it is an error.
+    place.sql(f"ALTER DATABASE {place.database} SET deadlock_timeout = '10s'")
+    links = [Link(address, SESSION) for _ in range(2)]
+    first, second = [Lane(each, writes=True) for each in links]
 
-            def step(looks: bytes, *changes: bytes) -> Callable[[PostgresTables], None]:
-                def changed(tables: PostgresTables) -> None:
-                    tables.guesses(looks)
-                    for key in changes:
-                        tables.set_guesses(key, Guesses((1,), tables.guesses(key).streak + 1))
+    def step(looks: bytes, *changes: bytes) -> Callable[[PostgresTables], None]:
+        def changed(tables: PostgresTables) -> None:
+            tables.guesses(looks)
+            for key in changes:
+                tables.set_guesses(key, Guesses((1,), tables.guesses(key).streak + 1))
 
-                return changed
+        return changed
 
-            holder, seen = [await asyncpg.connect(place.server.plain(place.database)) for _ in range(2)]
-            await holder.execute("BEGIN; SELECT FROM guess_buckets WHERE key = '2' FOR UPDATE")
-            crossing = [asyncio.create_task(first.execute([Call(step(b"3", b"1", b"2"))]))]
-            await waiting(seen, 1)
-            crossing.append(asyncio.create_task(second.execute([Call(step(b"1", b"3"))])))
-            await waiting(seen, 2)
-            await holder.execute("ROLLBACK")
-            assert [[None], [None]] == await asyncio.gather(*crossing)
-            assert ["2", "2", "2"] == place.sql("SELECT streak FROM guess_buckets ORDER BY key").split()
-            for connection in (holder, seen):
-                await connection.close()
-            for each in links:
-                await each.aclose()
-
-    run(journey())
+    holder, seen = [await asyncpg.connect(place.server.plain(place.database)) for _ in range(2)]
+    await holder.execute("BEGIN; SELECT FROM guess_buckets WHERE key = '2' FOR UPDATE")
+    crossing = [asyncio.create_task(first.execute([Call(step(b"3", b"1", b"2"))]))]
+    await waiting(seen, 1)
+    crossing.append(asyncio.create_task(second.execute([Call(step(b"1", b"3"))])))
+    await waiting(seen, 2)
+    await holder.execute("ROLLBACK")
+    assert [[None], [None]] == await asyncio.gather(*crossing)
+    assert ["2", "2", "2"] == place.sql("SELECT streak FROM guess_buckets ORDER BY key").split()
+    for connection in (holder, seen):
+        await connection.close()
+    for each in links:
+        await each.aclose()
 
 
-def test_a_batch_locks_table_by_table_whatever_its_calls_are() -> None:
-    async def journey() -> None:
-        async with a_place("&pgbouncer=true") as place:
-            made, _ = await place.store.find(place.world.app.id, place.raw)
-            another = msgspec.structs.replace(made, id=made.id[:-1] + bytes([made.id[-1] ^ 1]))
-            queries: list[str] = []
-            (await place.connection()).add_query_logger(lambda query: queries.append(query.query))
-            charges, guesses, now = [Charge(b"key", UNLIMITED.limits.source_sends)], UNLIMITED.guesses, made.created_at
-            await asyncio.gather(
-                place.store.add(another, charges=charges, guesses=guesses, idempotency=None, now=now),
-                place.store.attempt(
-                    *(made.app, made.id), digits=6, matches=False, expected=Expected(), guesses=guesses, now=now
-                ),
-            )
-            locked = [words[1] for words in (query.split(" FROM ") for query in queries) if "FOR UPDATE" in words[-1]]
-            assert ["verifications", "guess_buckets", "send_buckets"] == [table.split()[0] for table in locked]
-
-    run(journey())
+@journey("&pgbouncer=true")
+async def test_a_batch_locks_table_by_table_whatever_its_calls_are(place: Place) -> None:
+    made, _ = await place.store.find(place.world.app.id, place.raw)
+    another = msgspec.structs.replace(made, id=made.id[:-1] + bytes([made.id[-1] ^ 1]))
+    queries: list[str] = []
+    (await place.connection()).add_query_logger(lambda query: queries.append(query.query))
+    charges, guesses, now = [Charge(b"key", UNLIMITED.limits.source_sends)], UNLIMITED.guesses, made.created_at
+    await asyncio.gather(
+        place.store.add(another, charges=charges, guesses=guesses, idempotency=None, now=now),
+        place.store.attempt(
+            *(made.app, made.id), digits=6, matches=False, expected=Expected(), guesses=guesses, now=now
+        ),
+    )
+    locked = [words[1] for words in (query.split(" FROM ") for query in queries) if "FOR UPDATE" in words[-1]]
+    assert ["verifications", "guess_buckets", "send_buckets"] == [table.split()[0] for table in locked]
 
 
-def test_what_every_login_asks_for_has_a_lane_of_its_own() -> None:
-    async def journey() -> None:
-        async with a_place() as place:
-            logins, rest = place.store._pens.batchers
-            before = logins.operations, rest.operations
-            await place.world.create("ben@example.com")
-            await place.world.check(place.raw, place.code)
-            assert (before[0] + 2, before[1]) == (logins.operations, rest.operations)
-            await place.world.store.claim(now=place.world.clock.now(), lease=1, most=1)
-            assert before[1] + 1 == rest.operations
-
-    run(journey())
+@journey()
+async def test_what_every_login_asks_for_has_a_lane_of_its_own(place: Place) -> None:
+    logins, rest = place.store._pens.batchers
+    before = logins.operations, rest.operations
+    await place.world.create("ben@example.com")
+    await place.world.check(place.raw, place.code)
+    assert (before[0] + 2, before[1]) == (logins.operations, rest.operations)
+    await place.world.store.claim(now=place.world.clock.now(), lease=1, most=1)
+    assert before[1] + 1 == rest.operations

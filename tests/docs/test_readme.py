@@ -80,13 +80,16 @@ def test_its_figures_are_the_measured_ones() -> None:
     memory, start = (measured("RESULTS", row)[0] for row in ("resident at rest", "start to the first answer"))
     alone, among = (measured("RESULTS", rf"create \+ check{row}.* 64 connections")[0] for row in ("", ", among"))
     postgres = measured("SCALE", r"create \+ check over 64 connections")[0]
+    valkey = re.findall(
+        r"^The mixed load is ([\d.]+) R", (ROOT / "bench" / "SCALE.md").read_text("utf-8"), re.MULTILINE
+    )[0]
     aged = [measured("SCALE", rf"{store} \| 24\S+")[4] for store in ("SQLite", "PostgreSQL")]
 
     for figure in (
         f" {about(rate)} requests a second, ",
         f" a p99 of {float(p99):.0f} ms, in {memory} MiB; it answers {float(start) / 1000:.1f} s after",
         f" {alone} of what the same web server does with an empty handler, and {among} where ",
-        f" beside the database and the load: {postgres} of it; ",
+        f" beside the database and the load: {postgres} of it; with Valkey for what is short-lived: {valkey}. ",
         f" keep {aged[0]} and {aged[1]} of the rate ",
     ):
         assert figure in said

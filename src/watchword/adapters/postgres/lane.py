@@ -23,7 +23,6 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -78,13 +77,13 @@ class MustLockError(Exception):
 class Lane:
     """Owns a connection; ``execute`` is what a Batcher calls.
 
-    One that ``compares`` needs a link whose sessions begin with ``SESSION``: each thing that it says is a transaction.
+    It compares where its link's sessions begin with ``SESSION``: each thing that it says then is a transaction.
     """
 
-    def __init__(self, link: Link, *, writes: bool, compares: bool = False) -> None:
+    def __init__(self, link: Link, *, writes: bool) -> None:
         self._link = link
         self._writes = writes
-        self._compares = compares
+        self._compares = writes and link.session == SESSION
         self._careful = 0  # batches, or steps that run alone, which will lock
         self._begin = WRITING if writes else READING
         self._tables = PostgresTables()
@@ -224,8 +223,7 @@ class Lane:
     def _follow(self, calls: Sequence[Call]) -> None:
         for call in calls:
             if call.follows is not None:
-                with suppress(UnreadError):  # it comes with a table that is still to be read
-                    call.follows(self._tables)
+                call.follows(self._tables)
 
     async def _read_arrays(self, connection: asyncpg.Connection) -> None:
         lacking = [shelf for shelf in self._tables.shelves if shelf.lacks]

@@ -68,7 +68,7 @@ class Link:
 
     def __init__(self, address: PostgresAddress, session: str = "") -> None:
         self._address = address
-        self._session = session
+        self.session = session
         self._connection: asyncpg.Connection | None = None
         self._patience = PATIENCE
         self.shut = ""  # why nothing may be asked yet, where nothing may
@@ -106,8 +106,8 @@ class Link:
                 self._let_go()  # it had ended while nobody looked, and nothing was asked of it yet
             else:
                 return self._connection
-        self._connection = await connect(self._address, writes=bool(self._session))
-        for words in (self._session, begin):  # apart: else a rollback of what begins here took the settings along
+        self._connection = await connect(self._address, writes=bool(self.session))
+        for words in (self.session, begin):  # apart: else a rollback of what begins here took the settings along
             if words:
                 await self._connection.execute(words)
         return self._connection

@@ -42,9 +42,8 @@ class Pens:
         # Behind a pooler whatever a session was told may be meant for another one's next transaction.
         session = "" if address.pooled else SESSION
         self.links = logins, rest = Link(address, session), Link(address)
-        lanes = Lane(logins, writes=True, compares=bool(session)), Lane(rest, writes=True)
         self._logins, self._rest = self.batchers = tuple(
-            Batcher(around(each.execute), waiting=waiting) for each in lanes
+            Batcher(around(Lane(link, writes=True).execute), waiting=waiting) for link in (logins, rest)
         )
 
     def submit(self, step: Callable[..., Any], arguments: tuple[object, ...]) -> asyncio.Future[Any]:

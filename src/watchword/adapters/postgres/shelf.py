@@ -235,6 +235,10 @@ class Shelf(Generic[Row]):
             return found if key in self._members[getattr(found, self._columns.fields[self._group or 0])] else None
         return found
 
+    def seen(self, key: Key) -> Row | None:
+        """A row that was read, or None where it was not, or is not there."""
+        return self._rows.get(key)
+
     def all(self, keys: Iterable[Key]) -> list[Row]:
         """The rows that are there, of several keys."""
         wanted = list(keys)

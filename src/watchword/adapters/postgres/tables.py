@@ -136,14 +136,14 @@ class PostgresTables:
         return UNTRIED if found is None else Guesses(found.log, found.streak)
 
     def want_guesses_of(self, verification: bytes) -> None:
-        """Have the bucket of wrong guesses read that a verification counts in."""
-        found = self.verifications.get(verification)
+        """Have the bucket of wrong guesses read that a verification counts in, once that was read."""
+        found = self.verifications.seen(verification)
         if found is not None:
             self.guess_buckets.want(guess_key(found))
 
     def want_replayed(self, app: bytes, idempotency: Idempotency) -> None:
-        """Have the verification read that was made under an idempotency key."""
-        found = self.replays.get(app + idempotency.key)
+        """Have the verification read that was made under an idempotency key, once that was read."""
+        found = self.replays.seen(app + idempotency.key)
         if found is not None:
             self.verifications.want(found.verification)
 
