@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import asyncpg
+import pytest
 
 from tests.contract.stores import run
 from tests.contract.test_guard_store import text
-from tests.support.postgres import the_server
+from tests.support.postgres import the_server, wait_for_locks
 from tests.support.sms import WIDE_OPEN, with_sms
 from tests.support.world import World
 from watchword.adapters.postgres import PostgresAddress, PostgresStore
@@ -28,7 +29,11 @@ async def waiting(connection: asyncpg.Connection, many: int) -> None:
             pass
 
 
-def test_a_failure_while_its_range_becomes_counted_is_taken_back_in_its_block_as_well() -> None:
+def test_a_failure_while_its_range_becomes_counted_is_taken_back_in_its_block_as_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wait_for_locks(monkeypatch)
+
     async def journey() -> None:
         server = the_server()
         database = server.database()

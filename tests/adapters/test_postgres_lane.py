@@ -16,7 +16,7 @@ from tests.adapters.test_postgres_guard import waiting
 from tests.contract.stores import run
 from tests.contract.test_verification_store import UNLIMITED
 from tests.support.line import a_line
-from tests.support.postgres import PostgresServer, the_server
+from tests.support.postgres import PostgresServer, the_server, wait_for_locks
 from tests.support.world import World, wrong
 from watchword.adapters.postgres import PostgresAddress, PostgresStore, lane, link
 from watchword.adapters.postgres.lane import SESSION, Call, Lane
@@ -267,7 +267,6 @@ async def test_a_connection_that_ends_between_reading_and_writing_is_told_and_no
 
 
 def test_a_line_that_is_dead_costs_one_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link, "PATIENCE", 0.2)
     timeout, waits = asyncio.timeout, list[float | None]()
 
     def noted(delay: float | None) -> asyncio.Timeout:
@@ -282,6 +281,7 @@ def test_a_line_that_is_dead_costs_one_patience(monkeypatch: pytest.MonkeyPatch)
             comparing = Lane(to_server, writes=True)
             call = Call(lambda tables: tables.guesses(b"key"))
             async with to_server.connected():
+                monkeypatch.setattr(link, "PATIENCE", 0.2)  # once it is connected, for which it has as long as ever
                 line.die()
             monkeypatch.setattr(asyncio, "timeout", noted)
             (refused,) = await comparing.execute([call])
@@ -346,11 +346,18 @@ async def test_a_create_takes_two_round_trips_and_a_check_three(place: Place) ->
 
 @journey()
 async def test_two_batches_that_look_at_what_the_other_one_changes_do_not_wait_for_each_other(place: Place) -> None:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        wait_for_locks(monkeypatch)
+        await crossed(place)
+
+
+async def crossed(place: Place) -> None:
+    """Each of two batches changes what the other one looks at, and both must wait for a third."""
     place.sql("INSERT INTO guess_buckets VALUES ('1', '[1]', 1), ('2', '[1]', 1), ('3', '[1]', 1)")
     address = PostgresAddress.parse(place.server.url(place.database))
     # Who waits for whom in a circle finds it out after the span of a lock, and then it is an error.
-    place.sql(f"ALTER DATABASE {place.database} SET deadlock_timeout = '10s'")
-    links = [Link(address, SESSION) for _ in range(2)]
+    place.sql(f"ALTER DATABASE {place.database} SET deadlock_timeout = '90s'")
+    links = [Link(address, lane.SESSION) for _ in range(2)]
     first, second = [Lane(each, writes=True) for each in links]
 
     def step(looks: bytes, *changes: bytes) -> Callable[[PostgresTables], None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import string
+
 import pytest
 
 from tests.support.world import a_keyring
@@ -156,6 +158,15 @@ def test_a_mask_shows_just_enough_to_recognise_ones_own_address(address: str, ma
 def test_what_some_parser_could_read_as_another_address_is_not_sendable(address: str) -> None:
     assert not recipient.is_sendable(address)
     assert recipient.is_sendable("j\u00f6rg+x@example.com")
+
+
+def test_atoms_and_hosts_are_of_the_letters_that_the_rfcs_name_and_of_what_is_beyond_ascii() -> None:
+    beyond = ["\u00a1", "\u00f6", "\u4e2d", "\U0001f511"]
+    letters = [chr(code) for code in range(0x80)] + beyond
+    host = {*string.ascii_letters, *string.digits, "-", *beyond}
+    assert host == {letter for letter in letters if recipient.is_sendable(f"a@b{letter}c")} - {"."}
+    atext = host | set("!#$%&'*+/=?^_`{|}~")
+    assert atext == {letter for letter in letters if recipient.is_sendable(f"a{letter}c@b")} - {"."}
 
 
 def test_two_mailboxes_that_share_a_bucket_are_still_told_apart() -> None:

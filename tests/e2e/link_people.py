@@ -141,6 +141,11 @@ def words(page: Page) -> tuple[str, str]:
     return first, second
 
 
+def without_looks(page: Page) -> None:
+    """Let the page of whoever asked not go on by itself, where the test is about what is pressed or typed on it."""
+    page.route("**/v1/pages/*/open", lambda route: route.abort())
+
+
 def open_link(page: Page, link: str) -> None:
     """Open a link as a person does, in a tab that knows nothing."""
     page.goto("about:blank")

@@ -19,6 +19,7 @@ from tests.e2e.link_people import (
     is_signed_in,
     open_link,
     sign_in,
+    without_looks,
     words,
 )
 from tests.e2e.secret_people import somebody
@@ -102,6 +103,7 @@ def test_the_page_speaks_the_browsers_language(place: Place, page: Page, to: str
     expect(page.get_by_role("alert")).to_have_text(
         "Der Code hat 6 Ziffern. Es wurde nichts gesendet und kein Versuch gezählt."
     )
+    without_looks(page)
     place.call("POST", f"/v1/verifications/{verification}/cancel")
     type_code(page, "123456")
     ends_with(page, "canceled")

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.link_people import Place, at_the_shop, check
 from tests.e2e.secret_people import somebody
-from tests.e2e.test_handover import by_oathtool
+from tests.e2e.test_handover import by_oathtool, wrong_for
 from tests.support.png import read_codes
 from watchword.client import AuthenticatorClient, BrowserSession
 from watchword.client.authenticator import Enrolment
@@ -69,7 +69,7 @@ def test_a_person_scans_confirms_keeps_recovery_codes_and_the_app_collects(
     key = opened(page, made)
     assert f"{place.site.url}/a/{made.id}" == page.url
     check(page)
-    type_code(page, by_oathtool(key, ahead=1000))
+    type_code(page, wrong_for(key))
     expect(page.locator("#typed-said")).to_contain_text("9 more tries")
     check(page)
     type_code(page, by_oathtool(key))
@@ -120,7 +120,7 @@ def test_the_page_speaks_the_browsers_language(place: Place, browser: Browser) -
         key = opened(theirs, made)
         expect(theirs.get_by_role("heading", name="Richten Sie Ihre Authenticator-App ein")).to_be_visible()
         field = theirs.get_by_label("Geben Sie den Code ein, den Ihre App zeigt")
-        field.fill(by_oathtool(key, ahead=1000))
+        field.fill(wrong_for(key))
         theirs.get_by_role("button", name="Bestätigen").click()
         expect(theirs.locator("#typed-said")).to_contain_text("Das ist nicht der aktuelle Code.")
         expect(theirs.locator("#typed-said")).to_contain_text("Noch 9 Versuche.")
@@ -157,7 +157,7 @@ def test_the_last_wrong_code_ends_it_and_another_tab_sees_nothing(place: Place, 
     tab.goto(page.url)
     expect(tab.get_by_role("heading", name="Go back to the app")).to_be_visible()
     tab.close()
-    off = by_oathtool(key, ahead=1000)
+    off = wrong_for(key)
     for left in range(9, 0, -1):
         type_code(page, off)
         expect(page.locator("#typed-said")).to_contain_text("One more try" if left == 1 else f"{left} more tries")

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from tests.e2e.link_people import CONFIG, register
 from tests.e2e.secret_people import behind, somebody
-from tests.e2e.test_handover import by_oathtool
+from tests.e2e.test_handover import by_oathtool, wrong_for
 from tests.e2e.test_secret_recorder import found
 from tests.support.tap import Exchange, Tap
 from watchword.client import AuthenticatorClient, BrowserSession
@@ -100,7 +100,7 @@ def go_through(seen: Watched, client: AuthenticatorClient, person: BrowserContex
     session, made = begun(seen, client, "ann")
     key = read_key_uri(made.otpauth_uri).key
     page.goto(made.page_url or "")
-    type_code(page, by_oathtool(key, ahead=1000))
+    type_code(page, wrong_for(key))
     expect(page.locator("#typed-said")).to_contain_text("9 more tries")
     page.reload()
     seen.stored.append(page.evaluate("JSON.stringify([{...localStorage}, document.cookie, history.state])"))

@@ -14,7 +14,17 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
-from tests.e2e.link_people import CONFIG, confirm, cookie, go_on, is_signed_in, open_link, register, words
+from tests.e2e.link_people import (
+    CONFIG,
+    confirm,
+    cookie,
+    go_on,
+    is_signed_in,
+    open_link,
+    register,
+    without_looks,
+    words,
+)
 from tests.e2e.secret_people import behind, somebody
 from tests.e2e.test_secret_recorder import found
 from tests.support.service import code_of
@@ -130,6 +140,7 @@ def other_device(seen: Watched, page: Page) -> None:
     """A wrong word, the right one, and collecting where it was asked."""
     link = seen.sign_in(page, "other@example.org", SIGN_IN)
     first, _ = words(page)
+    without_looks(page)
     with somebody(seen.browser) as phone:
         phone.on("request", seen.note)
         theirs = phone.new_page()

@@ -40,14 +40,14 @@ class _Leaping(selectors.DefaultSelector):
 
 
 class LeapingLoop(asyncio.SelectorEventLoop):
-    """An event loop in which timers are over as soon as nothing else is to be done."""
+    """An event loop whose timers are over as soon as nothing else is to be done. Else no time passes in it."""
 
     def __init__(self) -> None:
         self._leaping = _Leaping()
         super().__init__(self._leaping)
 
     def time(self) -> float:
-        return super().time() + self._leaping.leapt
+        return self._leaping.leapt
 
     async def shutdown_default_executor(self, _: float | None = None) -> None:
         """Wait for its threads. The time that Python 3.12 and later give them is over as soon as nothing else is."""

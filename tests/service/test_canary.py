@@ -27,7 +27,7 @@ from tests.support.link import REDIRECT, STATE, VERIFIER, Holder, a_link, b64, h
 from tests.support.ports import free_ports
 from tests.support.relays import Relay, recording_relay
 from tests.support.service import Connection, Service, code_of, get, running
-from tests.support.sinks import Sinks
+from tests.support.sinks import Sinks, without_fractions
 from tests.support.sms import ANN, BOB, DUTIES
 from tests.support.tls import Authority
 from tests.support.twilio import SID, TOKEN, fake_twilio, sign
@@ -142,7 +142,7 @@ class Canary:
     async def metrics(self) -> None:
         heard = await get(self.service, "/metrics")
         assert b"watchword_verifications_total" in heard.body
-        self.sinks.note("metrics", heard.head, heard.body)
+        self.sinks.note("metrics", heard.head, without_fractions(heard.body))
 
     async def search(self) -> None:
         """Look at every file while it runs, end it, look again: nothing is anywhere."""

@@ -190,7 +190,7 @@ def test_a_line_that_is_cut_or_dead_makes_503s_for_as_long_and_no_longer(tmp_pat
             for lost in range(1, 40):
                 line.lose_answer_to(b"pending")  # a row is written
                 await goes_on(crowd)
-                assert lost == line.lost
+                await until(lambda: line.lost == lost)  # noqa: B023 - called at once
                 if lost >= 5 and crowd.refused["store_unavailable"] >= told + 5:  # for some only a courier waits
                     break
             assert crowd.refused["store_unavailable"] >= told + 5

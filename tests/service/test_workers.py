@@ -18,7 +18,7 @@ from watchword.cli.serve import FIRST_PAUSE, server_config
 
 # Looked for in what is written from some moment on: a worker that was killed may have taken its last lines along.
 STARTED = b'"Application startup complete."'
-SAID = 0.25  # seconds at most between a look at the clock and the line that tells of it
+SAID = 0.9  # seconds at most between a look at the clock and the line that tells of it
 
 
 def workers(service: Service) -> set[int]:
@@ -36,7 +36,7 @@ async def until(holds: Callable[[], bool]) -> None:
 async def answers(service: Service, key: str) -> bool:
     connection = Connection(service, key)
     try:
-        return (await connection.ask("GET", "/readyz"))[0] == 200
+        return (await connection.ask("GET", "/healthz"))[0] == 200
     except ConnectionError:
         return False
     finally:
@@ -55,6 +55,7 @@ def test_a_worker_that_cannot_start_again_ends_nobody_and_comes_back(tmp_path: P
             await until(lambda: b'"worker.failed"' in service.log.read_bytes())
             for _ in range(20):
                 assert await answers(service, key)
+            await ready(service, is_ready)
             refused = len(service.log.read_bytes())
             kept.rename(keys)
             await until(lambda: STARTED in service.log.read_bytes()[refused:])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -17,14 +16,23 @@ from tests.service.test_races import app_id
 from tests.service.test_workers import until
 from tests.support.line import Line, a_line
 from tests.support.postgres import PASSWORD, QUOTED, the_server
-from tests.support.service import Connection, Heard, Service, code_of, get, is_not_ready, is_ready, ready, running
+from tests.support.service import (
+    UNHURRIED,
+    Connection,
+    Heard,
+    Service,
+    code_of,
+    get,
+    is_not_ready,
+    is_ready,
+    ready,
+    running,
+)
 from tests.support.valkeys import Server, ServerCluster
 
 WORKERS = 2
 ANSWERED = 60.0  # seconds for new workers to answer, on a machine that has much else to do
 BACK = 60.0  # seconds for them to serve once the store is back
-
-UNHURRIED = (sys.executable, "-m", "tests.support.unhurried")
 
 Break = Callable[[Line], None]
 

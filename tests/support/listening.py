@@ -133,13 +133,17 @@ async def running(config: uvicorn.Config) -> AsyncIterator[int]:
 
 
 @asynccontextmanager
-async def listening(app: Application = PLAIN, bounds: Bounds = BOUNDS) -> AsyncIterator[Server]:
-    """Our own server, with its connections to be looked at."""
+async def listening(app: Application = PLAIN, bounds: Bounds = BOUNDS, *, ticks: bool = False) -> AsyncIterator[Server]:
+    """Our own server, with its connections to be looked at. Unless it ``ticks``, seconds pass when a test says so."""
     config = BoundedConfig(app, bounds=bounds, **SETTINGS)  # type: ignore[arg-type] # it is callable, too
+    hour = asyncio.get_running_loop().call_later(3600, int)
+    if not ticks:
+        config.watch._timer = hour
     async with running(config) as port:
         server = Server(port, config.watch)
         try:
             yield server
         finally:
+            hour.cancel()
             for client in server.clients:
                 client.writer.transport.abort()

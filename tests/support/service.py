@@ -24,6 +24,7 @@ from watchword.core import ids, passcode
 from watchword.core.keyring import Keyring
 
 WATCHWORD = Path(sys.executable).with_name("watchword")
+UNHURRIED = (sys.executable, "-m", "tests.support.unhurried")
 
 # Limits so wide that a test of something else never meets them.
 WIDE = """

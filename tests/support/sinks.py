@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -24,6 +25,11 @@ def writings(raw: bytes) -> tuple[bytes, ...]:
     """Bytes as they are, in hexadecimal and in every base64 without its padding."""
     plain, safe = b64encode(raw).rstrip(b"="), urlsafe_b64encode(raw).rstrip(b"=")
     return raw, raw.hex().encode(), raw.hex().upper().encode(), plain, safe
+
+
+def without_fractions(figures: bytes) -> bytes:
+    """Metrics to the thousandth: somewhere in all the digits of a measurement are the six of any code."""
+    return re.sub(rb"(\.\d{3})\d+", rb"\1", figures)
 
 
 @dataclass

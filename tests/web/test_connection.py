@@ -292,7 +292,7 @@ def test_a_client_that_does_not_take_its_answer_is_cut_off() -> None:
 
 def test_the_watch_ticks_by_itself_while_there_are_connections() -> None:
     async def test() -> None:
-        async with listening(bounds=Bounds(patience=0.0)) as server:
+        async with listening(bounds=Bounds(patience=0.0), ticks=True) as server:
             client = await server.connect()
             assert b"" == await client.rest()
 
