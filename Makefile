@@ -15,8 +15,8 @@ SYSTEM  := .uv/system-packages
 TSC     := node_modules/.installed
 LOCKED  := uv.lock pyproject.toml
 CORES   := $(shell nproc 2>/dev/null || echo 2)
-# Much of what tests do is to wait, for servers that start, stop and stand still: one more than there are cores.
-TESTERS := $(shell echo $$(($(CORES) + 1)))
+# Much of what tests do is to wait, for servers that start, stop and stand still: two more than there are cores.
+TESTERS := $(shell echo $$(($(CORES) + 2)))
 
 # An empty environment names no path.
 ifeq ($(PATH),)
