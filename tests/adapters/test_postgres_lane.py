@@ -307,8 +307,9 @@ def test_a_rollback_takes_nothing_of_what_the_session_was_told() -> None:
         (broken,) = await comparing.execute([Call(breaks)])
         assert isinstance(broken, StoreError)
         async with to_server.connected() as connection:
-            told = [await connection.fetchval(f"SHOW {name}") for name in ("synchronous_commit", "lock_timeout")]
-        assert ["on", "2s"] == told
+            names = ("synchronous_commit", "lock_timeout", "idle_in_transaction_session_timeout")
+            told = [await connection.fetchval(f"SHOW {name}") for name in names]
+        assert ["on", "2s", "5s"] == told
         await to_server.aclose()
 
     run(journey())

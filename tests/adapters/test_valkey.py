@@ -315,7 +315,7 @@ def test_a_check_whose_answer_was_lost_is_not_tried_again(tmp_path: Path) -> Non
     run(journey)
 
 
-def test_a_server_that_stands_still_is_given_up_in_time(tmp_path: Path) -> None:
+def test_a_server_that_stands_still_is_given_up(tmp_path: Path) -> None:
     async def journey() -> None:
         async with a_server() as server, a_world(tmp_path, server.port) as world:
             raw, code = await world.send()

@@ -26,7 +26,7 @@ from tests.support.service import WATCHWORD, plain_environment
 # What a browser would ask of its maker's servers has no business in a test, and no network to go to.
 FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-    # One process for all pages: each of its own takes a sixth of the work of a page more.
+    # One process for all pages: with one for each, a page costs a sixth more.
     *("--disable-component-update", "--disable-sync", "--renderer-process-limit=1"),
 ]
 

@@ -99,7 +99,7 @@ def test_every_state_of_the_code_page_is_for_everybody(place: Place, page: Page,
     check(tab)
     tab.close()
     address = page.url
-    page.goto("about:blank")  # the page would look by itself, find it expired, and keep nothing for coming back
+    page.goto("about:blank")  # left open, it would find out by itself, and forget what a reload needs
     place.hands.set(minutes=11)
     page.goto(address)
     ends_with(page, "expired")

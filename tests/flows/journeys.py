@@ -40,7 +40,7 @@ class _Leaping(selectors.DefaultSelector):
 
 
 class LeapingLoop(asyncio.SelectorEventLoop):
-    """An event loop whose timers are over as soon as nothing else is to be done. Else no time passes in it."""
+    """An event loop whose timers are over as soon as nothing else is to be done. No other time passes in it."""
 
     def __init__(self) -> None:
         self._leaping = _Leaping()

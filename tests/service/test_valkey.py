@@ -195,7 +195,8 @@ def test_a_service_on_a_cluster_serves_as_ever(tmp_path: Path) -> None:
         emptied(one_cluster().masters)
         async with a_crowd(tmp_path, one_cluster().url) as crowd:
             await goes_on(crowd, by=200)
-            # A server that stands still for two seconds, on a machine that has much else to do, refuses who is there.
+            if crowd.refused:  # by a server that stood still for two seconds, on a machine that has much else to do
+                crowd.meanwhile += 2 * 2 * MEANWHILE
             assert crowd.refused.keys() <= {"store_unavailable"}
             assert crowd.refused.total() <= CLIENTS
 

@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 from tests.support.service import Connection, Service, is_ready, ready, running
@@ -79,9 +80,12 @@ def test_a_worker_that_cannot_start_is_tried_later_each_time(tmp_path: Path) -> 
             keys = tmp_path / "data" / "keys.json"
             kept = keys.rename(tmp_path / "kept.json")
             os.kill(min(before), signal.SIGKILL)
-            await until(lambda: len(replaced(service)) >= 3)
-            first, second, third, *_ = replaced(service)
-            assert (second - first > FIRST_PAUSE - SAID, third - second > 2 * FIRST_PAUSE - SAID) == (True, True)
+            await until(lambda: len(replaced(service)) >= 4)
+            at = replaced(service)
+            pauses = [later - earlier for earlier, later in pairwise(at[:4])]
+            assert all(pause > least * FIRST_PAUSE - SAID for pause, least in zip(pauses, (1, 2, 4), strict=True)), (
+                pauses
+            )
             kept.rename(keys)
             await until(lambda: len(workers(service)) == 2 and len(workers(service) & before) == 1)
             await ready(service, is_ready, within=60)

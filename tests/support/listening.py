@@ -134,7 +134,7 @@ async def running(config: uvicorn.Config) -> AsyncIterator[int]:
 
 @asynccontextmanager
 async def listening(app: Application = PLAIN, bounds: Bounds = BOUNDS, *, ticks: bool = False) -> AsyncIterator[Server]:
-    """Our own server, with its connections to be looked at. Unless it ``ticks``, seconds pass when a test says so."""
+    """Our own server, with its connections to be looked at. Unless it ``ticks``, a second passes as a test says so."""
     config = BoundedConfig(app, bounds=bounds, **SETTINGS)  # type: ignore[arg-type] # it is callable, too
     hour = asyncio.get_running_loop().call_later(3600, int)
     if not ticks:

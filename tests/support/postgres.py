@@ -36,12 +36,13 @@ WITHIN = 60.0  # seconds for a server to begin
 QUICK = ("fsync=off", "full_page_writes=off", "max_connections=200", "shared_buffers=64MB", "autovacuum_naptime=5s")
 
 # All but the number of the schema, and the one row that readiness checks write to.
-# By DELETE: TRUNCATE makes new files for each table, which takes ten times as long where there are few rows. In the
-# role of a replica nobody minds in which order rows leave that refer to others.
+# By DELETE, once whoever is still there has ended: TRUNCATE makes new files for each table, which takes ten times as
+# long where there are few rows. As in a replica no foreign key is checked, so that tables may leave in any order.
 EMPTY = """
 SET session_replication_role = replica;
 DO $$ BEGIN EXECUTE (
-  SELECT coalesce(string_agg('DELETE FROM ' || quote_ident(tablename), ';'), 'SELECT') FROM pg_tables
+  SELECT coalesce('LOCK ' || string_agg(quote_ident(tablename), ', ') || ';'
+    || string_agg('DELETE FROM ' || quote_ident(tablename), ';'), 'SELECT') FROM pg_tables
   WHERE schemaname = 'public' AND tablename NOT IN ('watchword_schema', 'heartbeat')
 ); END $$
 """

@@ -35,8 +35,8 @@ _ORDINARY = re.compile(
 _SPECIAL = frozenset(name.rpartition(".")[2] for name in SPECIAL_USE_DOMAIN_NAMES)
 MAX_LOCAL = 64  # octets, RFC 5321 section 4.5.3.1.1
 
-# All but so much of ASCII: what is left is ``atext`` of RFC 5322, section 3.2.3, the letters of hosts, and whatever is
-# beyond (RFC 6531). As ranges up to the last character they took a twentieth of what a process takes to begin.
+# Told by what they are not. What is left is ``atext`` (RFC 5322, section 3.2.3), or the letters of hosts, and all that
+# is beyond ASCII (RFC 6531). As ranges up to the last character they took a twentieth of a process's start to compile.
 _ATOM = r'[^\x00-\x20"(),.:;<>@\[\\\]\x7f]+'
 _LABEL = r"[^\x00-,./:-@\[-`{-\x7f]+"
 _ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*")

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 from watchword.web import words
@@ -32,7 +32,7 @@ _GZIP = re.compile(rb"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?:1(?:\.0{0,3})?|0?\.[0-
 _VARIES = (b"vary", b"accept-encoding")
 
 Files = dict[str, tuple[Kind, bytes]]
-Shell = Callable[[str], bytes]  # a page that is the same for everybody who speaks a language
+Shell = Callable[[str], bytes]  # a page by its language, the same for everybody who speaks it
 
 
 def inline_code(text: str) -> Markup:
@@ -48,7 +48,8 @@ class Pages:
     def __init__(self, config: WebConfig) -> None:
         self._config = config
         self._templates = Environment(
-            loader=FileSystemLoader(_HERE / "templates"),
+            # Read at once, though compiled as somebody asks: an upgrade may change the files under a running process.
+            loader=DictLoader({file.name: file.read_text("utf-8") for file in (_HERE / "templates").glob("*.jinja")}),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
@@ -68,7 +69,7 @@ class Pages:
         ).encode()
 
     def shell(self, template: str) -> Shell:
-        """A template that is filled in once a language, when the first asks: a start would take a tenth longer."""
+        """A template, filled in once for each language when somebody first asks: all at once delayed each start."""
         return cache(partial(self.render, template))
 
     def language(self, request: Request) -> str:
