@@ -14,9 +14,9 @@ import pytest
 from tests.contract.stores import run
 from tests.contract.test_verification_store import UNLIMITED
 from tests.support.line import Line, a_line
-from tests.support.postgres import PostgresServer, a_server, the_server
+from tests.support.postgres import PostgresServer, a_server, the_server, wait_for_locks
 from tests.support.world import World, wrong
-from watchword.adapters.postgres import PostgresAddress, PostgresStore, lane, link, pens, schema
+from watchword.adapters.postgres import PostgresAddress, PostgresStore, lane, link, schema
 from watchword.adapters.postgres.lane import SESSION, WRITING, Call
 from watchword.adapters.postgres.link import PATIENCE
 from watchword.adapters.postgres.tables import PostgresTables
@@ -374,9 +374,7 @@ def test_whoever_stops_in_the_middle_of_a_transaction_holds_his_rows_for_seconds
 
 
 def test_while_somebody_holds_a_table_not_each_of_a_batch_waits_for_it_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module, name in ((lane, "WRITING"), (pens, "SESSION")):
-        settings = getattr(module, name).replace("lock_timeout = '2s'", "lock_timeout = '20ms'")
-        monkeypatch.setattr(module, name, settings)
+    wait_for_locks(monkeypatch, "20ms")
     patiently, tries = lane.Lane._patiently, list[int]()
 
     async def counted(self: lane.Lane, calls: Sequence[Call], most: int) -> list[object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import asyncpg
 import msgspec
@@ -32,6 +32,9 @@ FREE = "SELECT 1 FROM verifications FOR UPDATE SKIP LOCKED"
 REPLAY = "INSERT INTO replays (key, verification, request) VALUES ('key', 'made', 'first')"
 
 
+Seen = TypeVar("Seen")
+
+
 class Place(NamedTuple):
     """A database with one verification and the code of it, and a lane that writes to it."""
 
@@ -48,6 +51,19 @@ class Place(NamedTuple):
 
     async def run(self, step: Callable[[PostgresTables], object]) -> object:
         return await self.store._pens.batchers[0].submit(Call(step))
+
+    async def run_beside(self, statement: str, step: Callable[[PostgresTables], Seen]) -> list[Seen]:
+        """Run a step, the first time with a statement of another process after it; what it saw, each time."""
+        seen: list[Seen] = []
+
+        def seeing(tables: PostgresTables) -> Seen:
+            seen.append(step(tables))
+            if len(seen) == 1:
+                self.sql(statement)
+            return seen[-1]
+
+        assert await self.run(seeing) == seen[-1]
+        return seen
 
     async def connection(self) -> asyncpg.Connection:
         """The one that the lane has."""
@@ -93,14 +109,7 @@ def attempted(tables: PostgresTables, place: Place) -> int:
 
 @journey()
 async def test_a_row_that_changes_while_a_batch_decides_is_decided_about_again(place: Place) -> None:
-    seen: list[int] = []
-
-    def step(tables: PostgresTables) -> None:
-        seen.append(attempted(tables, place))
-        if len(seen) == 1:
-            place.sql("UPDATE verifications SET attempts = 1")
-
-    await place.run(step)
+    seen = await place.run_beside("UPDATE verifications SET attempts = 1", lambda tables: attempted(tables, place))
     assert ([0, 1], "2") == (seen, place.sql("SELECT attempts FROM verifications"))
 
 
@@ -108,64 +117,49 @@ async def test_a_row_that_changes_while_a_batch_decides_is_decided_about_again(p
 async def test_a_row_that_is_only_looked_at_must_stay_as_it_is_until_the_batch_is_written(place: Place) -> None:
     key = guess_key((await place.world.store.find(place.world.app.id, place.raw))[0])
     await place.run(lambda tables: tables.set_guesses(key, Guesses((1,), 1)))
-    seen: list[int] = []
 
-    def step(tables: PostgresTables) -> None:
+    def step(tables: PostgresTables) -> int:
         streak = tables.guesses(key).streak
         attempted(tables, place)
-        seen.append(streak)
-        if len(seen) == 1:
-            place.sql("UPDATE guess_buckets SET streak = 100")
+        return streak
 
-    await place.run(step)
+    seen = await place.run_beside("UPDATE guess_buckets SET streak = 100", step)
     assert ([1, 100], "1") == (seen, place.sql("SELECT attempts FROM verifications"))
 
 
 @journey()
 async def test_a_batch_that_writes_nothing_has_seen_its_rows_at_one_moment(place: Place) -> None:
-    seen: list[int] = []
-
     def step(tables: PostgresTables) -> int:
         found = tables.verifications.get(place.raw)
         assert found is not None
-        seen.append(found.attempts)
-        if len(seen) == 1:
-            place.sql("UPDATE verifications SET attempts = 3")
         return found.attempts
 
-    assert (3, [0, 3]) == (await place.run(step), seen)
+    assert [0, 3] == await place.run_beside("UPDATE verifications SET attempts = 3", step)
 
 
 @journey()
 async def test_a_row_that_appears_is_not_written_over(place: Place) -> None:
-    seen: list[int] = []
+    def step(tables: PostgresTables) -> int:
+        streak = tables.guesses(b"key").streak
+        tables.set_guesses(b"key", Guesses((), streak + 1))
+        return streak
 
-    def step(tables: PostgresTables) -> None:
-        guesses = tables.guesses(b"key")
-        seen.append(guesses.streak)
-        tables.set_guesses(b"key", Guesses((), guesses.streak + 1))
-        if len(seen) == 1:
-            place.sql("INSERT INTO guess_buckets VALUES ('key', '[]', 5)")
-
-    await place.run(step)
+    seen = await place.run_beside("INSERT INTO guess_buckets VALUES ('key', '[]', 5)", step)
     assert ([0, 5], "6") == (seen, place.sql("SELECT streak FROM guess_buckets"))
 
 
 @journey()
 async def test_a_row_that_changed_is_not_removed_for_what_it_was(place: Place) -> None:
     place.sql(REPLAY)
-    seen: list[bytes] = []
 
-    def step(tables: PostgresTables) -> None:
+    def step(tables: PostgresTables) -> bytes:
         row = tables.replays.get(b"key")
         assert row is not None
-        seen.append(row.request)
         if row.request == b"first":
             tables.replays.drop(b"key")
-        if len(seen) == 1:
-            place.sql("UPDATE replays SET request = 'second'")
+        return row.request
 
-    await place.run(step)
+    seen = await place.run_beside("UPDATE replays SET request = 'second'", step)
     assert ([b"first", b"second"], "1") == (seen, place.sql("SELECT count(*) FROM replays"))
 
 

@@ -263,10 +263,11 @@ def the_server() -> PostgresServer:
     return a_server()
 
 
-def wait_for_locks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give whoever waits for a lock a minute for it, where a test looks at those who wait."""
+def wait_for_locks(monkeypatch: pytest.MonkeyPatch, span: str = "60s") -> None:
+    """Give whoever waits for a lock so long for it: a minute, where a test looks at those who wait."""
     for module, name in ((lane, "WRITING"), (lane, "SESSION"), (pens, "SESSION")):
-        monkeypatch.setattr(module, name, getattr(module, name).replace("lock_timeout = '2s'", "lock_timeout = '60s'"))
+        settings = getattr(module, name).replace("lock_timeout = '2s'", f"lock_timeout = '{span}'")
+        monkeypatch.setattr(module, name, settings)
     monkeypatch.setattr(link, "PATIENCE", 60.0)
 
 
